@@ -1,0 +1,91 @@
+// The table of node keys: Kafka's names where Kafka has the thing, `timing.profile`, `log.flush.mode` and `log.level` are ours.
+import { bytes, choice, count, flag, millis, text } from './key.ts';
+import type { ValueOf } from './key.ts';
+
+export const NODE_KEYS = {
+  'node.id': count(-1, 'Id of this node, unique in the cluster; required.', { min: -1 }),
+  'process.roles': text('', 'What this process is: controller, broker, or controller,broker; required.'),
+  'controller.quorum.voters': text('', 'The controllers as id@host:port, comma separated; the same on every node.'),
+  'controller.quorum.bootstrap.servers': text(
+    '',
+    'The controllers as host:port, comma separated; their ids are asked for at start. Instead of controller.quorum.voters.',
+  ),
+  'controller.listener.names': text('CONTROLLER', 'Names of the listeners that speak to controllers (gRPC).'),
+  listeners: text('', 'Where this node listens, as NAME://host:port, comma separated. Port 0 takes a free one.'),
+  'advertised.listeners': text(
+    '',
+    'What clients and other nodes are told, as NAME://host:port; the listeners if not set.',
+  ),
+  'listener.security.protocol.map': text(
+    '',
+    'What each listener speaks, as NAME:PROTOCOL: PLAINTEXT (Kafka protocol; gRPC for controller listeners), GRPC or HTTP.',
+  ),
+  'inter.broker.listener.name': text(
+    '',
+    'The Kafka listener that brokers use among themselves; the first one if not set.',
+  ),
+  'log.dirs': text('', 'Folders for partition logs, comma separated; required. Formatted by `kvorum format`.'),
+  'log.dir': text('', 'One folder for partition logs, where log.dirs is not set.'),
+  'metadata.log.dir': text('', 'Folder for the metadata log; the first of log.dirs if not set.'),
+  'broker.rack': text('', 'Rack or zone of this broker.'),
+  'timing.profile': choice(
+    ['default', 'fast', 'dev'],
+    'default',
+    'Timeouts as a set: default as in Kafka, fast for clusters on one quick network, dev for one process. Single keys win.',
+  ),
+  'log.level': choice(['debug', 'info', 'warn', 'error'], 'info', 'Least severe log line that is written.'),
+  'log.flush.mode': choice(
+    ['sync', 'async'],
+    'sync',
+    'sync: a record is on disk before it is acknowledged (group commit). async: in the page cache, as Apache Kafka does.',
+  ),
+  'num.partitions': count(1, 'Partitions of a topic created without a number.', { min: 1, max: 10_000 }),
+  'default.replication.factor': count(1, 'Replicas of a topic created without a number. This version stores one.', {
+    min: 1,
+    max: 32_767,
+  }),
+  'auto.create.topics.enable': flag(
+    true,
+    'Create a topic when a client asks for one that does not exist and allows it.',
+  ),
+  'min.insync.replicas': count(1, 'In-sync replicas that acks=all needs; capped at the number of replicas.', {
+    min: 1,
+  }),
+  'message.max.bytes': bytes(1_048_588, 'Largest record batch, compressed as sent.'),
+  'log.segment.bytes': bytes(1_073_741_824, 'Size at which a new segment file is begun.', { min: 14 }),
+  'log.index.interval.bytes': bytes(4096, 'Bytes of log per index entry.'),
+  'log.message.timestamp.type': choice(
+    ['CreateTime', 'LogAppendTime'],
+    'CreateTime',
+    'Whether a record keeps the producer’s time or gets the broker’s.',
+  ),
+  'socket.request.max.bytes': bytes(104_857_600, 'Largest request; a bigger one closes its connection.', { min: 1 }),
+  'connections.max.idle.ms': millis(600_000, 'A connection without requests is closed after this.', { min: 1 }),
+  'fetch.max.bytes': bytes(57_671_680, 'Most that one fetch response holds, but always one batch.', { min: 1024 }),
+  'request.timeout.ms': millis(30_000, 'How long a broker waits for the controller on behalf of a client.', { min: 1 }),
+  'broker.session.timeout.ms': millis(9000, 'A broker without a heartbeat for this long is fenced.', { min: 1 }),
+  'broker.heartbeat.interval.ms': millis(2000, 'How often a broker says that it lives.', { min: 1 }),
+  'controller.quorum.election.timeout.ms': millis(
+    1000,
+    'Without a leader for this long (up to twice), an election starts.',
+    {
+      min: 1,
+    },
+  ),
+  'controller.quorum.fetch.timeout.ms': millis(
+    2000,
+    'A follower that cannot fetch for this long stands for election.',
+    {
+      min: 1,
+    },
+  ),
+  'controller.quorum.request.timeout.ms': millis(2000, 'How long one call between controllers may take.', { min: 1 }),
+  'controller.quorum.retry.backoff.ms': millis(20, 'Pause before a failed call between controllers is tried again.', {
+    min: 1,
+  }),
+} as const;
+
+export type NodeKeyName = keyof typeof NODE_KEYS;
+
+/** The value of every node key, by its Kafka name. */
+export type NodeValues = { readonly [K in NodeKeyName]: ValueOf<(typeof NODE_KEYS)[K]> };
