@@ -1,0 +1,149 @@
+import { describe, expect, it } from 'vitest';
+import { parseNodeConfig } from '../../../src/config/node-config.ts';
+import { parseProperties } from '../../../src/config/properties.ts';
+import { storedOnly, topicConfigOf, validateTopicConfig } from '../../../src/config/topic-config.ts';
+
+const BROKER = `
+node.id=4
+process.roles=broker
+controller.quorum.voters=1@127.0.0.1:9093,2@127.0.0.1:9193,3@127.0.0.1:9293
+controller.listener.names=CONTROLLER
+listeners=PLAINTEXT://127.0.0.1:9092,GRPC://127.0.0.1:9094
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+inter.broker.listener.name=PLAINTEXT
+log.dirs=/var/kvorum/a,/var/kvorum/b
+`;
+
+function accepted(text: string) {
+  const result = parseNodeConfig(text);
+  if (!result.ok) throw new Error(result.errors.join('\n'));
+  return result;
+}
+
+function errorsOf(text: string): readonly string[] {
+  const result = parseNodeConfig(text);
+  return result.ok ? [] : result.errors;
+}
+
+describe('parseProperties', () => {
+  it('reads all separators, comments, continuations and escapes as java.util.Properties does', () => {
+    const text = '# c\n! c\na=1\nb : 2\nc 3\n d\\=x = y \\\n   z\\u0041\\t|\ne\nf=\n';
+    expect([...parseProperties(text)]).toEqual([
+      ['a', '1'],
+      ['b', '2'],
+      ['c', '3'],
+      ['d=x', 'y zA\t|'],
+      ['e', ''],
+      ['f', ''],
+    ]);
+  });
+
+  it('lets the last of a duplicate win', () => {
+    expect(parseProperties('a=1\na=2').get('a')).toBe('2');
+  });
+
+  it('names the line of a bad escape', () => {
+    expect(() => parseProperties('a=1\nb=\\u12')).toThrow('line 2');
+  });
+});
+
+describe('parseNodeConfig', () => {
+  it("reads a broker's file", () => {
+    const { config, warnings } = accepted(BROKER);
+    expect(config).toMatchObject({ nodeId: 4, isBroker: true, isController: false, interBrokerListener: 'PLAINTEXT' });
+    expect(config.voters[2]).toEqual({ id: 3, address: { host: '127.0.0.1', port: 9293 } });
+    expect(config.listeners.map((it) => [it.name, it.kind, it.bind.port])).toEqual([
+      ['PLAINTEXT', 'kafka', 9092],
+      ['GRPC', 'grpc', 9094],
+    ]);
+    expect(config.metadataLogDir).toBe('/var/kvorum/a');
+    expect(warnings).toEqual([]);
+  });
+
+  it('accepts combined roles', () => {
+    const text = BROKER.replace('roles=broker', 'roles=broker,controller')
+      .replace('node.id=4', 'node.id=1')
+      .replace('listeners=PLAINTEXT', 'listeners=CONTROLLER://127.0.0.1:9093,PLAINTEXT');
+    expect(accepted(text).config).toMatchObject({ isBroker: true, isController: true });
+  });
+
+  it('lists Kafka keys without use in one warning', () => {
+    const { warnings } = accepted(`${BROKER}num.io.threads=8\nlog.cleaner.threads=1\nssl.keystore.location=/k\n`);
+    expect(warnings).toEqual([
+      'Kafka keys without use here, ignored: log.cleaner.threads, num.io.threads, ssl.keystore.location',
+    ]);
+  });
+
+  it('names the nearest key of an unknown one', () => {
+    expect(errorsOf(`${BROKER}log.dir.s=/x\nnum.partition=3\n`)).toEqual([
+      'log.dir.s is not a key of Kvorum or Kafka; the nearest is log.dirs',
+      'num.partition is not a key of Kvorum or Kafka; the nearest is num.partitions',
+    ]);
+  });
+
+  it.each([
+    ['num.partitions=zero', 'num.partitions=zero is not valid: it takes a whole number from 1 to 10000'],
+    ['auto.create.topics.enable=yes', 'auto.create.topics.enable=yes is not valid: it takes true or false'],
+    ['log.flush.mode=maybe', 'log.flush.mode=maybe is not valid: it takes one of sync, async'],
+    ['socket.request.max.bytes=-1', 'from 1 to 2147483647 bytes'],
+    ['process.roles=zookeeper', 'process.roles=zookeeper is not valid'],
+    ['controller.quorum.voters=1@127.0.0.1', 'is not id@host:port'],
+    ['controller.quorum.voters=4@127.0.0.1:9093', 'process.roles lacks controller'],
+    ['listeners=PLAINTEXT:9092', 'is not NAME://host:port'],
+    ['listeners=GRPC://127.0.0.1:9094', 'a broker needs a Kafka listener'],
+    ['listeners=PLAINTEXT://0.0.0.0:9092', 'set advertised.listeners=PLAINTEXT://host:port'],
+    ['listener.security.protocol.map=PLAINTEXT:SASL_SSL', 'asks for SASL_SSL, which this version does not have'],
+    ['inter.broker.listener.name=OTHER', 'inter.broker.listener.name=OTHER is not one of the Kafka listeners'],
+    ['log.dirs=', 'log.dirs is missing'],
+    ['log.dirs=/a,/a', 'log.dirs names a folder twice'],
+    ['node.id=-1', 'node.id is missing'],
+    ['broker.heartbeat.interval.ms=9000', 'must be less than broker.session.timeout.ms=9000'],
+    ['controller.quorum.bootstrap.servers=a:1', 'not both'],
+  ])('refuses %s', (line, message) => {
+    expect(errorsOf(`${BROKER}${line}\n`).join('\n')).toContain(message);
+  });
+
+  it('binds a listener without a host to loopback and says so', () => {
+    const { config, warnings } = accepted(`${BROKER}listeners=PLAINTEXT://:9092\n`);
+    expect(config.listeners[0]?.bind).toEqual({ host: '127.0.0.1', port: 9092 });
+    expect(warnings[0]).toContain('bound to 127.0.0.1');
+  });
+
+  it('takes timeouts from the profile, and single keys over it', () => {
+    const { config } = accepted(`${BROKER}timing.profile=fast\ncontroller.quorum.fetch.timeout.ms=777\n`);
+    expect(config.values['controller.quorum.election.timeout.ms']).toBe(150);
+    expect(config.values['controller.quorum.fetch.timeout.ms']).toBe(777);
+    expect(accepted(BROKER).config.values['controller.quorum.election.timeout.ms']).toBe(1000);
+  });
+
+  it('takes bootstrap servers instead of voters', () => {
+    const { config } = accepted(
+      `${BROKER}controller.quorum.voters=\ncontroller.quorum.bootstrap.servers=127.0.0.1:9093,[::1]:9193\n`,
+    );
+    expect(config.bootstrapServers).toEqual([
+      { host: '127.0.0.1', port: 9093 },
+      { host: '::1', port: 9193 },
+    ]);
+  });
+});
+
+describe('topic configs', () => {
+  it('checks names and values', () => {
+    expect(validateTopicConfig('segment.bytes', '1048576')).toBeUndefined();
+    expect(validateTopicConfig('segment.byte', '1')).toBe(
+      'segment.byte is not a topic config; the nearest is segment.bytes',
+    );
+    expect(validateTopicConfig('segment.bytes', '3')).toContain('from 14 to');
+    expect(validateTopicConfig('unclean.leader.election.enable', 'true')).toContain('it takes one of false');
+  });
+
+  it('prefers the topic over the node', () => {
+    const { values } = accepted(BROKER).config;
+    const config = topicConfigOf(new Map([['segment.bytes', '1000000']]), values);
+    expect(config).toMatchObject({ segmentBytes: 1_000_000, flushMode: 'sync', maxMessageBytes: 1_048_588 });
+  });
+
+  it('knows which configs are stored only', () => {
+    expect(storedOnly(['segment.bytes', 'retention.ms'])).toEqual(['retention.ms']);
+  });
+});
