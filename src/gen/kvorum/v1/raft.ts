@@ -200,6 +200,15 @@ export interface RaftBatch {
   records: Uint8Array[];
 }
 
+export interface IdentifyRequest {
+}
+
+export interface IdentifyResponse {
+  clusterId: string;
+  /** The replica that answers. */
+  replica: ReplicaKey | undefined;
+}
+
 function createBaseReplicaKey(): ReplicaKey {
   return { id: 0, directoryId: "" };
 }
@@ -1449,6 +1458,129 @@ export const RaftBatch: MessageFns<RaftBatch> = {
   },
 };
 
+function createBaseIdentifyRequest(): IdentifyRequest {
+  return {};
+}
+
+export const IdentifyRequest: MessageFns<IdentifyRequest> = {
+  encode(_: IdentifyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): IdentifyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseIdentifyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): IdentifyRequest {
+    return {};
+  },
+
+  toJSON(_: IdentifyRequest): unknown {
+    const obj: any = {};
+    return obj;
+  },
+};
+
+function createBaseIdentifyResponse(): IdentifyResponse {
+  return { clusterId: "", replica: undefined };
+}
+
+export const IdentifyResponse: MessageFns<IdentifyResponse> = {
+  encode(message: IdentifyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.clusterId !== "") {
+      writer.uint32(10).string(message.clusterId);
+    }
+    if (message.replica !== undefined) {
+      ReplicaKey.encode(message.replica, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): IdentifyResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseIdentifyResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clusterId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.replica = ReplicaKey.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): IdentifyResponse {
+    return {
+      clusterId: isSet(object.clusterId)
+        ? globalThis.String(object.clusterId)
+        : isSet(object.cluster_id)
+        ? globalThis.String(object.cluster_id)
+        : "",
+      replica: isSet(object.replica) ? ReplicaKey.fromJSON(object.replica) : undefined,
+    };
+  },
+
+  toJSON(message: IdentifyResponse): unknown {
+    const obj: any = {};
+    if (message.clusterId !== "") {
+      obj.clusterId = message.clusterId;
+    }
+    if (message.replica !== undefined) {
+      obj.replica = ReplicaKey.toJSON(message.replica);
+    }
+    return obj;
+  },
+};
+
 /** Served by controllers on the controller listener. Every answer carries the receiver's epoch and the leader it knows. */
 export type RaftServiceDefinition = typeof RaftServiceDefinition;
 export const RaftServiceDefinition = {
@@ -1488,6 +1620,15 @@ export const RaftServiceDefinition = {
       requestType: FetchRequest as typeof FetchRequest,
       requestStream: false,
       responseType: FetchResponse as typeof FetchResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** Who listens here: how controller.quorum.bootstrap.servers become node ids. */
+    identify: {
+      name: "Identify",
+      requestType: IdentifyRequest as typeof IdentifyRequest,
+      requestStream: false,
+      responseType: IdentifyResponse as typeof IdentifyResponse,
       responseStream: false,
       options: {},
     },
