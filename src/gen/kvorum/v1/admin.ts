@@ -50,6 +50,8 @@ export interface CreateTopicsRequest {
   topics: NewTopic[];
   /** Check only, create nothing. */
   validateOnly: boolean;
+  /** True: a node passes this call on for somebody else; the receiver must not pass it on again. */
+  forwarded: boolean;
 }
 
 export interface CreatedTopic {
@@ -81,6 +83,8 @@ export interface TopicSelector {
 
 export interface DeleteTopicsRequest {
   topics: TopicSelector[];
+  /** True: a node passes this call on for somebody else; the receiver must not pass it on again. */
+  forwarded: boolean;
 }
 
 export interface DeletedTopic {
@@ -174,6 +178,8 @@ export interface DescribeClusterResponse {
 }
 
 export interface DescribeQuorumRequest {
+  /** True: a node passes this call on for somebody else; the receiver must not pass it on again. */
+  forwarded: boolean;
 }
 
 export interface QuorumReplica {
@@ -599,7 +605,7 @@ export const NewTopic_ConfigsEntry: MessageFns<NewTopic_ConfigsEntry> = {
 };
 
 function createBaseCreateTopicsRequest(): CreateTopicsRequest {
-  return { topics: [], validateOnly: false };
+  return { topics: [], validateOnly: false, forwarded: false };
 }
 
 export const CreateTopicsRequest: MessageFns<CreateTopicsRequest> = {
@@ -609,6 +615,9 @@ export const CreateTopicsRequest: MessageFns<CreateTopicsRequest> = {
     }
     if (message.validateOnly !== false) {
       writer.uint32(16).bool(message.validateOnly);
+    }
+    if (message.forwarded !== false) {
+      writer.uint32(120).bool(message.forwarded);
     }
     return writer;
   },
@@ -642,6 +651,14 @@ export const CreateTopicsRequest: MessageFns<CreateTopicsRequest> = {
             message.validateOnly = reader.bool();
             continue;
           }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.forwarded = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -662,6 +679,7 @@ export const CreateTopicsRequest: MessageFns<CreateTopicsRequest> = {
         : isSet(object.validate_only)
         ? globalThis.Boolean(object.validate_only)
         : false,
+      forwarded: isSet(object.forwarded) ? globalThis.Boolean(object.forwarded) : false,
     };
   },
 
@@ -672,6 +690,9 @@ export const CreateTopicsRequest: MessageFns<CreateTopicsRequest> = {
     }
     if (message.validateOnly !== false) {
       obj.validateOnly = message.validateOnly;
+    }
+    if (message.forwarded !== false) {
+      obj.forwarded = message.forwarded;
     }
     return obj;
   },
@@ -1076,13 +1097,16 @@ export const TopicSelector: MessageFns<TopicSelector> = {
 };
 
 function createBaseDeleteTopicsRequest(): DeleteTopicsRequest {
-  return { topics: [] };
+  return { topics: [], forwarded: false };
 }
 
 export const DeleteTopicsRequest: MessageFns<DeleteTopicsRequest> = {
   encode(message: DeleteTopicsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.topics) {
       TopicSelector.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.forwarded !== false) {
+      writer.uint32(120).bool(message.forwarded);
     }
     return writer;
   },
@@ -1108,6 +1132,14 @@ export const DeleteTopicsRequest: MessageFns<DeleteTopicsRequest> = {
             message.topics.push(TopicSelector.decode(reader, reader.uint32()));
             continue;
           }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.forwarded = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1123,6 +1155,7 @@ export const DeleteTopicsRequest: MessageFns<DeleteTopicsRequest> = {
   fromJSON(object: any): DeleteTopicsRequest {
     return {
       topics: globalThis.Array.isArray(object?.topics) ? object.topics.map((e: any) => TopicSelector.fromJSON(e)) : [],
+      forwarded: isSet(object.forwarded) ? globalThis.Boolean(object.forwarded) : false,
     };
   },
 
@@ -1130,6 +1163,9 @@ export const DeleteTopicsRequest: MessageFns<DeleteTopicsRequest> = {
     const obj: any = {};
     if (message.topics?.length) {
       obj.topics = message.topics.map((e) => TopicSelector.toJSON(e));
+    }
+    if (message.forwarded !== false) {
+      obj.forwarded = message.forwarded;
     }
     return obj;
   },
@@ -2495,11 +2531,14 @@ export const DescribeClusterResponse: MessageFns<DescribeClusterResponse> = {
 };
 
 function createBaseDescribeQuorumRequest(): DescribeQuorumRequest {
-  return {};
+  return { forwarded: false };
 }
 
 export const DescribeQuorumRequest: MessageFns<DescribeQuorumRequest> = {
-  encode(_: DescribeQuorumRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: DescribeQuorumRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.forwarded !== false) {
+      writer.uint32(120).bool(message.forwarded);
+    }
     return writer;
   },
 
@@ -2516,6 +2555,14 @@ export const DescribeQuorumRequest: MessageFns<DescribeQuorumRequest> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.forwarded = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2528,12 +2575,15 @@ export const DescribeQuorumRequest: MessageFns<DescribeQuorumRequest> = {
     }
   },
 
-  fromJSON(_: any): DescribeQuorumRequest {
-    return {};
+  fromJSON(object: any): DescribeQuorumRequest {
+    return { forwarded: isSet(object.forwarded) ? globalThis.Boolean(object.forwarded) : false };
   },
 
-  toJSON(_: DescribeQuorumRequest): unknown {
+  toJSON(message: DescribeQuorumRequest): unknown {
     const obj: any = {};
+    if (message.forwarded !== false) {
+      obj.forwarded = message.forwarded;
+    }
     return obj;
   },
 };

@@ -709,7 +709,10 @@ export const ControllerServiceDefinition = {
   name: "ControllerService",
   fullName: "kvorum.v1.ControllerService",
   methods: {
-    /** A broker process joins the cluster (C-2). FAILED_PRECONDITION names what is wrong with the registration. */
+    /**
+     * A broker process joins the cluster (C-2). ALREADY_EXISTS: another incarnation has a valid session (C-2.2): try again until
+     * that has lapsed. ABORTED: a later start of the same broker is registered (C-2.2a): this process must stop.
+     */
     registerBroker: {
       name: "RegisterBroker",
       requestType: RegisterBrokerRequest as typeof RegisterBrokerRequest,
@@ -718,7 +721,7 @@ export const ControllerServiceDefinition = {
       responseStream: false,
       options: {},
     },
-    /** Keeps the session, and carries the broker's wishes (C-3). */
+    /** Keeps the session, and carries the broker's wishes (C-3). ABORTED: register again. */
     brokerHeartbeat: {
       name: "BrokerHeartbeat",
       requestType: BrokerHeartbeatRequest as typeof BrokerHeartbeatRequest,
@@ -727,7 +730,7 @@ export const ControllerServiceDefinition = {
       responseStream: false,
       options: {},
     },
-    /** Reserves a block of producer ids (C-9.3). */
+    /** Reserves a block of producer ids (C-9.3). An unanswered call burns a block. */
     allocateProducerIds: {
       name: "AllocateProducerIds",
       requestType: AllocateProducerIdsRequest as typeof AllocateProducerIdsRequest,

@@ -98,8 +98,18 @@ export interface RegisterBrokerRecord {
   rack: string;
   /** Durable count of process starts on these directories (C-2.2a). */
   bootCounter: number;
-  /** Whether the predecessor stopped cleanly (C-2.4). */
+  /** Whether the predecessor stopped cleanly (C-2.4). For people: the same batch carries what follows from it. */
   cleanStart: boolean;
+  /** In snapshots only: in the log the broker epoch is the offset of this record. */
+  brokerEpoch?:
+    | number
+    | undefined;
+  /** In snapshots only: in the log a registered broker starts fenced. */
+  fenced?:
+    | boolean
+    | undefined;
+  /** In snapshots only. */
+  inControlledShutdown: boolean;
 }
 
 /** A registered broker changes state. Only fields that are set change. */
@@ -156,6 +166,7 @@ export interface RemoveTopicRecord {
   topicId: string;
 }
 
+/** One key of a topic or a broker. A topic's configs go with the topic. */
 export interface ConfigRecord {
   scope: ConfigScope;
   /** Topic name; broker id as text, empty for the cluster default. */
@@ -167,7 +178,9 @@ export interface ConfigRecord {
 
 /** A broker got the block [next_producer_id - size, next_producer_id) (C-9.3). */
 export interface ProducerIdsRecord {
+  /** -1 in snapshots. */
   brokerId: number;
+  /** -1 in snapshots. */
   brokerEpoch: number;
   /** First id that nobody has. */
   nextProducerId: number;
@@ -563,7 +576,18 @@ export const Endpoint: MessageFns<Endpoint> = {
 };
 
 function createBaseRegisterBrokerRecord(): RegisterBrokerRecord {
-  return { brokerId: 0, incarnationId: "", logDirs: [], endpoints: [], rack: "", bootCounter: 0, cleanStart: false };
+  return {
+    brokerId: 0,
+    incarnationId: "",
+    logDirs: [],
+    endpoints: [],
+    rack: "",
+    bootCounter: 0,
+    cleanStart: false,
+    brokerEpoch: undefined,
+    fenced: undefined,
+    inControlledShutdown: false,
+  };
 }
 
 export const RegisterBrokerRecord: MessageFns<RegisterBrokerRecord> = {
@@ -588,6 +612,15 @@ export const RegisterBrokerRecord: MessageFns<RegisterBrokerRecord> = {
     }
     if (message.cleanStart !== false) {
       writer.uint32(56).bool(message.cleanStart);
+    }
+    if (message.brokerEpoch !== undefined) {
+      writer.uint32(64).int64(message.brokerEpoch);
+    }
+    if (message.fenced !== undefined) {
+      writer.uint32(72).bool(message.fenced);
+    }
+    if (message.inControlledShutdown !== false) {
+      writer.uint32(80).bool(message.inControlledShutdown);
     }
     return writer;
   },
@@ -661,6 +694,30 @@ export const RegisterBrokerRecord: MessageFns<RegisterBrokerRecord> = {
             message.cleanStart = reader.bool();
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.brokerEpoch = longToNumber(reader.int64());
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.fenced = reader.bool();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.inControlledShutdown = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -704,6 +761,17 @@ export const RegisterBrokerRecord: MessageFns<RegisterBrokerRecord> = {
         : isSet(object.clean_start)
         ? globalThis.Boolean(object.clean_start)
         : false,
+      brokerEpoch: isSet(object.brokerEpoch)
+        ? globalThis.Number(object.brokerEpoch)
+        : isSet(object.broker_epoch)
+        ? globalThis.Number(object.broker_epoch)
+        : undefined,
+      fenced: isSet(object.fenced) ? globalThis.Boolean(object.fenced) : undefined,
+      inControlledShutdown: isSet(object.inControlledShutdown)
+        ? globalThis.Boolean(object.inControlledShutdown)
+        : isSet(object.in_controlled_shutdown)
+        ? globalThis.Boolean(object.in_controlled_shutdown)
+        : false,
     };
   },
 
@@ -729,6 +797,15 @@ export const RegisterBrokerRecord: MessageFns<RegisterBrokerRecord> = {
     }
     if (message.cleanStart !== false) {
       obj.cleanStart = message.cleanStart;
+    }
+    if (message.brokerEpoch !== undefined) {
+      obj.brokerEpoch = Math.round(message.brokerEpoch);
+    }
+    if (message.fenced !== undefined) {
+      obj.fenced = message.fenced;
+    }
+    if (message.inControlledShutdown !== false) {
+      obj.inControlledShutdown = message.inControlledShutdown;
     }
     return obj;
   },
