@@ -31,6 +31,8 @@ export interface DiskFile {
 export interface Disk {
   /** `read`: must exist. `write`: read and write, created if missing. `create`: read and write, EXISTS if there. */
   open(path: string, mode: 'read' | 'write' | 'create'): Promise<DiskFile>;
+  /** `open(path, 'create')` synchronously: for a log that must roll to a new segment in the middle of an append. */
+  createNow(path: string): DiskFile;
   /** The whole file. */
   readFile(path: string): Promise<Buffer>;
   /** Entries in name order; NOT_FOUND if there is no such directory. */
