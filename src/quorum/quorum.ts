@@ -1,0 +1,295 @@
+// Drives the raft core over the ports: events in, effects out, in order. Keeps M-5 (what a message asserts is durable before
+// it leaves, through DiskQueue), R-9.1 (the state machine sees committed batches only, in order) and R-9.4 (a failing apply stops
+// the node). Holds no protocol rule of its own.
+import { assert, unreachable } from '../base/assert.ts';
+import type { Epoch, NodeId, Offset } from '../base/ids.ts';
+import type { Timer } from '../env/clock.ts';
+import { sleep } from '../env/clock.ts';
+import type { Env } from '../env/env.ts';
+import type { Logger } from '../env/logger.ts';
+import type { Address, RpcService } from '../env/network.ts';
+import { RpcError } from '../env/network.ts';
+import { describeQuorum } from '../raft/describe.ts';
+import type { RaftState } from '../raft/state.ts';
+import { createRaft } from '../raft/state.ts';
+import { step } from '../raft/step.ts';
+import type {
+  Batch,
+  CallId,
+  DurableState,
+  QuorumDescription,
+  RaftConfig,
+  RaftEffect,
+  RaftEvent,
+  RaftRequest,
+  RaftResponse,
+  TimerId,
+} from '../raft/types.ts';
+import { DiskQueue } from './disk-queue.ts';
+import { Peers } from './peers.ts';
+import { raftService } from './service.ts';
+import { QuorumStorage } from './storage.ts';
+
+/** A committed batch as the state machine gets it. Control batches come with no records, to move the offset. */
+export interface CommittedBatch {
+  readonly baseOffset: Offset;
+  readonly endOffset: Offset;
+  readonly epoch: Epoch;
+  readonly records: readonly Uint8Array[];
+}
+
+/** What is built on the log. All calls are synchronous and in log order; a throw stops the node (R-9.4). */
+export interface StateMachine {
+  apply(batch: CommittedBatch): void;
+  /** This node leads `epoch` and has applied everything before it: it may append (R-9.2). */
+  claim(epoch: Epoch): void;
+  /** The claim of `epoch` is over. */
+  renounce(epoch: Epoch): void;
+  /** Another leader (-1: none known) or epoch. */
+  leaderChanged(leaderId: NodeId, epoch: Epoch): void;
+}
+
+export interface QuorumOptions {
+  /** Folder of the database. */
+  readonly directory: string;
+  readonly raft: RaftConfig;
+  /** Where the voters listen. */
+  readonly peers: ReadonlyMap<NodeId, Address>;
+  /** The node must stop: said once. */
+  fatal(reason: string, cause?: unknown): void;
+}
+
+/** How long a stopping leader lets its EndQuorumEpoch calls take. */
+const FAREWELL_MS = 300;
+
+export class Quorum {
+  /** RaftService, for the controller listener. */
+  readonly service: RpcService;
+  readonly #env: Env;
+  readonly #logger: Logger;
+  readonly #options: QuorumOptions;
+  readonly #storage: QuorumStorage;
+  readonly #durable: DurableState;
+  readonly #raft: RaftState;
+  readonly #disk: DiskQueue;
+  readonly #peers: Peers;
+  readonly #effects: RaftEffect[] = [];
+  readonly #timers = new Map<TimerId, Timer>();
+  readonly #inbound = new Map<CallId, { resolve(message: RaftResponse): void; reject(error: RpcError): void }>();
+  /** EndQuorumEpoch calls under way: a stop lets them arrive. */
+  readonly #farewells = new Set<Promise<void>>();
+  #nextInbound: CallId = 0;
+  #nextToken = 0;
+  #draining = false;
+  #stateMachine: StateMachine | undefined;
+  #stopped = false;
+
+  private constructor(env: Env, options: QuorumOptions, storage: QuorumStorage, durable: DurableState) {
+    this.#env = env;
+    this.#logger = env.logger.child({ component: 'quorum' });
+    this.#options = options;
+    this.#storage = storage;
+    this.#durable = durable;
+    this.#raft = createRaft(options.raft, env.random);
+    this.#peers = new Peers(env.network, options.peers);
+    this.#disk = new DiskQueue({
+      write: (operations) => storage.write(operations),
+      done: (op) => this.#dispatch({ type: 'diskDone', now: env.clock.now(), op }),
+      failed: (error) => this.#fatal('the metadata log cannot be written', error),
+    });
+    this.service = raftService(options.raft, (message) => this.#serve(message));
+  }
+
+  /** Opens and verifies the log. EnvError LOCKED, CORRUPT, IO. */
+  static async open(env: Env, options: QuorumOptions): Promise<Quorum> {
+    const storage = new QuorumStorage(await env.openStore(options.directory));
+    try {
+      return new Quorum(env, options, storage, await storage.load());
+    } catch (error) {
+      await storage.close();
+      throw error;
+    }
+  }
+
+  /** Begins to take part. The state machine gets the committed log from offset 0 on. */
+  start(stateMachine: StateMachine): void {
+    assert(this.#stateMachine === undefined, 'a quorum is started once');
+    this.#stateMachine = stateMachine;
+    this.#dispatch({ type: 'start', now: this.#env.clock.now(), durable: this.#durable });
+  }
+
+  /**
+   * Appends the records as one atomic batch in the claimed epoch (R-5.2); undefined if this node does not lead that epoch (any
+   * more). Appended is not committed: that is learned by `apply`, or lost with `renounce`.
+   */
+  append(claimEpoch: Epoch, records: readonly Uint8Array[]): { baseOffset: Offset; lastOffset: Offset } | undefined {
+    const token = this.#nextToken++;
+    const from = this.#effects.length;
+    const event: RaftEvent = { type: 'propose', now: this.#env.clock.now(), token, claimEpoch, records };
+    if (this.#stopped) return undefined;
+    step(this.#raft, event, this.#effects);
+    const answer = this.#effects
+      .slice(from)
+      .find((effect) => (effect.type === 'proposed' || effect.type === 'refused') && effect.token === token);
+    this.#drain();
+    return answer?.type === 'proposed' ? { baseOffset: answer.baseOffset, lastOffset: answer.lastOffset } : undefined;
+  }
+
+  /** R-5.6: gives up the leadership of `epoch`, if this node still has it. */
+  resign(epoch: Epoch): void {
+    this.#dispatch({ type: 'resign', now: this.#env.clock.now(), epoch });
+  }
+
+  /** A voter is (now) at this address. */
+  setPeer(id: NodeId, address: Address): void {
+    if (!this.#stopped) this.#peers.set(id, address);
+  }
+
+  describe(): QuorumDescription {
+    return describeQuorum(this.#raft);
+  }
+
+  /** Resigns, makes everything durable, closes. */
+  async stop(): Promise<void> {
+    if (this.#stopped) return;
+    const { role, epoch } = this.describe();
+    if (role === 'leader' && this.#stateMachine !== undefined) this.resign(epoch);
+    await this.#disk.idle();
+    await Promise.race([Promise.all(this.#farewells), sleep(this.#env.clock, FAREWELL_MS)]);
+    await this.#disk.idle();
+    this.#shut();
+    await this.#storage.close();
+  }
+
+  #shut(): void {
+    this.#stopped = true;
+    for (const timer of this.#timers.values()) timer.cancel();
+    this.#timers.clear();
+    for (const call of this.#inbound.values()) call.reject(new RpcError('UNAVAILABLE', 'the node is stopping'));
+    this.#inbound.clear();
+    this.#peers.close();
+  }
+
+  #fatal(reason: string, cause?: unknown): void {
+    if (this.#stopped) return;
+    this.#shut();
+    this.#options.fatal(reason, cause);
+  }
+
+  #serve(message: RaftRequest): Promise<RaftResponse> {
+    if (this.#stopped || this.#stateMachine === undefined) {
+      return Promise.reject(new RpcError('UNAVAILABLE', 'the node is not running'));
+    }
+    return new Promise((resolve, reject) => {
+      const call = this.#nextInbound++;
+      this.#inbound.set(call, { resolve, reject });
+      this.#dispatch({ type: 'request', now: this.#env.clock.now(), call, message });
+    });
+  }
+
+  #dispatch(event: RaftEvent): void {
+    if (this.#stopped) return;
+    step(this.#raft, event, this.#effects);
+    this.#drain();
+  }
+
+  /** Carries out effects in order. An effect that leads to another event (apply -> append) adds behind those that wait. */
+  #drain(): void {
+    if (this.#draining) return;
+    this.#draining = true;
+    try {
+      for (let i = 0; i < this.#effects.length && !this.#stopped; i++) this.#carryOut(this.#effects[i] as RaftEffect);
+    } finally {
+      this.#effects.length = 0;
+      this.#draining = false;
+    }
+  }
+
+  #carryOut(effect: RaftEffect): void {
+    switch (effect.type) {
+      case 'writeQuorumState':
+        return this.#disk.issue(effect.op, this.#storage.state(effect.state));
+      case 'append':
+        return this.#disk.issue(effect.op, this.#storage.append(effect.batches));
+      case 'truncate':
+        return this.#disk.issue(effect.op, this.#storage.truncate(effect.endOffset));
+      case 'call':
+        return this.#disk.after(effect.after, () => this.#send(effect));
+      case 'reply':
+        return this.#disk.after(effect.after, () => this.#reply(effect.call, effect.message));
+      case 'setTimer':
+        return this.#setTimer(effect);
+      case 'cancelTimer':
+        this.#timers.get(effect.id)?.cancel();
+        this.#timers.delete(effect.id);
+        return;
+      case 'commit':
+        return this.#commit(effect.batches);
+      case 'proposed':
+      case 'refused':
+        return; // read by append, synchronously
+      case 'role':
+        this.#logger.info('quorum-role', { role: effect.role, epoch: effect.epoch, leaderId: effect.leaderId });
+        return this.#tell((machine) => machine.leaderChanged(effect.leaderId, effect.epoch));
+      case 'claim':
+        return this.#tell((machine) => machine.claim(effect.epoch));
+      case 'renounce':
+        return this.#tell((machine) => machine.renounce(effect.epoch));
+      case 'notice':
+        return this.#logger[effect.level](effect.event, { ...effect.fields });
+      case 'fatal':
+        return this.#fatal(effect.reason);
+      default:
+        unreachable(effect, 'raft effect');
+    }
+  }
+
+  #tell(what: (machine: StateMachine) => void): void {
+    assert(this.#stateMachine !== undefined, 'effects come after start');
+    try {
+      what(this.#stateMachine);
+    } catch (error) {
+      this.#fatal('the metadata state machine failed', error);
+    }
+  }
+
+  #commit(batches: readonly Batch[]): void {
+    let endOffset = 0;
+    for (const batch of batches) {
+      endOffset = batch.baseOffset + batch.records.length;
+      const records = batch.control ? [] : batch.records;
+      this.#tell((machine) => machine.apply({ baseOffset: batch.baseOffset, endOffset, epoch: batch.epoch, records }));
+      if (this.#stopped) return;
+    }
+    if (batches.length > 0) this.#dispatch({ type: 'applied', now: this.#env.clock.now(), endOffset });
+  }
+
+  #setTimer(effect: Extract<RaftEffect, { type: 'setTimer' }>): void {
+    const { clock } = this.#env;
+    this.#timers.get(effect.id)?.cancel();
+    const timer = clock.schedule(Math.max(0, effect.at - clock.now()), () => {
+      this.#timers.delete(effect.id);
+      this.#dispatch({ type: 'timer', now: clock.now(), id: effect.id, generation: effect.generation });
+    });
+    this.#timers.set(effect.id, timer);
+  }
+
+  #send(effect: Extract<RaftEffect, { type: 'call' }>): void {
+    const call = this.#call(effect);
+    if (effect.message.type !== 'endQuorumEpoch') return;
+    this.#farewells.add(call);
+    void call.finally(() => this.#farewells.delete(call));
+  }
+
+  async #call(effect: Extract<RaftEffect, { type: 'call' }>): Promise<void> {
+    const result = await this.#peers.call(effect.to, effect.message, effect.timeoutMs);
+    const now = this.#env.clock.now();
+    if ('failure' in result) this.#dispatch({ type: 'callFailed', now, call: effect.call, failure: result.failure });
+    else this.#dispatch({ type: 'response', now, call: effect.call, message: result });
+  }
+
+  #reply(call: CallId, message: RaftResponse): void {
+    this.#inbound.get(call)?.resolve(message);
+    this.#inbound.delete(call);
+  }
+}
