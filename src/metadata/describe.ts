@@ -1,0 +1,107 @@
+// Answers to AdminService's reads, from one image. Used by controllers and brokers alike; DescribeQuorum is not here,
+// since only the leader of the quorum can answer it.
+import { NO_NODE } from '../base/ids.ts';
+import type { NodeId } from '../base/ids.ts';
+import type { Uuid } from '../base/uuid.ts';
+import type {
+  BrokerDescription,
+  DescribeClusterResponse,
+  DescribeTopicsRequest,
+  DescribeTopicsResponse,
+  ListTopicsResponse,
+  TopicDescription,
+  TopicSelector,
+} from '../gen/kvorum/v1/admin.ts';
+import type { Endpoint } from '../gen/kvorum/v1/metadata.ts';
+import { itemError } from './errors.ts';
+import { brokersInOrder, configsOf, topicByName, topicEntity, topicsInOrder } from './image.ts';
+import type { MetadataImage, TopicImage } from './image.ts';
+
+/** What a node knows of the cluster besides its image. */
+export interface ClusterFacts {
+  readonly clusterId: Uuid;
+  /** The active controller as this node knows it, -1 if it knows none. */
+  readonly controllerId: NodeId;
+  readonly controllers: readonly {
+    readonly id: NodeId;
+    readonly address: { readonly host: string; readonly port: number };
+  }[];
+}
+
+/** All topics in order of their names. */
+export function listTopics(image: MetadataImage): ListTopicsResponse {
+  const topics = topicsInOrder(image).map(({ name, topicId, partitions }) => ({
+    name,
+    topicId,
+    partitions: partitions.size,
+    replicationFactor: partitions.first()?.replicas.length ?? 0,
+  }));
+  return { topics, metadataEndOffset: image.endOffset };
+}
+
+/** One answer per selector, in order; all topics if there is none. */
+export function describeTopics(image: MetadataImage, request: DescribeTopicsRequest): DescribeTopicsResponse {
+  const topics =
+    request.topics.length === 0
+      ? topicsInOrder(image).map((topic) => describeTopic(image, topic))
+      : request.topics.map((selector) => describeSelected(image, selector));
+  return { topics, metadataEndOffset: image.endOffset };
+}
+
+function describeSelected(image: MetadataImage, { name, topicId }: TopicSelector): TopicDescription {
+  const topic = name === '' ? image.topics.get(topicId) : topicByName(image, name);
+  if (topic !== undefined) return describeTopic(image, topic);
+  const error =
+    name === ''
+      ? itemError('UNKNOWN_TOPIC_ID', `there is no topic with id '${topicId}'`)
+      : itemError('UNKNOWN_TOPIC_OR_PARTITION', `there is no topic '${name}'`);
+  return { name, topicId, error, partitions: [], configs: {} };
+}
+
+function describeTopic(image: MetadataImage, topic: TopicImage): TopicDescription {
+  const partitions = topic.partitions.toArray().map((state, partition) => ({
+    partition,
+    leader: state.leader,
+    leaderEpoch: state.leaderEpoch,
+    partitionEpoch: state.partitionEpoch,
+    replicas: [...state.replicas],
+    isr: [...state.isr],
+  }));
+  const configs = configsOf(image, topicEntity(topic.name)).toObject();
+  return { name: topic.name, topicId: topic.topicId, error: undefined, partitions, configs };
+}
+
+export function describeCluster(image: MetadataImage, facts: ClusterFacts): DescribeClusterResponse {
+  const leaders = new Map<NodeId, number>();
+  const replicas = new Map<NodeId, number>();
+  for (const topic of image.topics.values()) {
+    for (const state of topic.partitions) {
+      if (state.leader !== NO_NODE) leaders.set(state.leader, (leaders.get(state.leader) ?? 0) + 1);
+      for (const id of state.replicas) replicas.set(id, (replicas.get(id) ?? 0) + 1);
+    }
+  }
+  const brokers = brokersInOrder(image).map(
+    (broker): BrokerDescription => ({
+      brokerId: broker.brokerId,
+      brokerEpoch: broker.brokerEpoch,
+      incarnationId: broker.incarnationId,
+      fenced: broker.fenced,
+      inControlledShutdown: broker.inControlledShutdown,
+      endpoints: [...broker.endpoints],
+      rack: broker.rack,
+      leaderCount: leaders.get(broker.brokerId) ?? 0,
+      replicaCount: replicas.get(broker.brokerId) ?? 0,
+    }),
+  );
+  const controllers = facts.controllers.map(
+    ({ id, address }): Endpoint => ({ listener: String(id), host: address.host, port: address.port }),
+  );
+  return {
+    clusterId: facts.clusterId,
+    brokers,
+    controllerId: facts.controllerId,
+    controllers,
+    metadataLevel: image.level,
+    metadataEndOffset: image.endOffset,
+  };
+}

@@ -1,0 +1,121 @@
+// The cluster's metadata as of one offset: an immutable value, the fold of a committed prefix of the metadata log (S-M8).
+// Versions share structure, so that a controller can keep the committed one beside its own working one (C-0.3).
+import { List, Map as ImmutableMap } from 'immutable';
+import type { Epoch, NodeId, Offset } from '../base/ids.ts';
+import type { Uuid } from '../base/uuid.ts';
+
+/** Where a node can be reached; `listener` is the name as in `listeners`, e.g. PLAINTEXT. */
+export interface BrokerEndpoint {
+  readonly listener: string;
+  readonly host: string;
+  readonly port: number;
+}
+
+/** One broker as registered (C-2). */
+export interface BrokerRegistration {
+  readonly brokerId: NodeId;
+  /** Offset of its registration record: unique and rising over the life of the cluster (C-2.1). */
+  readonly brokerEpoch: Offset;
+  readonly incarnationId: Uuid;
+  /** directory.id of each log dir. */
+  readonly logDirs: readonly Uuid[];
+  readonly endpoints: readonly BrokerEndpoint[];
+  /** Empty if none. */
+  readonly rack: string;
+  readonly bootCounter: number;
+  readonly fenced: boolean;
+  readonly inControlledShutdown: boolean;
+}
+
+/** C-4.1, C-4.3: leader = -1 or leader in isr; isr is a subset of replicas and never empty (C-5.4). */
+export interface PartitionState {
+  /** Assignment order: the first is the preferred leader. */
+  readonly replicas: readonly NodeId[];
+  readonly isr: readonly NodeId[];
+  /** -1: none. */
+  readonly leader: NodeId;
+  /** Rises by one exactly when a change sets the leader (C-4.2). */
+  readonly leaderEpoch: Epoch;
+  /** Rises by one at every change (C-4.2). */
+  readonly partitionEpoch: Epoch;
+  /** directory.id per replica, same order; ZERO_UUID where the broker has not said. */
+  readonly directories: readonly Uuid[];
+}
+
+export interface TopicImage {
+  readonly name: string;
+  readonly topicId: Uuid;
+  /** By partition number, from 0 without holes; `get(n)` is undefined beyond the end. */
+  readonly partitions: List<PartitionState>;
+}
+
+export interface MetadataImage {
+  /** The image shows every record below this offset. */
+  readonly endOffset: Offset;
+  /** Raft epoch of the last batch replayed, 0 at the start. */
+  readonly epoch: Epoch;
+  /** Metadata level, 0 before the first record of the cluster. */
+  readonly level: number;
+  readonly brokers: ImmutableMap<NodeId, BrokerRegistration>;
+  readonly topics: ImmutableMap<Uuid, TopicImage>;
+  readonly topicIds: ImmutableMap<string, Uuid>;
+  /** Keys set, by entity: see {@link topicEntity}, {@link brokerEntity}. No entity has an empty map. */
+  readonly configs: ImmutableMap<ConfigEntity, ImmutableMap<string, string>>;
+  /** First producer id that nobody has (C-9.3). */
+  readonly nextProducerId: number;
+}
+
+/** Whose configs: `topic:<name>`, `broker:<id>`, or `broker:` for the default of all brokers. */
+export type ConfigEntity = `topic:${string}` | `broker:${string}`;
+
+export const EMPTY_IMAGE: MetadataImage = {
+  endOffset: 0,
+  epoch: 0,
+  level: 0,
+  brokers: ImmutableMap(),
+  topics: ImmutableMap(),
+  topicIds: ImmutableMap(),
+  configs: ImmutableMap(),
+  nextProducerId: 0,
+};
+
+export function topicEntity(name: string): ConfigEntity {
+  return `topic:${name}`;
+}
+
+/** `brokerId` undefined: the default of all brokers. */
+export function brokerEntity(brokerId?: NodeId): ConfigEntity {
+  return `broker:${brokerId ?? ''}`;
+}
+
+const NO_CONFIGS: ImmutableMap<string, string> = ImmutableMap();
+
+/** The keys set on the entity itself; empty if none. Fits `topicConfigOf`. */
+export function configsOf(image: MetadataImage, entity: ConfigEntity): ImmutableMap<string, string> {
+  return image.configs.get(entity) ?? NO_CONFIGS;
+}
+
+export function topicByName(image: MetadataImage, name: string): TopicImage | undefined {
+  const topicId = image.topicIds.get(name);
+  return topicId === undefined ? undefined : image.topics.get(topicId);
+}
+
+/** The partition's state, undefined if there is no such topic or partition. */
+export function partitionOf(image: MetadataImage, topicId: Uuid, partition: number): PartitionState | undefined {
+  return partition < 0 ? undefined : image.topics.get(topicId)?.partitions.get(partition);
+}
+
+/** Brokers in order of their ids. */
+export function brokersInOrder(image: MetadataImage): BrokerRegistration[] {
+  return [...image.brokers.values()].sort((a, b) => a.brokerId - b.brokerId);
+}
+
+/** Topics in order of their names (by UTF-16 code unit: the same on every node, C-0.5). */
+export function topicsInOrder(image: MetadataImage): TopicImage[] {
+  return [...image.topics.values()].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+}
+
+/** Registered, not fenced and not about to leave: may be in an ISR and lead (C-5.1, S-M5). */
+export function isActive(broker: BrokerRegistration | undefined): broker is BrokerRegistration {
+  return broker !== undefined && !broker.fenced && !broker.inControlledShutdown;
+}
