@@ -1,0 +1,7 @@
+// Real sockets and gRPC keep the promises of the Network port.
+import { nodeHarness } from './node.ts';
+import { rpcSuite } from './rpc.suite.ts';
+import { streamsSuite } from './streams.suite.ts';
+
+streamsSuite('real', nodeHarness);
+rpcSuite('real', nodeHarness);
