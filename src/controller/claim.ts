@@ -1,0 +1,77 @@
+// One claim of this node to be the active controller: the working image (committed state and this claim's own uncommitted
+// batches), the answers that wait for commits, and the brokers' sessions. Ends with the claim, whole (C-0.3).
+import type { Epoch, Ms, Offset } from '../base/ids.ts';
+import type { Clock } from '../env/clock.ts';
+import { RpcError } from '../env/network.ts';
+import type { MetadataRecord } from '../gen/kvorum/v1/metadata.ts';
+import type { MetadataImage } from '../metadata/image.ts';
+import { encodeRecord } from '../metadata/record.ts';
+import { replay } from '../metadata/replay.ts';
+import type { Quorum } from '../quorum/quorum.ts';
+import type { Decided } from './decide/decision.ts';
+import { isRefusal } from './decide/decision.ts';
+import { PendingReplies } from './pending-replies.ts';
+import { BrokerSessions } from './sessions.ts';
+
+export class Claim {
+  readonly epoch: Epoch;
+  readonly sessions: BrokerSessions;
+  readonly pending: PendingReplies;
+  readonly #quorum: Pick<Quorum, 'append'>;
+  #working: MetadataImage;
+  #committedEndOffset: Offset;
+
+  constructor(
+    epoch: Epoch,
+    committed: MetadataImage,
+    deps: { readonly quorum: Pick<Quorum, 'append'>; readonly clock: Clock; readonly sessionTimeoutMs: Ms },
+  ) {
+    this.epoch = epoch;
+    this.#working = committed;
+    this.#committedEndOffset = committed.endOffset;
+    this.#quorum = deps.quorum;
+    this.pending = new PendingReplies(deps.clock);
+    this.sessions = new BrokerSessions(deps.sessionTimeoutMs);
+    this.sessions.startAll(committed, deps.clock.now());
+  }
+
+  /** Committed state and what this claim has appended: what commands are decided on (C-0.1). Never shown to anybody. */
+  get working(): MetadataImage {
+    return this.#working;
+  }
+
+  /** Appends the records as one batch and applies them to the working image; false if this node leads no more. */
+  write(records: readonly MetadataRecord[]): boolean {
+    if (records.length === 0) return true;
+    const appended = this.#quorum.append(this.epoch, records.map(encodeRecord));
+    if (appended === undefined) return false;
+    const { baseOffset, lastOffset } = appended;
+    const batch = { baseOffset, endOffset: lastOffset + 1, epoch: this.epoch, records };
+    this.#working = replay(this.#working, batch).image;
+    return true;
+  }
+
+  /**
+   * Carries a decision out. The answer, or the refusal, comes when what it was decided on is committed, its own batch included
+   * (C-0.2). `undefined`: this node leads no more, and nothing was done.
+   */
+  carryOut<T>(decided: Decided<T>, remainingMs: Ms): Promise<T> | undefined {
+    if (!isRefusal(decided) && !this.write(decided.records)) return undefined;
+    const after = this.#working;
+    const answer = (): T => {
+      if (isRefusal(decided)) throw new RpcError(decided.refused, decided.message);
+      return decided.respond(after);
+    };
+    const promise = this.pending.add(after.endOffset, remainingMs, answer);
+    this.pending.settle(this.#committedEndOffset);
+    return promise;
+  }
+
+  /** The quorum committed up to the end of `image`, which is this node's committed image. */
+  committed(image: MetadataImage): void {
+    this.#committedEndOffset = image.endOffset;
+    // Control batches of the quorum move the offset without a record of ours (C-0.7).
+    if (image.endOffset >= this.#working.endOffset) this.#working = image;
+    this.pending.settle(image.endOffset);
+  }
+}

@@ -1,0 +1,178 @@
+// The controller of one node (C-0, C-1): sequences claims, commands and timers. While this node leads the quorum and has caught
+// up, commands are decided on the claim's working image, appended, and answered when committed; else callers are told who leads.
+import type { Epoch, Ms, NodeId } from '../base/ids.ts';
+import { NO_NODE } from '../base/ids.ts';
+import type { Timer } from '../env/clock.ts';
+import type { Logger } from '../env/logger.ts';
+import type { RpcContext, RpcService } from '../env/network.ts';
+import { RpcError } from '../env/network.ts';
+import { LATEST_METADATA_LEVEL, metadataRecord } from '../metadata/record.ts';
+import type { CommittedBatch, StateMachine } from '../quorum/quorum.ts';
+import { adminService } from './admin-service.ts';
+import { Claim } from './claim.ts';
+import { controllerService } from './controller-service.ts';
+import { fence } from './decide/broker-state.ts';
+import type { Decided } from './decide/decision.ts';
+import { isRefusal } from './decide/decision.ts';
+import type { CommandRunner, ControllerDeps } from './deps.ts';
+import { logChanges } from './log-changes.ts';
+
+function unknownOutcome(): RpcError {
+  const message = 'this node is no longer the active controller; whether the call took effect is not known: try again';
+  return new RpcError('UNAVAILABLE', message);
+}
+
+export class Controller implements CommandRunner {
+  /** ControllerService and AdminService, for the controller listener. */
+  readonly services: readonly RpcService[];
+  /** To be given to `Quorum.start`. */
+  readonly stateMachine: StateMachine;
+  readonly #deps: ControllerDeps;
+  readonly #logger: Logger;
+  readonly #unsubscribe: () => void;
+  #claim: Claim | undefined;
+  #leaderId: NodeId = NO_NODE;
+  #scanTimer: Timer | undefined;
+  #stopped = false;
+
+  constructor(deps: ControllerDeps) {
+    this.#deps = deps;
+    this.#logger = deps.env.logger.child({ component: 'controller' });
+    this.services = [controllerService(this, deps), adminService(this, deps)];
+    this.stateMachine = {
+      apply: (batch) => this.#apply(batch),
+      claim: (epoch) => this.#begin(epoch),
+      renounce: (epoch) => this.#renounce(epoch),
+      leaderChanged: (leaderId) => {
+        this.#leaderId = leaderId;
+      },
+    };
+    this.#unsubscribe = deps.publisher.subscribe((image, delta, previous) => {
+      if (this.#claim !== undefined) logChanges(this.#logger, image, delta, previous);
+    });
+  }
+
+  get isActive(): boolean {
+    return this.#claim !== undefined;
+  }
+
+  get leaderId(): NodeId {
+    return this.#leaderId;
+  }
+
+  async execute<T>(
+    context: RpcContext,
+    decide: (claim: Claim, now: Ms) => Decided<T>,
+    decided?: (claim: Claim, now: Ms) => void,
+  ): Promise<T> {
+    const claim = this.#claim;
+    if (claim === undefined) throw this.notActive();
+    if (claim.pending.full) throw new RpcError('RESOURCE_EXHAUSTED', 'too many calls wait for the quorum to commit');
+    const now = this.#deps.env.clock.now();
+    const answer = this.#guard(() => {
+      const decision = decide(claim, now);
+      const promise = claim.carryOut(decision, context.remainingMs);
+      if (promise !== undefined && !isRefusal(decision)) decided?.(claim, now);
+      return promise;
+    });
+    // The claim can end within the call; then nothing else will answer what it still holds.
+    if (this.#claim !== claim) claim.pending.failAll(unknownOutcome);
+    if (answer !== undefined) return answer;
+    throw this.#claim === claim ? this.notActive() : unknownOutcome();
+  }
+
+  notActive(): RpcError {
+    const { nodeId } = this.#deps.config;
+    const known =
+      this.#leaderId === NO_NODE
+        ? 'no active controller is known yet'
+        : this.#leaderId === nodeId
+          ? 'it was elected and is catching up'
+          : `the active controller is node ${this.#leaderId}`;
+    return new RpcError('FAILED_PRECONDITION', `node ${nodeId} is not the active controller: ${known}`);
+  }
+
+  /** Fails what waits. The quorum is stopped by its owner. */
+  stop(): void {
+    this.#stopped = true;
+    this.#unsubscribe();
+    this.#drop();
+  }
+
+  #apply(batch: CommittedBatch): void {
+    const { publisher } = this.#deps;
+    publisher.apply(batch);
+    this.#claim?.committed(publisher.image);
+  }
+
+  #begin(epoch: Epoch): void {
+    if (this.#stopped) return;
+    const { env, config, quorum, publisher } = this.#deps;
+    const sessionTimeoutMs = config.values['broker.session.timeout.ms'];
+    const claim = new Claim(epoch, publisher.image, { quorum, clock: env.clock, sessionTimeoutMs });
+    this.#claim = claim;
+    this.#logger.info('controller-active', { epoch, metadataEndOffset: publisher.image.endOffset });
+    if (claim.working.level === 0) {
+      // C-1.1: the first record of a new cluster.
+      const level = { level: LATEST_METADATA_LEVEL };
+      this.#guard(() => claim.write([metadataRecord({ $case: 'metadataLevel', metadataLevel: level })]));
+    }
+    this.#scheduleScan(claim);
+  }
+
+  #renounce(epoch: Epoch): void {
+    if (this.#claim?.epoch !== epoch) return;
+    this.#logger.info('controller-renounced', { epoch });
+    this.#drop();
+  }
+
+  /** C-0.3: the working image goes, and all who wait are told that they do not know. */
+  #drop(): void {
+    const claim = this.#claim;
+    this.#claim = undefined;
+    this.#scanTimer?.cancel();
+    this.#scanTimer = undefined;
+    claim?.pending.failAll(unknownOutcome);
+  }
+
+  /** Session expiry, at the next deadline. */
+  #scheduleScan(claim: Claim): void {
+    const now = this.#deps.env.clock.now();
+    const deadline = claim.sessions.nextDeadline(claim.working, now);
+    this.#scanAt(claim, Math.max(deadline, now), 'first');
+  }
+
+  #scanAt(claim: Claim, dueAt: Ms, look: 'first' | 'second'): void {
+    const { clock } = this.#deps.env;
+    this.#scanTimer = clock.schedule(dueAt - clock.now(), () => {
+      if (this.#claim !== claim) return;
+      const heartbeatMs = this.#deps.config.values['broker.heartbeat.interval.ms'];
+      const now = clock.now();
+      // A timer this late says that the process stood still, and heartbeats wait to be read (C-3.5): let them come first.
+      if (look === 'first' && now - dueAt >= heartbeatMs) this.#scanAt(claim, now + 2 * heartbeatMs, 'second');
+      else this.#guard(() => this.#scan(claim, now));
+    });
+  }
+
+  /** C-3.4: each stale broker is fenced by a batch of its own, decided on what the one before left. */
+  #scan(claim: Claim, now: Ms): void {
+    for (;;) {
+      const expired = claim.sessions.firstExpired(claim.working, now);
+      const broker = expired === undefined ? undefined : claim.working.brokers.get(expired);
+      if (broker === undefined) break;
+      if (!claim.write(fence(claim.working, broker, 'session expired'))) return;
+    }
+    this.#scheduleScan(claim);
+  }
+
+  /** A command that throws is a bug: the state it leaves is not to be trusted (C-0.3). */
+  #guard<T>(run: () => T): T | undefined {
+    try {
+      return run();
+    } catch (error) {
+      this.#drop();
+      this.#deps.fatal('a command of the active controller failed', error);
+      return undefined;
+    }
+  }
+}

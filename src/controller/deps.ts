@@ -1,0 +1,46 @@
+// What the controller needs from the rest of the node, and what its services need from it.
+import type { Ms, NodeId } from '../base/ids.ts';
+import type { Uuid } from '../base/uuid.ts';
+import type { NodeConfig } from '../config/node-config.ts';
+import type { Env } from '../env/env.ts';
+import type { RpcClient, RpcContext, RpcError } from '../env/network.ts';
+import type { MetadataPublisher } from '../metadata/publisher.ts';
+import type { Quorum } from '../quorum/quorum.ts';
+import type { Claim } from './claim.ts';
+import type { Decided } from './decide/decision.ts';
+
+/** Calls the active controller, wherever it is; RpcError for every failure. client/'s ControllerChannel is one. */
+export type Forwarder = Pick<RpcClient, 'call'>;
+
+export interface ControllerDeps {
+  readonly env: Env;
+  /** `voters` are shown by DescribeCluster. */
+  readonly config: Pick<NodeConfig, 'nodeId' | 'voters' | 'values'>;
+  readonly clusterId: Uuid;
+  readonly quorum: Pick<Quorum, 'append' | 'describe'>;
+  /** The node's committed image; the controller's state machine feeds it. */
+  readonly publisher: MetadataPublisher;
+  /** How AdminService reaches the active controller when that is another. */
+  readonly controllers: Forwarder;
+  /** The node must stop. */
+  readonly fatal: (reason: string, cause?: unknown) => void;
+}
+
+/** How services get commands carried out. */
+export interface CommandRunner {
+  /** Whether this node is the active controller. */
+  readonly isActive: boolean;
+  /** The leader of the quorum as this node knows it, -1 if it knows none. */
+  readonly leaderId: NodeId;
+  /** What a caller is told who should have called another: FAILED_PRECONDITION. Nothing was done. */
+  notActive(): RpcError;
+  /**
+   * Runs a command: `decide` is called at once, `decided` when its records are appended (not when it is refused). RpcError
+   * FAILED_PRECONDITION if this node is not the active controller, UNAVAILABLE if it stopped being that before the commit.
+   */
+  execute<T>(
+    context: RpcContext,
+    decide: (claim: Claim, now: Ms) => Decided<T>,
+    decided?: (claim: Claim, now: Ms) => void,
+  ): Promise<T>;
+}

@@ -1,0 +1,79 @@
+// Answers that wait for their batch to be committed (C-0.2), in order of offsets. Each is given exactly once.
+import type { Ms, Offset } from '../base/ids.ts';
+import type { Clock, Timer } from '../env/clock.ts';
+import { RpcError } from '../env/network.ts';
+
+interface Reply {
+  readonly endOffset: Offset;
+  readonly timer: Timer | undefined;
+  readonly complete: () => void;
+  readonly fail: (error: RpcError) => void;
+}
+
+/** Bound on calls that wait, for a leader that cannot commit. */
+const MAX_PENDING = 20_000;
+
+export class PendingReplies {
+  readonly #clock: Clock;
+  readonly #replies = new Set<Reply>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  get size(): number {
+    return this.#replies.size;
+  }
+
+  /** No more calls should be taken. */
+  get full(): boolean {
+    return this.#replies.size >= MAX_PENDING;
+  }
+
+  /**
+   * What `answer` gives or throws once everything below `endOffset` is committed; calls come with rising `endOffset`.
+   * RpcError DEADLINE_EXCEEDED after `remainingMs` (Infinity: never), or what {@link failAll} says.
+   */
+  add<T>(endOffset: Offset, remainingMs: Ms, answer: () => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const overdue = new RpcError('DEADLINE_EXCEEDED', 'not committed before the deadline; it may still take effect');
+      const timer = Number.isFinite(remainingMs)
+        ? this.#clock.schedule(Math.max(0, remainingMs), () => {
+            this.#replies.delete(reply);
+            reject(overdue);
+          })
+        : undefined;
+      const complete = (): void => {
+        try {
+          resolve(answer());
+        } catch (error) {
+          reject(error);
+        }
+      };
+      const reply: Reply = { endOffset, timer, complete, fail: reject };
+      this.#replies.add(reply);
+    });
+  }
+
+  /** Everything below `committedEndOffset` is committed and applied. */
+  settle(committedEndOffset: Offset): void {
+    for (const reply of this.#replies) {
+      if (reply.endOffset > committedEndOffset) break;
+      this.#remove(reply);
+      reply.complete();
+    }
+  }
+
+  /** None of them will be known to be committed. `error` makes the error of each. */
+  failAll(error: () => RpcError): void {
+    for (const reply of this.#replies) {
+      this.#remove(reply);
+      reply.fail(error());
+    }
+  }
+
+  #remove(reply: Reply): void {
+    this.#replies.delete(reply);
+    reply.timer?.cancel();
+  }
+}
