@@ -39,7 +39,7 @@ const TABLE = {
   RECORD_LIST_TOO_LARGE: error(18, 'final', 'A batch is larger than a whole segment.'),
   NOT_ENOUGH_REPLICAS: error(19, 'retry', 'Nothing was written: too few replicas are in sync.'),
   NOT_ENOUGH_REPLICAS_AFTER_APPEND: error(20, 'retry', 'Written, but too few replicas stayed in sync to vouch for it.'),
-  INVALID_REQUIRED_ACKS: error(21, 'final', 'acks is none of -1, 0 and 1.'),
+  INVALID_REQUIRED_ACKS: error(21, 'final', 'The acks asked for are none of -1, 0 and 1.'),
   ILLEGAL_GENERATION: error(22, 'final', 'The group is in another generation.'),
   INCONSISTENT_GROUP_PROTOCOL: error(23, 'final', 'The member shares no protocol with the rest of the group.'),
   INVALID_GROUP_ID: error(24, 'final', 'The group id is not allowed.'),
