@@ -1,0 +1,103 @@
+// Bytes of the core's own records, which control batches carry: who leads an epoch, and who the voters are (R-5.1, R-0.3a).
+// Layout: int16 type (Kafka's control record types), int16 version, body. A replica key is int32 id and 16 bytes directory id.
+import { asBuffer, ByteReader, BytesError, ByteWriter } from '../base/bytes.ts';
+import type { NodeId } from '../base/ids.ts';
+import { uuidFromBytes, uuidToBytes, ZERO_UUID } from '../base/uuid.ts';
+import type { ReplicaKey } from './types.ts';
+
+/** First record of every epoch. */
+export interface LeaderChangeRecord {
+  readonly type: 'leaderChange';
+  readonly leader: ReplicaKey;
+  /** The voter set at the election. */
+  readonly voters: readonly ReplicaKey[];
+  /** Those of them whose votes made the leader, itself included. */
+  readonly grantingVoters: readonly ReplicaKey[];
+}
+
+/** The voter set from this record on (R-0.3a); sorted by id, ids distinct, every directory id known. */
+export interface VotersRecord {
+  readonly type: 'voters';
+  readonly voters: readonly ReplicaKey[];
+}
+
+export type ControlRecord = LeaderChangeRecord | VotersRecord;
+
+const LEADER_CHANGE = 2;
+const VOTERS = 6;
+const VERSION = 0;
+
+/** The record's bytes. RangeError if a directory id is not a Uuid. */
+export function encodeControlRecord(record: ControlRecord): Buffer {
+  const writer = new ByteWriter();
+  if (record.type === 'leaderChange') {
+    writer.int16(LEADER_CHANGE);
+    writer.int16(VERSION);
+    writeKey(writer, record.leader);
+    writeKeys(writer, record.voters);
+    writeKeys(writer, record.grantingVoters);
+  } else {
+    writer.int16(VOTERS);
+    writer.int16(VERSION);
+    writeKeys(writer, record.voters);
+  }
+  return writer.finish();
+}
+
+/** The record, or undefined where the bytes are none (a peer's input: expected, never a throw). */
+export function decodeControlRecord(bytes: Uint8Array): ControlRecord | undefined {
+  try {
+    const reader = new ByteReader(asBuffer(bytes));
+    const record = readRecord(reader);
+    return reader.remaining === 0 ? record : undefined;
+  } catch (error) {
+    if (error instanceof BytesError) return undefined;
+    throw error;
+  }
+}
+
+function readRecord(reader: ByteReader): ControlRecord | undefined {
+  const type = reader.int16();
+  if (reader.int16() !== VERSION) return undefined;
+  if (type === LEADER_CHANGE) {
+    return {
+      type: 'leaderChange',
+      leader: readKey(reader),
+      voters: readKeys(reader),
+      grantingVoters: readKeys(reader),
+    };
+  }
+  if (type !== VOTERS) return undefined;
+  const voters = readKeys(reader);
+  return isVoterSet(voters) ? { type: 'voters', voters } : undefined;
+}
+
+function isVoterSet(voters: readonly ReplicaKey[]): boolean {
+  let previous: NodeId = -1;
+  for (const voter of voters) {
+    if (voter.id <= previous || voter.directoryId === ZERO_UUID) return false;
+    previous = voter.id;
+  }
+  return voters.length > 0;
+}
+
+function writeKey(writer: ByteWriter, key: ReplicaKey): void {
+  writer.int32(key.id);
+  writer.bytes(uuidToBytes(key.directoryId));
+}
+
+function writeKeys(writer: ByteWriter, keys: readonly ReplicaKey[]): void {
+  writer.uint16(keys.length);
+  for (const key of keys) writeKey(writer, key);
+}
+
+function readKey(reader: ByteReader): ReplicaKey {
+  const id = reader.int32();
+  return { id, directoryId: uuidFromBytes(reader.bytes(16)) };
+}
+
+function readKeys(reader: ByteReader): ReplicaKey[] {
+  const keys: ReplicaKey[] = [];
+  for (let left = reader.uint16(); left > 0; left--) keys.push(readKey(reader));
+  return keys;
+}

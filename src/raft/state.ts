@@ -1,0 +1,140 @@
+// All that the consensus core remembers, as one plain value, and the questions every part asks of it.
+// Written by the functions of this folder only, inside `step`.
+import { assert } from '../base/assert.ts';
+import type { Epoch, Ms, NodeId, Offset } from '../base/ids.ts';
+import { NO_NODE } from '../base/ids.ts';
+import { isUuid, ZERO_UUID } from '../base/uuid.ts';
+import { RaftLog } from './log.ts';
+import type { Role } from './roles.ts';
+import type { CallId, OpId, QuorumState, RaftConfig, RaftRandom, RaftRequest, ReplicaKey, TimerId } from './types.ts';
+import { sameReplica } from './vote-grant.ts';
+
+/** A timer's latest setting; events of other generations are late (R-2.4). */
+export interface TimerState {
+  generation: number;
+  armed: boolean;
+  at: Ms;
+}
+
+/** A call that waits for its response, in this role period (M-6). */
+export interface OutstandingCall {
+  readonly to: NodeId;
+  readonly message: RaftRequest;
+}
+
+export interface RaftState {
+  readonly config: RaftConfig;
+  readonly random: RaftRandom;
+  /** Time of the event at hand. */
+  now: Ms;
+  started: boolean;
+  /** A fatal effect was emitted: every later event is ignored. */
+  failed: boolean;
+
+  role: Role;
+  epoch: Epoch;
+  /** Leader of `epoch`, NO_NODE if unknown. Itself also while resigned in that epoch. */
+  leaderId: NodeId;
+  /** R-0.5: the vote in `epoch`; cleared only when the epoch rises. */
+  votedKey: ReplicaKey | undefined;
+  /** What the last writeQuorumState holds, or the disk held at start. */
+  written: QuorumState | undefined;
+
+  readonly log: RaftLog;
+  /** -1 while unknown; never goes down (R-8.4). */
+  highWatermark: Offset;
+  /** What the state machine has applied (R-9.2). */
+  appliedEndOffset: Offset;
+
+  readonly timers: Record<TimerId, TimerState>;
+  readonly calls: Map<CallId, OutstandingCall>;
+  nextCall: CallId;
+  nextOp: OpId;
+  /** Every op up to this one is durable. */
+  doneOp: OpId;
+  /** The last writeQuorumState: what a message says of epoch, vote or leader is durable once it is done (M-5a). */
+  quorumStateOp: OpId;
+  /** The last append or truncate: what a message says of the log is durable once it is done (M-5b, M-5d). */
+  logOp: OpId;
+
+  /** Counts the voters asked for the leader, round robin. */
+  discoveries: number;
+  /** Notices given once in this incarnation. */
+  readonly noticed: Set<string>;
+}
+
+/** A core that waits for its `start` event. `random` is drawn from when a timeout is armed. */
+export function createRaft(config: RaftConfig, random: RaftRandom): RaftState {
+  const { id, directoryId } = config.replica;
+  assert(id >= 0 && isUuid(directoryId) && directoryId !== ZERO_UUID, 'a replica has a node id and a directory id');
+  assert(config.voterIds.length > 0, 'at least one voter is configured');
+  assert(new Set(config.voterIds).size === config.voterIds.length, 'configured voters are distinct');
+  return {
+    config,
+    random,
+    now: 0,
+    started: false,
+    failed: false,
+    role: { name: 'unattached' },
+    epoch: 0,
+    leaderId: NO_NODE,
+    votedKey: undefined,
+    written: undefined,
+    log: new RaftLog(),
+    highWatermark: -1,
+    appliedEndOffset: 0,
+    timers: {
+      election: newTimer(),
+      fetch: newTimer(),
+      checkQuorum: newTimer(),
+      beginQuorumEpoch: newTimer(),
+      retry: newTimer(),
+      parkedFetch: newTimer(),
+    },
+    calls: new Map(),
+    nextCall: 1,
+    nextOp: 1,
+    doneOp: 0,
+    quorumStateOp: 0,
+    logOp: 0,
+    discoveries: 0,
+    noticed: new Set(),
+  };
+}
+
+function newTimer(): TimerState {
+  return { generation: 0, armed: false, at: 0 };
+}
+
+/** Whether `id` is this node's, by number only: the same number on another disk is another replica. */
+export function isOwnId(state: RaftState, id: NodeId): boolean {
+  return id === state.config.replica.id;
+}
+
+/**
+ * R-2.2, R-11.7: whether this node, on this disk, votes and may be elected. While the log is empty the configured ids
+ * stand in for the pinned set; the first batch decides.
+ */
+export function isVoter(state: RaftState): boolean {
+  const own = state.config.replica;
+  const pinned = state.log.voters;
+  if (pinned === undefined) return state.config.voterIds.includes(own.id);
+  return pinned.some((voter) => sameReplica(voter, own));
+}
+
+/** Whether the quorum is this node alone: no timer has anything to wait for (R-1.6). */
+export function isOnlyVoter(state: RaftState): boolean {
+  return isVoter(state) && (state.log.voters ?? state.config.voterIds).length === 1;
+}
+
+/** Whether calls can be addressed to that node (R-1.5). */
+export function isReachable(state: RaftState, id: NodeId): boolean {
+  return state.config.voterIds.includes(id);
+}
+
+/**
+ * The leader that others may be told of. A resigned leader names nobody: whoever followed it would wait for a fetch timeout.
+ */
+export function knownLeader(state: RaftState): NodeId {
+  return state.role.name === 'resigned' || state.role.name === 'candidate' ? NO_NODE : state.leaderId;
+}

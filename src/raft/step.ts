@@ -1,0 +1,186 @@
+// The consensus core's one entrance (M-4): an event in, effects out. Only sequences; each kind of event has its own file.
+import { assert } from '../base/assert.ts';
+import {
+  askForVotes,
+  becomeProspective,
+  onCandidateDiskDone,
+  onElectionTimeout,
+  onVoteFailed,
+  onVoteResponse,
+} from './election.ts';
+import { completeParked, expireParked, onFetchRequest } from './fetch-request.ts';
+import { fetchNext, onFetchFailed, onFetchResponse } from './fetch-response.ts';
+import { hearResponse } from './gossip.ts';
+import { advanceCommit } from './high-watermark.ts';
+import { onApplied, onBeginAnswered, propose, tellVoters, tellVotersAgain } from './leader.ts';
+import { RaftFatal, setTimer, takeTimer } from './outbox.ts';
+import { onBeginQuorumEpochRequest, onEndQuorumEpochRequest } from './quorum-epoch-request.ts';
+import { becomeResigned } from './resigned.ts';
+import { start } from './start.ts';
+import type { OutstandingCall, RaftState } from './state.ts';
+import { isVoter } from './state.ts';
+import type { CallId, OpId, RaftEffect, RaftEvent, RaftRequest, RaftResponse, TimerId } from './types.ts';
+import { discoverLater, discoverLeader } from './unattached.ts';
+import { onVoteRequest } from './vote-request.ts';
+
+/**
+ * Pushes what is to be done onto `effects` and changes `state`. Total on whatever peers send: what must not happen becomes
+ * a `fatal` effect, alone of its step, and later events are ignored. Throws only if the driver breaks the contract.
+ */
+export function step(state: RaftState, event: RaftEvent, effects: RaftEffect[]): void {
+  if (state.failed) return;
+  assert(state.started !== (event.type === 'start'), 'start comes first, once');
+  const before = effects.length;
+  state.now = event.now;
+  try {
+    dispatch(state, event, effects);
+  } catch (error) {
+    if (!(error instanceof RaftFatal)) throw error;
+    state.failed = true;
+    effects.length = before;
+    effects.push({ type: 'fatal', reason: error.message });
+  }
+}
+
+function dispatch(state: RaftState, event: RaftEvent, effects: RaftEffect[]): void {
+  switch (event.type) {
+    case 'start':
+      return start(state, effects, event.durable);
+    case 'timer':
+      return onTimer(state, effects, event.id, event.generation);
+    case 'request':
+      return onRequest(state, effects, event.call, event.message);
+    case 'response':
+      return onResponse(state, effects, event.call, event.message);
+    case 'callFailed':
+      return onCallFailed(state, effects, event.call);
+    case 'diskDone':
+      return onDiskDone(state, effects, event.op);
+    case 'propose':
+      return propose(state, effects, event.token, event.claimEpoch, event.records);
+    case 'applied':
+      return onApplied(state, effects, event.endOffset);
+    case 'resign':
+      // R-5.6.
+      if (state.role.name === 'leader' && event.epoch === state.epoch) becomeResigned(state, effects, state.role);
+      return;
+  }
+}
+
+function onTimer(state: RaftState, effects: RaftEffect[], id: TimerId, generation: number): void {
+  if (!takeTimer(state, id, generation)) return;
+  const { role } = state;
+  switch (id) {
+    case 'election':
+      return onElectionTimeout(state, effects);
+    case 'fetch':
+      if (role.name !== 'follower') return;
+      if (isVoter(state)) return becomeProspective(state, effects);
+      // R-12: an observer goes on fetching; its leader may be another one now.
+      role.askElsewhere = true;
+      return setTimer(state, effects, 'fetch', state.config.fetchTimeoutMs);
+    case 'checkQuorum':
+      // R-5.4.
+      if (role.name === 'leader') becomeResigned(state, effects, role);
+      return;
+    case 'beginQuorumEpoch':
+      if (role.name === 'leader') tellVoters(state, effects, role);
+      return;
+    case 'retry':
+      return onRetry(state, effects);
+    case 'parkedFetch':
+      if (role.name === 'leader') expireParked(state, effects, role);
+      return;
+  }
+}
+
+/** What failed is tried again, by role. */
+function onRetry(state: RaftState, effects: RaftEffect[]): void {
+  const { role } = state;
+  switch (role.name) {
+    case 'unattached':
+      return discoverLeader(state, effects);
+    case 'prospective':
+    case 'candidate':
+      return askForVotes(state, effects, role);
+    case 'leader':
+      return tellVotersAgain(state, effects, role);
+    case 'follower':
+      return fetchNext(state, effects, role);
+    case 'resigned':
+      return;
+  }
+}
+
+function onRequest(state: RaftState, effects: RaftEffect[], call: CallId, message: RaftRequest): void {
+  switch (message.type) {
+    case 'vote':
+      return onVoteRequest(state, effects, call, message);
+    case 'beginQuorumEpoch':
+      return onBeginQuorumEpochRequest(state, effects, call, message);
+    case 'endQuorumEpoch':
+      return onEndQuorumEpochRequest(state, effects, call, message);
+    case 'fetch':
+      return onFetchRequest(state, effects, call, message);
+  }
+}
+
+function onResponse(state: RaftState, effects: RaftEffect[], call: CallId, response: RaftResponse): void {
+  const outstanding = state.calls.get(call);
+  // M-6: of an earlier role period, or answered already.
+  if (outstanding === undefined) return;
+  state.calls.delete(call);
+  const hearing = hearResponse(state, effects, outstanding.to, response);
+  if (hearing === 'superseded') return;
+  const { role } = state;
+  const { to, message } = outstanding;
+  if (hearing === 'unusable') {
+    // R-4.9: a useless answer to a vote request is no vote, and not asked for again in this round.
+    if (message.type !== 'vote') failCall(state, effects, outstanding);
+  } else if (message.type === 'vote' && response.type === 'vote') {
+    if (role.name === 'prospective' || role.name === 'candidate') onVoteResponse(state, effects, role, to, response);
+  } else if (message.type === 'fetch' && response.type === 'fetch' && role.name === 'follower') {
+    onFetchResponse(state, effects, role, call, to, message, response);
+  } else if (message.type === 'beginQuorumEpoch' && response.type === 'quorumEpoch' && role.name === 'leader') {
+    onBeginAnswered(state, effects, role, to, response);
+  } else {
+    failCall(state, effects, outstanding);
+  }
+}
+
+function onCallFailed(state: RaftState, effects: RaftEffect[], call: CallId): void {
+  const outstanding = state.calls.get(call);
+  if (outstanding === undefined) return;
+  state.calls.delete(call);
+  failCall(state, effects, outstanding);
+}
+
+/** A call without a usable answer: tried again after the backoff. */
+function failCall(state: RaftState, effects: RaftEffect[], { to, message }: OutstandingCall): void {
+  const { role } = state;
+  switch (role.name) {
+    case 'unattached':
+      return discoverLater(state, effects);
+    case 'prospective':
+    case 'candidate':
+      if (message.type === 'vote') onVoteFailed(state, effects, role, to);
+      return;
+    case 'leader':
+      if (message.type === 'beginQuorumEpoch') onBeginAnswered(state, effects, role, to, undefined);
+      return;
+    case 'follower':
+      if (message.type === 'fetch') onFetchFailed(state, effects, role);
+      return;
+    case 'resigned':
+      return;
+  }
+}
+
+function onDiskDone(state: RaftState, effects: RaftEffect[], op: OpId): void {
+  state.doneOp = Math.max(state.doneOp, op);
+  const moved = state.log.flushed(state.doneOp);
+  const { role } = state;
+  if (role.name === 'candidate') onCandidateDiskDone(state, effects, role);
+  // R-8.2, R-8.5.
+  else if (role.name === 'leader' && moved && advanceCommit(state, effects, role)) completeParked(state, effects, role);
+}

@@ -1,0 +1,72 @@
+// Without a leader: wait for the election timeout (election.ts) and meanwhile ask the configured voters who leads (R-12, R-11.6).
+import type { Epoch, NodeId } from '../base/ids.ts';
+import { NO_NODE } from '../base/ids.ts';
+import { call, cancelTimer, retryLater, setElectionTimer, setTimer } from './outbox.ts';
+import type { RaftState } from './state.ts';
+import { isOwnId, isVoter } from './state.ts';
+import { enter } from './transition.ts';
+import type { RaftEffect } from './types.ts';
+
+/** R-13.1 and the ways back from Prospective and Resigned. `leaderId`: only one that cannot be reached (R-1.5). */
+export function becomeUnattached(
+  state: RaftState,
+  effects: RaftEffect[],
+  epoch: Epoch,
+  leaderId: NodeId = NO_NODE,
+): void {
+  const from = state.role.name;
+  enter(state, effects, { name: 'unattached' }, epoch, leaderId);
+  // R-3.2: the remaining time of the old timer; a new one after a time with a leader, or where none is running.
+  if (from === 'leader' || from === 'follower' || !state.timers.election.armed) waitForElection(state, effects);
+  retryLater(state, effects);
+}
+
+/** Arms the election timeout of a voter; observers never elect (R-2.2). */
+export function waitForElection(state: RaftState, effects: RaftEffect[]): void {
+  if (isVoter(state)) setElectionTimer(state, effects);
+  else cancelTimer(state, effects, 'election');
+}
+
+/** Asks the next configured voter who leads, by an ordinary fetch that nobody parks. */
+export function discoverLeader(state: RaftState, effects: RaftEffect[]): void {
+  const to = nextVoterToAsk(state);
+  if (to !== undefined) sendFetch(state, effects, to, 0);
+}
+
+/** A configured voter other than this node, round robin; undefined if there is none. */
+export function nextVoterToAsk(state: RaftState): NodeId | undefined {
+  const ids = state.config.voterIds;
+  for (let tried = 0; tried < ids.length; tried++) {
+    const id = ids[state.discoveries++ % ids.length];
+    if (id !== undefined && !isOwnId(state, id)) return id;
+  }
+  return undefined;
+}
+
+/** Asks again, more slowly than a retry: there may be no leader for long. */
+export function discoverLater(state: RaftState, effects: RaftEffect[]): void {
+  if (state.timers.retry.armed) return;
+  const { retryBackoffMs, electionTimeoutMs } = state.config;
+  setTimer(state, effects, 'retry', Math.max(retryBackoffMs, Math.ceil(electionTimeoutMs / 10)));
+}
+
+/** R-7.1: everything below fetchOffset is flushed by the time this leaves (M-5b, M-5d). */
+export function sendFetch(state: RaftState, effects: RaftEffect[], to: NodeId, maxWaitMs: number): number {
+  const { config, log } = state;
+  return call(
+    state,
+    effects,
+    to,
+    {
+      type: 'fetch',
+      clusterId: config.clusterId,
+      replicaKey: config.replica,
+      currentLeaderEpoch: state.epoch,
+      fetchOffset: log.endOffset,
+      lastFetchedEpoch: log.lastEpoch,
+      maxWaitMs,
+      highWatermark: state.highWatermark,
+    },
+    true,
+  );
+}
