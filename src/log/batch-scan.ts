@@ -1,0 +1,91 @@
+// Walks the batches of a segment file in order, through one reused buffer: for recovery (whole batches, to check their
+// CRC) and for rebuilding what is derived from them (headers only: batches larger than a chunk are skipped over).
+import type { DiskFile } from '../env/disk.ts';
+import { BATCH_HEADER_BYTES, BatchHeader, LOG_OVERHEAD_BYTES } from '../record/batch.ts';
+import { scanBatch } from '../record/scan.ts';
+
+const CHUNK_BYTES = 128 * 1024;
+
+export interface ScanRange {
+  /** Where a batch starts. */
+  readonly from: number;
+  /** No batch reaches beyond. */
+  readonly to: number;
+  /** `whole`: the visitor may look at all bytes of the batch; `header`: at its header only. */
+  readonly view: 'whole' | 'header';
+}
+
+export interface ScanEnd {
+  /** Where the first byte lies that was not part of a visited batch. */
+  readonly position: number;
+  /** Why the scan ended there; undefined at the end of the range or where the visitor stopped it. */
+  readonly problem: string | undefined;
+}
+
+/** Reads up to `length` bytes; fewer only at the end of the file. */
+export async function readFully(file: DiskFile, target: Buffer, length: number, position: number): Promise<number> {
+  let done = 0;
+  while (done < length) {
+    const count = await file.read(target, done, length - done, position + done);
+    if (count === 0) break;
+    done += count;
+  }
+  return done;
+}
+
+/**
+ * Calls `visit` for each batch with its position in the file. The batch is valid during the call only.
+ * `visit` returns false to stop before that batch.
+ */
+export async function scanBatches(
+  file: DiskFile,
+  range: ScanRange,
+  visit: (batch: BatchHeader, position: number) => boolean,
+): Promise<ScanEnd> {
+  let buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, Math.max(range.to - range.from, BATCH_HEADER_BYTES)));
+  let position = range.from;
+  while (position < range.to) {
+    const left = range.to - position;
+    const filled = await readFully(file, buffer, Math.min(buffer.length, left), position);
+    let at = 0;
+    for (;;) {
+      const next = batchAt(buffer, at, filled, left, range.view);
+      if (typeof next === 'string') return { position: position + at, problem: next };
+      if (next === undefined) break;
+      if (!visit(next, position + at)) return { position: position + at, problem: undefined };
+      at = next.end;
+    }
+    // Nothing taken: the buffer is too small for this batch, or the file ends before its size said.
+    if (at === 0) {
+      const size = new BatchHeader(buffer).sizeInBytes;
+      if (filled < Math.min(buffer.length, left) || size <= buffer.length) {
+        return { position, problem: 'the file ends in the middle of a batch' };
+      }
+      buffer = Buffer.allocUnsafe(size);
+    }
+    position += at;
+  }
+  return { position, problem: undefined };
+}
+
+/** The batch at `at`, undefined if more bytes must be read first, or what is wrong there. */
+function batchAt(
+  buffer: Buffer,
+  at: number,
+  filled: number,
+  left: number,
+  view: 'whole' | 'header',
+): BatchHeader | string | undefined {
+  if (at >= filled) return undefined;
+  const scan = scanBatch(buffer, at, filled);
+  if (scan.kind === 'batch') return scan.batch;
+  if (scan.kind === 'malformed') return scan.reason;
+  if (left - at < BATCH_HEADER_BYTES) return 'the file ends in the middle of a batch header';
+  if (filled - at < BATCH_HEADER_BYTES) return undefined;
+  const batch = new BatchHeader(buffer, at);
+  if (batch.sizeInBytes > left - at) return 'the file ends in the middle of a batch';
+  return view === 'header' ? batch : undefined;
+}
+
+/** Bytes that tell how long the batch is. */
+export const LENGTH_PREFIX_BYTES = LOG_OVERHEAD_BYTES;

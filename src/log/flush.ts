@@ -1,0 +1,46 @@
+// Making a log durable (group commit). Order of one run: epoch checkpoint (D-1.4), then sealed segments with their
+// indexes and producer snapshots, then the directory (D-9.3, KAFKA-3968), then the active segment; only then does
+// flushedEndOffset move, to the log's end as it was when the run began. A failed sync fences the log for good.
+import { EnvError } from '../env/error.ts';
+import { writeEpochs } from './epoch-checkpoint.ts';
+import type { LogState, RolledSegment } from './log-state.ts';
+import { activeSegment, checkNotClosed, failLog } from './log-state.ts';
+import { writeProducerSnapshot } from './producer-snapshot.ts';
+
+export async function flushLog(state: LogState): Promise<void> {
+  if (state.syncFailure !== undefined) throw state.syncFailure;
+  checkNotClosed(state);
+  const endOffset = state.logEndOffset;
+  const active = activeSegment(state);
+  const rolled = [...state.rolled];
+  const nothingNew = endOffset === state.flushedEndOffset && rolled.length === 0;
+  if (nothingNew && !state.epochsChanged && !state.tailUnknown) return;
+  try {
+    if (state.tailUnknown) await active.content.file.truncate(active.content.size);
+    state.tailUnknown = false;
+    if (state.epochsChanged) {
+      state.epochsChanged = false;
+      await writeEpochs(state.deps.disk, state.directory, state.epochs.entries);
+    }
+    for (const sealed of rolled) await persistSealed(state, sealed);
+    if (rolled.length > 0) await state.deps.disk.syncDirectory(state.directory);
+    if (endOffset > active.baseOffset) await active.content.file.sync();
+  } catch (error) {
+    if (error instanceof EnvError) failLog(state, 'sync', error);
+    throw error;
+  }
+  state.rolled.splice(0, rolled.length);
+  state.flushedEndOffset = Math.max(state.flushedEndOffset, endOffset);
+}
+
+async function persistSealed(state: LogState, { segment, endOffset, producerSnapshot }: RolledSegment): Promise<void> {
+  await segment.content.file.sync();
+  await segment.persistIndexes();
+  await saveProducerSnapshot(state, endOffset, producerSnapshot);
+}
+
+/** Writes one producer snapshot and takes note of it. */
+export async function saveProducerSnapshot(state: LogState, offset: number, bytes: Buffer): Promise<void> {
+  await writeProducerSnapshot(state.deps.disk, state.directory, offset, bytes);
+  state.snapshots = [...state.snapshots.filter((known) => known < offset), offset];
+}

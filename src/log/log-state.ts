@@ -1,0 +1,94 @@
+// The state of an open log as a plain value, and what may be said of it at any time:
+// logStartOffset <= flushedEndOffset <= logEndOffset; segments ascend without holes, the last one is active and loaded.
+import { must } from '../base/assert.ts';
+import type { Offset } from '../base/ids.ts';
+import type { TopicConfig } from '../config/topic-config.ts';
+import type { Clock } from '../env/clock.ts';
+import type { Disk } from '../env/disk.ts';
+import { EnvError } from '../env/error.ts';
+import type { Logger } from '../env/logger.ts';
+import type { LeaderEpochCache } from './leader-epoch-cache.ts';
+import type { ProducerStates } from './producer-states.ts';
+import type { Segment } from './segment.ts';
+
+export interface LogDeps {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Told once when a log fences itself after a failed write or sync: its directory is to go offline (D-10.5). */
+  readonly logFailed?: (directory: string, error: EnvError) => void;
+}
+
+export type LogConfig = Pick<TopicConfig, 'segmentBytes' | 'indexIntervalBytes' | 'timestampType'>;
+
+/** A sealed segment whose files are not durable yet. */
+export interface RolledSegment {
+  readonly segment: Segment;
+  /** The log's end when it was sealed, and the producer state there, encoded. */
+  readonly endOffset: Offset;
+  readonly producerSnapshot: Buffer;
+}
+
+export interface LogState {
+  readonly deps: LogDeps;
+  /** The partition's folder. */
+  readonly directory: string;
+  config: LogConfig;
+  segments: Segment[];
+  logStartOffset: Offset;
+  logEndOffset: Offset;
+  flushedEndOffset: Offset;
+  epochs: LeaderEpochCache;
+  producers: ProducerStates;
+  /** Oldest first. */
+  rolled: RolledSegment[];
+  /** The epoch checkpoint on disk is older than `epochs`. */
+  epochsChanged: boolean;
+  /** Offsets of the producer snapshots on disk, ascending. */
+  snapshots: Offset[];
+  /** Counts truncations: what was read under another number may be of records that are gone. */
+  generation: number;
+  truncating: boolean;
+  closed: boolean;
+  /** A write failed half-way: bytes of no batch may follow the active segment's `size` on disk. */
+  tailUnknown: boolean;
+  /** Set by a failed write (R-14.1): no append any more. What is in the log can still be flushed and read. */
+  writeFailure: EnvError | undefined;
+  /** Set by a failed sync (R-14.2): no append and no flush ever again. */
+  syncFailure: EnvError | undefined;
+}
+
+export function activeSegment(state: LogState): Segment {
+  return must(state.segments.at(-1), `active segment of ${state.directory}`);
+}
+
+/** The offset after the last record of the segment at `i`. */
+export function segmentEndOffset(state: LogState, i: number): Offset {
+  return state.segments[i + 1]?.baseOffset ?? state.logEndOffset;
+}
+
+/** EnvError CLOSED: the log was closed or removed under a caller that still had it in hand. */
+export function checkNotClosed(state: LogState): void {
+  if (state.closed) throw new EnvError('CLOSED', `${state.directory} is closed`);
+}
+
+/** Position in the list of the segment that holds `offset`, or whose range it would be in. */
+export function segmentIndexFor(state: LogState, offset: Offset): number {
+  let [low, high] = [0, state.segments.length];
+  while (high - low > 1) {
+    const middle = (low + high) >>> 1;
+    if ((state.segments[middle] as Segment).baseOffset <= offset) low = middle;
+    else high = middle;
+  }
+  return low;
+}
+
+/** Fences the log: the first failure is the one that is told. */
+export function failLog(state: LogState, kind: 'write' | 'sync', error: EnvError): void {
+  const first = state.writeFailure === undefined && state.syncFailure === undefined;
+  if (kind === 'sync') state.syncFailure ??= error;
+  else state.writeFailure ??= error;
+  if (!first) return;
+  state.deps.logger.error('log-failed', { directory: state.directory, operation: kind, error });
+  state.deps.logFailed?.(state.directory, error);
+}

@@ -1,0 +1,196 @@
+// The log of one partition: the face over LogState. One writer, any number of readers; appends are synchronous, a flush
+// is shared by all who wait for one, a truncation has the log to itself.
+import type { Epoch, Offset } from '../base/ids.ts';
+import { EnvError } from '../env/error.ts';
+import type { AppendResult } from './append.ts';
+import { appendAsFollower, appendAsLeader } from './append.ts';
+import { flushLog, saveProducerSnapshot } from './flush.ts';
+import { GroupCommit } from './group-commit.ts';
+import type { EpochEndOffset, LeaderEpochCache } from './leader-epoch-cache.ts';
+import type { LogRecovery } from './load.ts';
+import { loadLog } from './load.ts';
+import type { LogConfig, LogDeps, LogState } from './log-state.ts';
+import { activeSegment, checkNotClosed, failLog } from './log-state.ts';
+import { encodeProducerSnapshot } from './producer-snapshot.ts';
+import type { ProducerStates } from './producer-states.ts';
+import { PositionHints, readLog } from './read.ts';
+import type { FoundTimestamp } from './timestamps.ts';
+import { findMaxTimestamp, findTimestamp } from './timestamps.ts';
+import { truncateLog } from './truncate.ts';
+
+export class PartitionLog {
+  readonly #state: LogState;
+  readonly #commit: GroupCommit;
+  readonly #hints = new PositionHints();
+  readonly #beforeTruncation: (offset: Offset) => Promise<void>;
+
+  private constructor(state: LogState, beforeTruncation: (offset: Offset) => Promise<void>) {
+    this.#state = state;
+    this.#commit = new GroupCommit(() => flushLog(state));
+    this.#beforeTruncation = beforeTruncation;
+  }
+
+  /**
+   * Opens the log in `directory`, creating an empty one if there is none. Everything that is in it then is durable.
+   * EnvError CORRUPT if records that were durable are gone or damaged (D-10.2, D-10.4): nothing was changed then.
+   * `beforeTruncation` must make sure that no durable recovery point lies above the offset.
+   */
+  static async open(
+    deps: LogDeps,
+    directory: string,
+    config: LogConfig,
+    recovery: LogRecovery,
+    beforeTruncation: (offset: Offset) => Promise<void> = () => Promise.resolve(),
+  ): Promise<PartitionLog> {
+    return new PartitionLog(await loadLog(deps, directory, config, recovery), beforeTruncation);
+  }
+
+  /** The partition's folder. */
+  get directory(): string {
+    return this.#state.directory;
+  }
+  /** logStartOffset <= flushedEndOffset <= logEndOffset. */
+  get logStartOffset(): Offset {
+    return this.#state.logStartOffset;
+  }
+  get logEndOffset(): Offset {
+    return this.#state.logEndOffset;
+  }
+  /** Everything below is durable. */
+  get flushedEndOffset(): Offset {
+    return this.#state.flushedEndOffset;
+  }
+  /** Change it through {@link assignEpoch} only. */
+  get epochs(): LeaderEpochCache {
+    return this.#state.epochs;
+  }
+  get producers(): ProducerStates {
+    return this.#state.producers;
+  }
+  /** Why the log fenced itself: appends (and after a failed sync, flushes) throw this from then on. */
+  get failure(): EnvError | undefined {
+    return this.#state.syncFailure ?? this.#state.writeFailure;
+  }
+
+  /** In force for the next append. */
+  updateConfig(config: LogConfig): void {
+    this.#state.config = config;
+  }
+
+  /**
+   * As leader: one whole, validated batch, in whose buffer offset and epoch (and the time, with LogAppendTime) are set.
+   * EnvError (NO_SPACE, IO) if it could not be written: the log is fenced then (R-14.1).
+   */
+  append(batch: Buffer, leaderEpoch: Epoch): AppendResult {
+    return this.#writing(() => appendAsLeader(this.#state, batch, leaderEpoch));
+  }
+
+  /** As follower: whole batches as the leader has them, which continue this log. EnvError as for `append`. */
+  appendAsFollower(batches: Buffer): void {
+    this.#writing(() => appendAsFollower(this.#state, batches));
+  }
+
+  /**
+   * Resolves when everything appended before the call is durable; concurrent callers share a sync. After a failed sync
+   * it rejects with that EnvError for ever (R-14.2).
+   */
+  flush(): Promise<void> {
+    return this.#commit.request();
+  }
+
+  /** A new leader's epoch starts at the log's end, even if no record follows (D-0.3). Durable when it resolves (D-1.4). */
+  async assignEpoch(leaderEpoch: Epoch): Promise<void> {
+    checkNotClosed(this.#state);
+    if (this.#state.epochs.assign(leaderEpoch, this.#state.logEndOffset)) this.#state.epochsChanged = true;
+    await this.flush();
+  }
+
+  /** D-1.2 for this log's end. */
+  endOffsetFor(epoch: Epoch): EpochEndOffset | undefined {
+    return this.#state.epochs.endOffsetFor(epoch, this.#state.logEndOffset);
+  }
+
+  /**
+   * Stored bytes of whole batches, from the one that holds `offset` (at least logStartOffset), below `endOffset`, at most
+   * `maxBytes`, but at least one batch if `atLeastOne`. Ends at the end of a segment. The buffer is the caller's.
+   */
+  read(offset: Offset, maxBytes: number, endOffset: Offset, atLeastOne: boolean): Promise<Buffer> {
+    return readLog(this.#state, this.#hints, { offset, maxBytes, endOffset, atLeastOne });
+  }
+
+  /** The first record below `endOffset` with at least this timestamp. */
+  offsetForTimestamp(timestamp: number, endOffset: Offset): Promise<FoundTimestamp | undefined> {
+    return findTimestamp(this.#state, timestamp, endOffset);
+  }
+
+  /** The first record below `endOffset` that has the greatest timestamp of those; undefined if none has one. */
+  offsetOfMaxTimestamp(endOffset: Offset): Promise<FoundTimestamp | undefined> {
+    return findMaxTimestamp(this.#state, endOffset);
+  }
+
+  /**
+   * Removes all batches that hold offsets from `offset` on (at least logStartOffset), and what was derived from them.
+   * Durable when it resolves (D-3.6). No append may run meanwhile.
+   */
+  truncateTo(offset: Offset): Promise<void> {
+    return this.#commit.exclusively(async () => {
+      if (offset < this.#state.logEndOffset) await this.#beforeTruncation(offset);
+      try {
+        await truncateLog(this.#state, offset);
+      } finally {
+        this.#hints.clear();
+      }
+    });
+  }
+
+  /**
+   * Flushes, writes the indexes of the active segment and the producer state, and closes the files. Rejects with the
+   * EnvError if the log could not be made durable, having closed the files all the same.
+   */
+  async close(): Promise<void> {
+    const state = this.#state;
+    if (state.closed) return;
+    try {
+      await this.flush();
+      await this.#commit.exclusively(() => persistActive(state));
+    } finally {
+      await this.discard();
+    }
+  }
+
+  /** Closes the files as they are: the log is to be deleted, or its directory failed. */
+  async discard(): Promise<void> {
+    const state = this.#state;
+    await this.#commit.exclusively(async () => {
+      if (state.closed) return;
+      state.closed = true;
+      for (const segment of state.segments) await segment.close();
+    });
+  }
+
+  /** Runs an append, and starts what it leaves behind: a sealed segment to sync, or a tail to cut. */
+  #writing<T>(append: () => T): T {
+    try {
+      return append();
+    } finally {
+      // Who waits for a flush sees its failure; this one, that nobody waits for, is told by failLog.
+      if (this.#state.rolled.length > 0 || this.#state.tailUnknown) this.flush().catch(() => undefined);
+    }
+  }
+}
+
+async function persistActive(state: LogState): Promise<void> {
+  if (state.closed) return;
+  if (state.writeFailure !== undefined) throw state.writeFailure;
+  const active = activeSegment(state);
+  active.content.index.seal();
+  try {
+    await active.persistIndexes();
+    const snapshot = encodeProducerSnapshot(state.producers, state.logEndOffset);
+    await saveProducerSnapshot(state, state.logEndOffset, snapshot);
+    await state.deps.disk.syncDirectory(state.directory);
+  } catch (error) {
+    if (error instanceof EnvError) failLog(state, 'sync', error);
+    throw error;
+  }
+}

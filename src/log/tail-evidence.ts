@@ -1,0 +1,96 @@
+// A bad batch at or above the recovery point: torn by a crash (D-10.3: cut), or rotten (D-10.4: never cut silently)?
+// What a crash can do (M-2): of what was not synced, any 512-byte sector may be missing, and where nothing was before, a
+// missing sector reads as zeros or the file is shorter. Files are only ever appended to, and a truncation is synced before
+// the next append, so nothing else can lie there. Hence:
+// - the file ends inside the header, or a sector of the batch is all zeros: torn. Intact batches after it were not synced
+//   either (a sync covers the file's prefix), so they were never acknowledged and go too;
+// - every sector has content but it is wrong, and an intact batch follows somewhere: rot, or a misdirected write;
+// - the same without any intact batch behind it: a torn end (the file is shorter than the batch says) or one that
+//   cannot be told from it. Nothing behind it is lost.
+// Payloads with a sector of zeros make the first case look likelier than it is; the recovery point bounds what that risks.
+import type { Offset } from '../base/ids.ts';
+import type { DiskFile } from '../env/disk.ts';
+import { BATCH_HEADER_BYTES, BatchHeader, LOG_OVERHEAD_BYTES, MAGIC_AT, MAGIC_V2 } from '../record/batch.ts';
+import { scanBatch } from '../record/scan.ts';
+import { readFully } from './batch-scan.ts';
+
+const SECTOR_BYTES = 512;
+const WINDOW_BYTES = 256 * 1024;
+/** Offsets of one segment differ by less than this. */
+const MAX_OFFSET_SPAN = 0x8000_0000;
+
+export interface BadBatch {
+  readonly file: DiskFile;
+  /** Where it starts, and the size of the file. */
+  readonly position: number;
+  readonly size: number;
+  /** The base offset that it should have. */
+  readonly expectedOffset: Offset;
+}
+
+/** Whether the file ends inside the header or a sector of the batch is missing. */
+export async function isTorn({ file, position, size, expectedOffset }: BadBatch): Promise<boolean> {
+  const left = size - position;
+  if (left < BATCH_HEADER_BYTES) return true;
+  const header = Buffer.alloc(BATCH_HEADER_BYTES);
+  await readFully(file, header, BATCH_HEADER_BYTES, position);
+  // A length that leads beyond the end may be rotten itself: then only the header is surely of this batch.
+  const scan = scanBatch(header, 0);
+  const stated = new BatchHeader(header).sizeInBytes;
+  const length = scan.kind !== 'malformed' && stated <= left ? stated : BATCH_HEADER_BYTES;
+  const bytes = Buffer.alloc(length);
+  await readFully(file, bytes, length, position);
+  // The first sector is shared with the batch before: what of the base offset lies in it may be zero by right.
+  const expected = Buffer.alloc(8);
+  expected.writeBigInt64BE(BigInt(expectedOffset));
+  const firstEnd = SECTOR_BYTES - (position % SECTOR_BYTES);
+  for (let from = 0; from < length; from = from === 0 ? firstEnd : from + SECTOR_BYTES) {
+    const to = Math.min(from === 0 ? firstEnd : from + SECTOR_BYTES, length);
+    const zeroByRight = from === 0 && to < expected.length && isZero(expected.subarray(0, to));
+    if (!zeroByRight && isZero(bytes.subarray(from, to))) return true;
+  }
+  return false;
+}
+
+function isZero(bytes: Buffer): boolean {
+  return bytes.every((byte) => byte === 0);
+}
+
+/** Where the first intact batch starts that lies behind the bad one and continues its offsets; undefined if none does. */
+export async function findIntactBatchAfter(bad: BadBatch): Promise<number | undefined> {
+  const window = Buffer.allocUnsafe(WINDOW_BYTES);
+  // Windows overlap by a header less one byte: every header lies wholly in one of them.
+  for (let start = bad.position + 1; start + BATCH_HEADER_BYTES <= bad.size; ) {
+    const filled = await readFully(bad.file, window, Math.min(WINDOW_BYTES, bad.size - start), start);
+    for (const at of candidates(window, filled, bad.expectedOffset, bad.size - start)) {
+      if (await isIntact(bad, start + at, new BatchHeader(window, at).sizeInBytes)) return start + at;
+    }
+    if (filled < BATCH_HEADER_BYTES) return undefined;
+    start += filled - BATCH_HEADER_BYTES + 1;
+  }
+  return undefined;
+}
+
+/** Positions in the window where the header of a later batch may start. */
+function candidates(window: Buffer, filled: number, expectedOffset: Offset, left: number): number[] {
+  const found: number[] = [];
+  for (
+    let at = window.indexOf(MAGIC_V2, MAGIC_AT) - MAGIC_AT;
+    at >= 0;
+    at = window.indexOf(MAGIC_V2, at + MAGIC_AT + 1) - MAGIC_AT
+  ) {
+    if (at + BATCH_HEADER_BYTES > filled) break;
+    const batch = new BatchHeader(window, at);
+    const { batchLength, baseOffset } = batch;
+    const fits = batchLength >= BATCH_HEADER_BYTES - LOG_OVERHEAD_BYTES && at + batch.sizeInBytes <= left;
+    if (fits && baseOffset >= expectedOffset && baseOffset < expectedOffset + MAX_OFFSET_SPAN) found.push(at);
+  }
+  return found;
+}
+
+async function isIntact(bad: BadBatch, position: number, size: number): Promise<boolean> {
+  const bytes = Buffer.allocUnsafe(size);
+  if ((await readFully(bad.file, bytes, size, position)) < size) return false;
+  const scan = scanBatch(bytes, 0);
+  return scan.kind === 'batch' && scan.batch.computeCrc() === scan.batch.crc;
+}

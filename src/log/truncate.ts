@@ -1,0 +1,81 @@
+// Cutting the end of a log (D-3.6, T-3.2). The new producer state is computed first; then everything in memory changes at
+// once, so that readers see the old log or the new one; then the disk follows, later segments first. Durable when it
+// resolves. No append may run meanwhile.
+import { assert } from '../base/assert.ts';
+import type { Offset } from '../base/ids.ts';
+import { EnvError } from '../env/error.ts';
+import { BATCH_HEADER_BYTES, BatchHeader } from '../record/batch.ts';
+import { writeEpochs } from './epoch-checkpoint.ts';
+import { snapshotPath } from './file-names.ts';
+import type { LogState } from './log-state.ts';
+import { activeSegment, checkNotClosed, failLog, segmentEndOffset, segmentIndexFor } from './log-state.ts';
+import { readNewestSnapshot } from './producer-snapshot.ts';
+import { positionOf, readAt } from './read.ts';
+import { forEachBatch } from './replay.ts';
+import type { Segment } from './segment.ts';
+
+/**
+ * Removes all batches that hold an offset at or above `offset`, and the leader epochs that start there (D-1.3). With an
+ * offset in the middle of a batch, the log ends before that batch.
+ */
+export async function truncateLog(state: LogState, offset: Offset): Promise<void> {
+  checkNotClosed(state);
+  if (state.writeFailure !== undefined) throw state.writeFailure;
+  if (state.syncFailure !== undefined) throw state.syncFailure;
+  assert(offset >= state.logStartOffset, () => `truncation to ${offset}, log starts at ${state.logStartOffset}`);
+  state.truncating = true;
+  try {
+    if (offset < state.logEndOffset) await cutLog(state, offset);
+    // KAFKA-10706: the cache loses its tail even if the log does not.
+    if (state.epochs.truncateFromEnd(offset) || state.epochsChanged) {
+      await writeEpochs(state.deps.disk, state.directory, state.epochs.entries);
+      state.epochsChanged = false;
+    }
+  } catch (error) {
+    if (error instanceof EnvError) failLog(state, 'sync', error);
+    throw error;
+  } finally {
+    state.truncating = false;
+  }
+}
+
+async function cutLog(state: LogState, offset: Offset): Promise<void> {
+  const i = segmentIndexFor(state, offset);
+  const segment = state.segments[i] as Segment;
+  const content = await segment.load(segmentEndOffset(state, i));
+  const sealed = i < state.segments.length - 1;
+  const view = { segment, content, sealed, size: content.size };
+  const position = await positionOf(view, offset);
+  const endOffset = new BatchHeader(await readAt(view, position, BATCH_HEADER_BYTES)).baseOffset;
+  const index = content.index.prefix(position, endOffset);
+  await segment.extendIndex(index, () => {}, position);
+  const { producers, offset: from } = await readNewestSnapshot(
+    state.deps.disk,
+    state.directory,
+    state.snapshots,
+    (state.segments[0] as Segment).baseOffset,
+    endOffset,
+  );
+  const before = { from, to: endOffset };
+  await forEachBatch(state.segments, state.logEndOffset, before, (batch) => producers.update(batch));
+
+  const removed = state.segments.slice(i + 1);
+  const removedSnapshots = state.snapshots.filter((snapshot) => snapshot > endOffset);
+  state.generation += 1;
+  state.segments = state.segments.slice(0, i + 1);
+  state.rolled = state.rolled.filter((sealedOne) => sealedOne.endOffset <= endOffset && sealedOne.segment !== segment);
+  state.snapshots = state.snapshots.filter((snapshot) => snapshot <= endOffset);
+  state.producers = producers;
+  state.epochs.truncateFromEnd(endOffset);
+  state.epochsChanged = true;
+  state.logEndOffset = endOffset;
+  state.flushedEndOffset = Math.min(state.flushedEndOffset, endOffset);
+  content.size = position;
+  content.index = index;
+
+  for (const later of removed.toReversed()) await later.remove();
+  for (const snapshot of removedSnapshots) await state.deps.disk.remove(snapshotPath(state.directory, snapshot));
+  await state.deps.disk.syncDirectory(state.directory);
+  await content.file.truncate(position);
+  await activeSegment(state).content.file.sync();
+}
