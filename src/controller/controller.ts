@@ -1,5 +1,6 @@
 // The controller of one node (C-0, C-1): sequences claims, commands and timers. While this node leads the quorum and has caught
 // up, commands are decided on the claim's working image, appended, and answered when committed; else callers are told who leads.
+import { assert } from '../base/assert.ts';
 import type { Epoch, Ms, NodeId } from '../base/ids.ts';
 import { NO_NODE } from '../base/ids.ts';
 import type { Timer } from '../env/clock.ts';
@@ -107,6 +108,7 @@ export class Controller implements CommandRunner {
 
   #begin(epoch: Epoch): void {
     if (this.#stopped) return;
+    assert(this.#claim === undefined, `epoch ${epoch} is claimed before the claim before it was renounced`);
     const { env, config, quorum, publisher } = this.#deps;
     const sessionTimeoutMs = config.values['broker.session.timeout.ms'];
     const claim = new Claim(epoch, publisher.image, { quorum, clock: env.clock, sessionTimeoutMs });
