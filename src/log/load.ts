@@ -5,7 +5,6 @@
 import type { Offset } from '../base/ids.ts';
 import type { Disk } from '../env/disk.ts';
 import { EnvError, isEnvError } from '../env/error.ts';
-import type { BatchHeader } from '../record/batch.ts';
 import { readEpochs, writeEpochs } from './epoch-checkpoint.ts';
 import { parseLogFileName, snapshotPath } from './file-names.ts';
 import type { EpochEntry } from './leader-epoch-cache.ts';

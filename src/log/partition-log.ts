@@ -170,11 +170,13 @@ export class PartitionLog {
 
   /** Runs an append, and starts what it leaves behind: a sealed segment to sync, or a tail to cut. */
   #writing<T>(append: () => T): T {
+    const state = this.#state;
+    const rolled = state.rolled.length;
     try {
       return append();
     } finally {
-      // Who waits for a flush sees its failure; this one, that nobody waits for, is told by failLog.
-      if (this.#state.rolled.length > 0 || this.#state.tailUnknown) this.flush().catch(() => undefined);
+      // Who waits for a flush sees its failure; of this one, that nobody waits for, failLog tells.
+      if (state.rolled.length > rolled || state.tailUnknown) this.flush().catch(() => undefined);
     }
   }
 }

@@ -1,0 +1,126 @@
+// What a log directory remembers of its partitions in its Store, `<log dir>/checkpoints`: recovery point, log start,
+// high watermark (a hint, D-6.7) in one value per partition, keyed by topic id, so that a topic created anew under an old
+// name inherits nothing; the partitions that no clean stop has vouched for since a crash; and the boot counter (C-2.2a).
+import { ByteReader, ByteWriter } from '../base/bytes.ts';
+import type { Offset } from '../base/ids.ts';
+import type { Uuid } from '../base/uuid.ts';
+import { EnvError } from '../env/error.ts';
+import type { Store, StoreOperation } from '../env/store.ts';
+
+export interface PartitionCheckpoint {
+  /** Everything below was durable when this was written. */
+  readonly recoveryPoint: Offset;
+  readonly logStartOffset: Offset;
+  readonly highWatermark: Offset;
+}
+
+/** `<topic id>/<partition>`. */
+export type PartitionKey = string;
+
+export function partitionKey(topicId: Uuid, partition: number): PartitionKey {
+  return `${topicId}/${partition}`;
+}
+
+const VERSION = 0;
+const CHECKPOINT = 'partition/';
+const UNVERIFIED = 'unverified/';
+const BOOT_COUNTER = Buffer.from('boot-counter');
+
+function encodeCheckpoint(checkpoint: PartitionCheckpoint): Buffer {
+  const writer = new ByteWriter(32);
+  writer.int8(VERSION);
+  writer.int64(checkpoint.recoveryPoint);
+  writer.int64(checkpoint.logStartOffset);
+  writer.int64(checkpoint.highWatermark);
+  return writer.finish();
+}
+
+function decodeCheckpoint(key: string, bytes: Buffer): PartitionCheckpoint {
+  const reader = new ByteReader(bytes);
+  if (bytes.length !== 25 || reader.int8() !== VERSION) throw new EnvError('CORRUPT', `checkpoint ${key} is malformed`);
+  return { recoveryPoint: reader.int64(), logStartOffset: reader.int64(), highWatermark: reader.int64() };
+}
+
+export class Checkpoints {
+  readonly #store: Store;
+  readonly #partitions = new Map<PartitionKey, PartitionCheckpoint>();
+  readonly #unverified = new Set<PartitionKey>();
+
+  private constructor(store: Store) {
+    this.#store = store;
+  }
+
+  static async load(store: Store): Promise<Checkpoints> {
+    const checkpoints = new Checkpoints(store);
+    for await (const [key, value] of store.entries()) {
+      const name = key.toString('utf8');
+      if (name.startsWith(CHECKPOINT)) {
+        checkpoints.#partitions.set(name.slice(CHECKPOINT.length), decodeCheckpoint(name, value));
+      } else if (name.startsWith(UNVERIFIED)) checkpoints.#unverified.add(name.slice(UNVERIFIED.length));
+    }
+    return checkpoints;
+  }
+
+  /** Counts this start, durably: larger than at any start before. */
+  async nextBoot(): Promise<number> {
+    const stored = await this.#store.get(BOOT_COUNTER);
+    const counter = (stored === undefined ? 0 : Number(stored.toString('utf8'))) + 1;
+    if (!Number.isSafeInteger(counter)) throw new EnvError('CORRUPT', 'the boot counter is malformed');
+    await this.#store.batch([{ type: 'put', key: BOOT_COUNTER, value: Buffer.from(String(counter)) }], { sync: true });
+    return counter;
+  }
+
+  get(key: PartitionKey): PartitionCheckpoint | undefined {
+    return this.#partitions.get(key);
+  }
+
+  /** No clean stop covers it: check its batches, whatever the marker says. */
+  isUnverified(key: PartitionKey): boolean {
+    return this.#unverified.has(key);
+  }
+
+  /** Durable when it resolves. */
+  async put(entries: readonly (readonly [PartitionKey, PartitionCheckpoint])[]): Promise<void> {
+    if (entries.length === 0) return;
+    const operations = entries.map(
+      ([key, checkpoint]): StoreOperation => ({
+        type: 'put',
+        key: Buffer.from(CHECKPOINT + key),
+        value: encodeCheckpoint(checkpoint),
+      }),
+    );
+    for (const [key, checkpoint] of entries) this.#partitions.set(key, checkpoint);
+    await this.#store.batch(operations, { sync: true });
+  }
+
+  /** After an unclean stop, before anything is loaded. Durable when it resolves. */
+  async markUnverified(keys: readonly PartitionKey[]): Promise<void> {
+    if (keys.length === 0) return;
+    for (const key of keys) this.#unverified.add(key);
+    const operations = keys.map(
+      (key): StoreOperation => ({ type: 'put', key: Buffer.from(UNVERIFIED + key), value: Buffer.alloc(0) }),
+    );
+    await this.#store.batch(operations, { sync: true });
+  }
+
+  /** The log was checked and what is in it made durable. Losing this note costs one more check. */
+  async markVerified(key: PartitionKey): Promise<void> {
+    if (!this.#unverified.delete(key)) return;
+    await this.#store.batch([{ type: 'delete', key: Buffer.from(UNVERIFIED + key) }], { sync: false });
+  }
+
+  /** The partition is gone. Durable when it resolves. */
+  async remove(key: PartitionKey): Promise<void> {
+    this.#partitions.delete(key);
+    this.#unverified.delete(key);
+    const keys = [CHECKPOINT + key, UNVERIFIED + key];
+    await this.#store.batch(
+      keys.map((name): StoreOperation => ({ type: 'delete', key: Buffer.from(name) })),
+      { sync: true },
+    );
+  }
+
+  close(): Promise<void> {
+    return this.#store.close();
+  }
+}
