@@ -52,9 +52,9 @@ export interface StateMachine {
 export interface QuorumOptions {
   /** Folder of the database. */
   readonly directory: string;
-  readonly raft: RaftConfig;
-  /** Where the voters listen. */
-  readonly peers: ReadonlyMap<NodeId, Address>;
+  readonly raft: Omit<RaftConfig, 'voterIds'>;
+  /** Finds the configured voters and where they listen: all of them while the own log is empty (R-0.3a), else those known now. */
+  findVoters(logIsEmpty: boolean): Promise<ReadonlyMap<NodeId, Address>>;
   /** The node must stop: said once. */
   fatal(reason: string, cause?: unknown): void;
 }
@@ -84,27 +84,35 @@ export class Quorum {
   #stateMachine: StateMachine | undefined;
   #stopped = false;
 
-  private constructor(env: Env, options: QuorumOptions, storage: QuorumStorage, durable: DurableState) {
+  private constructor(
+    env: Env,
+    options: QuorumOptions,
+    storage: QuorumStorage,
+    durable: DurableState,
+    voters: ReadonlyMap<NodeId, Address>,
+  ) {
     this.#env = env;
     this.#logger = env.logger.child({ component: 'quorum' });
     this.#options = options;
     this.#storage = storage;
     this.#durable = durable;
-    this.#raft = createRaft(options.raft, env.random);
-    this.#peers = new Peers(env.network, options.peers);
+    this.#raft = createRaft({ ...options.raft, voterIds: [...voters.keys()] }, env.random);
+    this.#peers = new Peers(env.network, voters);
     this.#disk = new DiskQueue({
       write: (operations) => storage.write(operations),
       done: (op) => this.#dispatch({ type: 'diskDone', now: env.clock.now(), op }),
       failed: (error) => this.#fatal('the metadata log cannot be written', error),
     });
-    this.service = raftService(options.raft, (message) => this.#serve(message));
+    this.service = raftService((message) => this.#serve(message));
   }
 
   /** Opens and verifies the log. EnvError LOCKED, CORRUPT, IO. */
   static async open(env: Env, options: QuorumOptions): Promise<Quorum> {
     const storage = new QuorumStorage(await env.openStore(options.directory));
     try {
-      return new Quorum(env, options, storage, await storage.load());
+      const durable = await storage.load();
+      const voters = await options.findVoters(durable.batches.length === 0);
+      return new Quorum(env, options, storage, durable, voters);
     } catch (error) {
       await storage.close();
       throw error;

@@ -3,11 +3,11 @@ import { assert } from '../base/assert.ts';
 import type { RpcService } from '../env/network.ts';
 import { rpcService } from '../env/network.ts';
 import { RaftServiceDefinition } from '../gen/kvorum/v1/raft.ts';
-import type { RaftConfig, RaftRequest, RaftResponse } from '../raft/types.ts';
+import type { RaftRequest, RaftResponse } from '../raft/types.ts';
 import * as wire from './wire.ts';
 
 /** `serve` takes a request to the core and resolves with its reply. */
-export function raftService(config: RaftConfig, serve: (message: RaftRequest) => Promise<RaftResponse>): RpcService {
+export function raftService(serve: (message: RaftRequest) => Promise<RaftResponse>): RpcService {
   async function answer<T extends RaftResponse['type']>(
     type: T,
     message: RaftRequest,
@@ -23,6 +23,5 @@ export function raftService(config: RaftConfig, serve: (message: RaftRequest) =>
     endQuorumEpoch: async (request) =>
       wire.quorumEpochResponseToProto(await answer('quorumEpoch', wire.endQuorumEpochOf(request))),
     fetch: async (request) => wire.fetchResponseToProto(await answer('fetch', wire.fetchRequestOf(request))),
-    identify: async () => ({ clusterId: config.clusterId, replica: config.replica }),
   });
 }

@@ -124,12 +124,6 @@ export class QuorumStorage {
     return { quorumState: stateValue === undefined ? undefined : decodeState(stateValue), batches };
   }
 
-  /** Whether anything was ever written: false on a freshly formatted folder. */
-  async isEmpty(): Promise<boolean> {
-    for await (const _ of this.#store.entries({ limit: 1 })) return false;
-    return true;
-  }
-
   state(state: QuorumState): StoreOperation[] {
     return [{ type: 'put', key: STATE_KEY, value: encodeState(state) }];
   }

@@ -1623,6 +1623,15 @@ export const RaftServiceDefinition = {
       responseStream: false,
       options: {},
     },
+  },
+} as const;
+
+/** Served by controllers from the moment they listen, before they take part in anything. */
+export type DiscoveryServiceDefinition = typeof DiscoveryServiceDefinition;
+export const DiscoveryServiceDefinition = {
+  name: "DiscoveryService",
+  fullName: "kvorum.v1.DiscoveryService",
+  methods: {
     /** Who listens here: how controller.quorum.bootstrap.servers become node ids. */
     identify: {
       name: "Identify",

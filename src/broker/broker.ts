@@ -1,0 +1,174 @@
+// One broker process: binds, registers, opens its replicas on its own registration (D-0.7), serves once it is unfenced, and
+// leaves in the reverse order. The steps are here, what they do is in the files around.
+import type { NodeId, Offset } from '../base/ids.ts';
+import type { Uuid } from '../base/uuid.ts';
+import type { ControllerChannel } from '../client/controller-channel.ts';
+import type { NodeConfig } from '../config/node-config.ts';
+import type { Env } from '../env/env.ts';
+import type { Logger } from '../env/logger.ts';
+import type { RpcService } from '../env/network.ts';
+import { randomUuid } from '../env/random.ts';
+import type { Endpoint } from '../gen/kvorum/v1/metadata.ts';
+import type { LogDirectory } from '../log/log-directory.ts';
+import type { MetadataImage } from '../metadata/image.ts';
+import type { MetadataPublisher } from '../metadata/publisher.ts';
+import { ReplicaManager } from '../replica/replica-manager.ts';
+import { adminService } from './admin-service.ts';
+import type { BrokerContext } from './context.ts';
+import { KafkaServer } from './kafka-server.ts';
+import { ProducerIds } from './producer-ids.ts';
+import { Registration } from './registration.ts';
+import { SERVED_APIS } from './routes.ts';
+import { TopicCommands } from './topic-commands.ts';
+import { within } from './within.ts';
+
+export interface BrokerDeps {
+  readonly env: Env;
+  readonly config: NodeConfig;
+  readonly clusterId: Uuid;
+  /** The node's committed image. */
+  readonly publisher: MetadataPublisher;
+  readonly controller: ControllerChannel;
+  /** Opened, locked, this start counted. */
+  readonly logDirectories: readonly LogDirectory[];
+  /** The leader of the quorum as this node knows it, -1 if none. */
+  quorumLeader(): NodeId;
+  /** The node must stop. */
+  fatal(reason: string, cause?: unknown): void;
+}
+
+/** How long a stopping broker waits for the controller to move its leaders. */
+const LEAVE_TIMEOUT_MS = 5000;
+
+export class Broker {
+  /** AdminService, for a gRPC listener. */
+  readonly service: RpcService;
+  readonly #deps: BrokerDeps;
+  readonly #logger: Logger;
+  readonly #replicas: ReplicaManager;
+  readonly #server: KafkaServer;
+  readonly #context: BrokerContext;
+  #registration: Registration | undefined;
+  #unsubscribe: () => void = () => {};
+  #stopping = false;
+
+  constructor(deps: BrokerDeps) {
+    const { env, config, clusterId, publisher, controller, logDirectories } = deps;
+    const logger = env.logger.child({ component: 'broker' });
+    const { clock, random } = env;
+    const brokerId = config.nodeId;
+    this.#deps = deps;
+    this.#logger = logger;
+    this.#replicas = new ReplicaManager({ brokerId, clock, logger, logDirectories, values: config.values });
+    this.#server = new KafkaServer(env, config, deps.fatal);
+    this.#context = {
+      clusterId,
+      config,
+      clock,
+      random,
+      logger,
+      metadata: publisher,
+      replicas: this.#replicas,
+      controller,
+      producerIds: new ProducerIds({ controller, logger, brokerId, brokerEpoch: () => this.#brokerEpoch }),
+      topics: new TopicCommands({ clock, logger, controller, metadata: publisher, values: config.values }),
+      servedApis: SERVED_APIS,
+      quorumLeader: () => deps.quorumLeader(),
+    };
+    this.service = adminService(this.#context);
+  }
+
+  get #brokerEpoch(): Offset {
+    return this.#registration?.brokerEpoch ?? -1;
+  }
+
+  /** Takes the Kafka ports; nothing is answered yet. Returns where it can be reached, by listener name. EnvError as Network.listen. */
+  async bind(): Promise<Endpoint[]> {
+    const listeners = this.#deps.config.listeners.filter(({ kind }) => kind === 'kafka');
+    const bound = await this.#server.bind(listeners, () => this.#context);
+    return bound.map(({ config, port }) => ({
+      listener: config.name,
+      host: config.advertised.host,
+      port: config.advertised.port || port,
+    }));
+  }
+
+  /** Joins the cluster and serves. Resolves when clients are answered and every partition led here can be used; false if stopped. */
+  async start(endpoints: readonly Endpoint[]): Promise<boolean> {
+    const { env, publisher } = this.#deps;
+    const registration = this.#register(endpoints);
+    this.#registration = registration;
+    const brokerEpoch = await registration.register();
+    if (brokerEpoch === undefined || this.#stopping) return false;
+    void registration.keepAlive();
+    await publisher.whenAt(brokerEpoch + 1); // D-0.7
+    if (this.#stopping) return false;
+    const opened = this.#replicas.open(publisher.image, brokerEpoch);
+    this.#unsubscribe = publisher.subscribe((image, delta) => this.#replicas.apply(image, delta));
+    await opened;
+    await this.#replicas.settled();
+    registration.wantServe();
+    await this.#unfenced(brokerEpoch);
+    await this.#replicas.settled();
+    if (this.#stopping) return false;
+    this.#server.serve();
+    this.#logger.info('broker-ready', { brokerEpoch, endpoints, atMs: Math.round(env.clock.now()) });
+    return true;
+  }
+
+  #register(endpoints: readonly Endpoint[]): Registration {
+    const { env, config, clusterId, publisher, controller, logDirectories } = this.#deps;
+    return new Registration({
+      clock: env.clock,
+      logger: this.#logger,
+      controller,
+      config,
+      clusterId,
+      incarnationId: randomUuid(env.random, 'broker.incarnation'),
+      logDirs: logDirectories.map(({ directoryId }) => directoryId).sort(),
+      endpoints,
+      bootCounter: Math.max(...logDirectories.map(({ bootCounter }) => bootCounter)),
+      // C-2.4: clean only if every directory says so, of the same epoch.
+      previousBrokerEpoch: commonEpoch(logDirectories.map(({ previousBrokerEpoch }) => previousBrokerEpoch)),
+      metadataEndOffset: () => publisher.image.endOffset,
+      superseded: (reason) => this.#deps.fatal(`this broker may not go on: ${reason}`),
+    });
+  }
+
+  #unfenced(brokerEpoch: Offset): Promise<void> {
+    const { publisher, config } = this.#deps;
+    const isServing = (image: MetadataImage): boolean => {
+      const broker = image.brokers.get(config.nodeId);
+      return broker?.brokerEpoch === brokerEpoch && !broker.fenced;
+    };
+    if (isServing(publisher.image)) return Promise.resolve();
+    return new Promise((resolve) => {
+      const stop = publisher.subscribe((image) => {
+        if (!isServing(image)) return;
+        stop();
+        resolve();
+      });
+    });
+  }
+
+  /** Leaves the cluster, answers what is under way, makes everything durable. */
+  async stop(): Promise<void> {
+    if (this.#stopping) return;
+    this.#stopping = true;
+    const registration = this.#registration;
+    if (registration !== undefined && registration.brokerEpoch >= 0) {
+      const left = await within(this.#deps.env.clock, LEAVE_TIMEOUT_MS, registration.leave());
+      if (left === 'timeout') this.#logger.warn('not-released', { reason: 'no controller let this broker go in time' });
+    }
+    registration?.stop();
+    this.#unsubscribe();
+    await this.#server.close();
+    await this.#replicas.close();
+    for (const directory of this.#deps.logDirectories) await directory.close(this.#brokerEpoch);
+  }
+}
+
+function commonEpoch(epochs: readonly Offset[]): Offset {
+  const [first = -1] = epochs;
+  return epochs.every((epoch) => epoch === first) ? first : -1;
+}

@@ -1,0 +1,164 @@
+// Fetch: reads every partition that is asked for, waits for more while there is too little, and answers whole batches.
+// Sessions are not kept: every answer says session id 0 and holds every partition (behaviour 36).
+import type { Uuid } from '../../base/uuid.ts';
+import { ZERO_UUID } from '../../base/uuid.ts';
+import { partitionOf, topicByName } from '../../metadata/image.ts';
+import type { ResponseInput } from '../../protocol/api.ts';
+import type { fetchApi, FetchPartitionDataInput, FetchRequest } from '../../protocol/apis/fetch.ts';
+import type { ErrorName } from '../../protocol/error-codes.ts';
+import { ErrorCode } from '../../protocol/error-codes.ts';
+import type { Partition } from '../../replica/partition.ts';
+import type { PartitionRead } from '../../replica/read.ts';
+import { readPartition, unreadable } from '../../replica/read.ts';
+import type { BrokerAddress } from '../brokers.ts';
+import { leaderHint } from '../brokers.ts';
+import type { BrokerContext, Call } from '../context.ts';
+
+type Response = ResponseInput<typeof fetchApi>;
+type Wanted = FetchRequest['topics'][number]['partitions'][number];
+
+interface Target {
+  /** Of the request, to answer in the same words. */
+  readonly topic: string;
+  readonly topicId: Uuid;
+  readonly wanted: Wanted;
+  /** What the image calls it. */
+  readonly known: Uuid | undefined;
+  readonly place: Partition | ErrorName;
+}
+
+const UNKNOWN_SESSION = -1;
+
+/** A client that is gone must not keep a wait for ever; one that is there asks again. */
+const MAX_WAIT_MS = 60_000;
+
+export async function fetch(context: BrokerContext, request: FetchRequest, call: Call): Promise<Response> {
+  if (request.sessionId !== 0 && request.sessionEpoch !== UNKNOWN_SESSION) {
+    return { errorCode: ErrorCode.FETCH_SESSION_ID_NOT_FOUND, sessionId: 0, responses: [] };
+  }
+  if (request.replicaId >= 0 || request.replicaState.replicaId >= 0) {
+    // Partitions have one replica: no broker of this cluster fetches from another.
+    return { errorCode: ErrorCode.INVALID_REQUEST, sessionId: 0, responses: [] };
+  }
+  const targets = await locate(context, request, call);
+  const deadline = context.clock.now() + Math.min(request.maxWaitMs, MAX_WAIT_MS);
+  for (;;) {
+    const moved = nextMove(context, targets, deadline);
+    const reads = await readAll(context, request, targets);
+    const bytes = reads.reduce((sum, read) => sum + read.records.length, 0);
+    const enough =
+      bytes >= request.minBytes ||
+      reads.length === 0 ||
+      reads.some((read) => read.error !== 'NONE' || read.diverging !== undefined); // behaviour 29
+    if (enough || context.clock.now() >= deadline) {
+      moved.cancel();
+      return respond(context, request, call, targets, reads);
+    }
+    await moved.promise;
+  }
+}
+
+async function locate(context: BrokerContext, request: FetchRequest, call: Call): Promise<Target[]> {
+  const { image } = context.metadata;
+  const targets: Target[] = [];
+  for (const { topic, topicId, partitions } of request.topics) {
+    const byId = call.apiVersion >= 13;
+    const known = byId ? image.topics.get(topicId)?.topicId : topicByName(image, topic)?.topicId;
+    const missing = byId && topicId !== ZERO_UUID ? 'UNKNOWN_TOPIC_ID' : 'UNKNOWN_TOPIC_OR_PARTITION'; // behaviour 38
+    for (const wanted of partitions) {
+      const place =
+        known === undefined
+          ? missing
+          : partitionOf(image, known, wanted.partition) === undefined
+            ? 'UNKNOWN_TOPIC_OR_PARTITION'
+            : (context.replicas.findNow(known, wanted.partition) ??
+              (await context.replicas.find(known, wanted.partition)));
+      targets.push({ topic, topicId, wanted, known, place });
+    }
+  }
+  return targets;
+}
+
+/** Reads in the order of the request; the first partition with data gives at least one batch (behaviour 30). */
+async function readAll(
+  context: BrokerContext,
+  request: FetchRequest,
+  targets: readonly Target[],
+): Promise<PartitionRead[]> {
+  const reads: PartitionRead[] = [];
+  let left = Math.min(request.maxBytes, context.config.values['fetch.max.bytes']);
+  let any = false;
+  for (const { place, wanted } of targets) {
+    if (typeof place === 'string') {
+      reads.push(unreadable(place));
+      continue;
+    }
+    const read = await readPartition(place, {
+      fetchOffset: wanted.fetchOffset,
+      currentLeaderEpoch: wanted.currentLeaderEpoch,
+      lastFetchedEpoch: wanted.lastFetchedEpoch,
+      maxBytes: Math.max(0, Math.min(left, wanted.partitionMaxBytes)),
+      atLeastOne: !any,
+    });
+    any ||= read.records.length > 0;
+    left -= read.records.length;
+    reads.push(read);
+  }
+  return reads;
+}
+
+/** Resolves at the deadline, or when a partition's high watermark or leadership moves after this call. */
+function nextMove(
+  context: BrokerContext,
+  targets: readonly Target[],
+  deadline: number,
+): { promise: Promise<void>; cancel(): void } {
+  let settle: () => void = () => {};
+  const promise = new Promise<void>((resolve) => {
+    settle = resolve;
+  });
+  const stops = targets.flatMap(({ place }) => (typeof place === 'string' ? [] : [place.watch(() => finish())]));
+  const timer = context.clock.schedule(Math.max(0, deadline - context.clock.now()), () => finish());
+  function finish(): void {
+    for (const stop of stops) stop();
+    timer.cancel();
+    settle();
+  }
+  return { promise, cancel: finish };
+}
+
+function respond(
+  context: BrokerContext,
+  request: FetchRequest,
+  call: Call,
+  targets: readonly Target[],
+  reads: readonly PartitionRead[],
+): Response {
+  const { image } = context.metadata;
+  const endpoints = new Map<number, BrokerAddress>();
+  let next = 0;
+  const responses = request.topics.map(({ topic, topicId, partitions }) => ({
+    topic,
+    topicId,
+    partitions: partitions.map(({ partition }): FetchPartitionDataInput => {
+      const { known } = targets[next] as Target;
+      const read = reads[next++] as PartitionRead;
+      const state = known === undefined ? undefined : partitionOf(image, known, partition);
+      const moved = read.error === 'NOT_LEADER_OR_FOLLOWER' || read.error === 'FENCED_LEADER_EPOCH';
+      const hint = moved ? leaderHint(image, state, call.listener) : undefined; // KIP-951
+      if (hint !== undefined) endpoints.set(hint.endpoint.nodeId, hint.endpoint);
+      return {
+        partitionIndex: partition,
+        errorCode: ErrorCode[read.error],
+        highWatermark: read.highWatermark,
+        lastStableOffset: read.highWatermark,
+        logStartOffset: read.logStartOffset,
+        divergingEpoch: read.diverging,
+        currentLeader: hint?.currentLeader,
+        abortedTransactions: request.isolationLevel === 1 ? [] : null,
+        records: read.records,
+      };
+    }),
+  }));
+  return { errorCode: ErrorCode.NONE, sessionId: 0, responses, nodeEndpoints: [...endpoints.values()] };
+}

@@ -1,0 +1,164 @@
+// A broker's membership (C-2, C-3): registers this incarnation, keeps its session by heartbeats, and says goodbye.
+import type { Ms, NodeId, Offset } from '../base/ids.ts';
+import type { Uuid } from '../base/uuid.ts';
+import type { ControllerChannel } from '../client/controller-channel.ts';
+import type { NodeConfig } from '../config/node-config.ts';
+import type { Clock } from '../env/clock.ts';
+import { sleep } from '../env/clock.ts';
+import type { Logger } from '../env/logger.ts';
+import { RpcError } from '../env/network.ts';
+import type { BrokerHeartbeatResponse, RegisterBrokerRequest } from '../gen/kvorum/v1/controller.ts';
+import { ControllerServiceDefinition as Service } from '../gen/kvorum/v1/controller.ts';
+import type { Endpoint } from '../gen/kvorum/v1/metadata.ts';
+
+export interface RegistrationDeps {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly controller: ControllerChannel;
+  readonly config: NodeConfig;
+  readonly clusterId: Uuid;
+  readonly incarnationId: Uuid;
+  readonly logDirs: readonly Uuid[];
+  readonly endpoints: readonly Endpoint[];
+  readonly bootCounter: number;
+  readonly previousBrokerEpoch: Offset;
+  /** End of what the own image has replayed. */
+  metadataEndOffset(): Offset;
+  /** This process must not go on: another one is the broker now. */
+  superseded(reason: string): void;
+}
+
+/** Pause after a failed attempt to register. */
+const RETRY_MS: Ms = 200;
+
+export class Registration {
+  readonly #deps: RegistrationDeps;
+  readonly #brokerId: NodeId;
+  #brokerEpoch: Offset = -1;
+  #wantServe = false;
+  #wantShutdown = false;
+  #stopped = false;
+  #nudge: (() => void) | undefined;
+  readonly #heard = new Set<(response: BrokerHeartbeatResponse) => void>();
+
+  constructor(deps: RegistrationDeps) {
+    this.#deps = deps;
+    this.#brokerId = deps.config.nodeId;
+  }
+
+  /** -1 before the registration. */
+  get brokerEpoch(): Offset {
+    return this.#brokerEpoch;
+  }
+
+  /** Registers, however long it takes for a controller to answer. Resolves with the broker epoch, or undefined if stopped. */
+  async register(): Promise<Offset | undefined> {
+    const { clock, logger, controller, config } = this.#deps;
+    for (let attempt = 1; !this.#stopped; attempt++) {
+      try {
+        const timeoutMs = config.values['request.timeout.ms'];
+        const request = this.#request();
+        const { brokerEpoch } = await controller.call(Service, Service.methods.registerBroker, request, timeoutMs);
+        this.#brokerEpoch = brokerEpoch;
+        logger.info('broker-registered', { brokerEpoch, incarnationId: this.#deps.incarnationId });
+        return brokerEpoch;
+      } catch (error) {
+        if (!(error instanceof RpcError)) throw error;
+        if (error.status === 'ABORTED' || error.status === 'INVALID_ARGUMENT') {
+          this.#stopped = true;
+          this.#deps.superseded(error.message);
+          return undefined;
+        }
+        if (attempt === 1 || attempt % 25 === 0)
+          logger.warn('broker-not-registered', { attempt, reason: error.message });
+        await sleep(clock, RETRY_MS);
+      }
+    }
+    return undefined;
+  }
+
+  #request(): RegisterBrokerRequest {
+    const { config, clusterId, incarnationId, logDirs, endpoints, bootCounter, previousBrokerEpoch } = this.#deps;
+    return {
+      clusterId,
+      brokerId: this.#brokerId,
+      incarnationId,
+      logDirs: [...logDirs],
+      endpoints: [...endpoints],
+      rack: config.rack,
+      bootCounter,
+      previousBrokerEpoch,
+    };
+  }
+
+  /** Sends heartbeats until `stop`: each interval, and at once when a wish changes. */
+  async keepAlive(): Promise<void> {
+    const { clock, config } = this.#deps;
+    const intervalMs = config.values['broker.heartbeat.interval.ms'];
+    while (!this.#stopped) {
+      const sentAt = clock.now();
+      const response = await this.#heartbeat();
+      if (response !== undefined) for (const listener of [...this.#heard]) listener(response);
+      await this.#pause(Math.max(0, intervalMs - (clock.now() - sentAt)));
+    }
+  }
+
+  async #heartbeat(): Promise<BrokerHeartbeatResponse | undefined> {
+    const { controller, config, logger } = this.#deps;
+    const request = {
+      brokerId: this.#brokerId,
+      brokerEpoch: this.#brokerEpoch,
+      metadataEndOffset: this.#deps.metadataEndOffset(),
+      wantFence: !this.#wantServe,
+      wantShutdown: this.#wantShutdown,
+    };
+    try {
+      const timeoutMs = config.values['broker.session.timeout.ms'];
+      return await controller.call(Service, Service.methods.brokerHeartbeat, request, timeoutMs);
+    } catch (error) {
+      if (!(error instanceof RpcError)) throw error;
+      if (this.#stopped) return undefined;
+      if (error.status === 'ABORTED') {
+        this.#stopped = true;
+        this.#deps.superseded(error.message); // C-2.2a: never go on silently
+      } else logger.warn('heartbeat-failed', { reason: error.message });
+      return undefined;
+    }
+  }
+
+  /** The logs are open: asks to be unfenced (C-3.1). */
+  wantServe(): void {
+    this.#wantServe = true;
+    this.#nudge?.();
+  }
+
+  #pause(ms: Ms): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.#deps.clock.schedule(ms, () => this.#nudge?.());
+      this.#nudge = () => {
+        timer.cancel();
+        this.#nudge = undefined;
+        resolve();
+      };
+    });
+  }
+
+  /** C-3.3: asks to be let go, and resolves when nothing depends on this broker any more. */
+  leave(): Promise<void> {
+    this.#wantShutdown = true;
+    return new Promise((resolve) => {
+      const listener = (response: BrokerHeartbeatResponse): void => {
+        if (!response.shouldShutdown) return;
+        this.#heard.delete(listener);
+        resolve();
+      };
+      this.#heard.add(listener);
+      this.#nudge?.();
+    });
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#nudge?.();
+  }
+}

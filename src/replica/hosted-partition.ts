@@ -1,0 +1,70 @@
+// A partition's place on this broker: opening, serving, failed or going. Committed states are applied one after the other,
+// while the metadata goes on; whoever wants to serve awaits `ready`.
+import type { EnvError } from '../env/error.ts';
+import { isEnvError } from '../env/error.ts';
+import type { PartitionState } from '../metadata/image.ts';
+import type { Partition } from './partition.ts';
+
+export class HostedPartition {
+  readonly #open: () => Promise<Partition>;
+  readonly #refuse: (error: EnvError) => void;
+  #partition: Partition | undefined;
+  #failure: EnvError | undefined;
+  #tail: Promise<void> = Promise.resolve();
+  #pending = 0;
+
+  /** `open` opens the log when the first state is applied; `refuse` is told why it could not. */
+  constructor(open: () => Promise<Partition>, refuse: (error: EnvError) => void) {
+    this.#open = open;
+    this.#refuse = refuse;
+  }
+
+  /** The partition once its log is open; undefined before, and if it cannot be opened. */
+  get partition(): Partition | undefined {
+    return this.#partition;
+  }
+
+  /** Whether the log could not be opened. */
+  get isOffline(): boolean {
+    return this.#failure !== undefined;
+  }
+
+  /** Resolves when every state given so far is applied; undefined if that is so. */
+  get ready(): Promise<void> | undefined {
+    return this.#pending === 0 ? undefined : this.#tail;
+  }
+
+  applyState(state: PartitionState): void {
+    this.#enqueue(async () => {
+      if (this.#failure !== undefined) return;
+      try {
+        this.#partition ??= await this.#open();
+      } catch (error) {
+        if (!isEnvError(error)) throw error;
+        this.#failure = error;
+        this.#refuse(error);
+        return;
+      }
+      await this.#partition.applyState(state);
+    });
+  }
+
+  /** Stops serving at once; then closes the log and runs `dispose` (deletion, say). */
+  retire(dispose: (partition: Partition | undefined) => Promise<void>): Promise<void> {
+    this.#partition?.retire();
+    this.#enqueue(async () => {
+      const partition = this.#partition;
+      this.#partition = undefined;
+      partition?.retire();
+      await dispose(partition);
+    });
+    return this.#tail;
+  }
+
+  #enqueue(task: () => Promise<void>): void {
+    this.#pending++;
+    this.#tail = this.#tail.then(task).finally(() => {
+      this.#pending--;
+    });
+  }
+}
