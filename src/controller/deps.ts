@@ -13,7 +13,7 @@ import type { Decided } from './decide/decision.ts';
 export type Forwarder = Pick<RpcClient, 'call'>;
 
 export interface ControllerDeps {
-  readonly env: Env;
+  readonly env: Pick<Env, 'clock' | 'random' | 'logger'>;
   /** `voters` are shown by DescribeCluster. */
   readonly config: Pick<NodeConfig, 'nodeId' | 'voters' | 'values'>;
   readonly clusterId: Uuid;
