@@ -90,16 +90,10 @@ function structDecoder(field: StructField, version: number, flexible: boolean, p
   };
 }
 
-/**
- * An object with every field's default, in an engine layout that already allows any value in any field: copies of it
- * are filled in place, without changing their layout for each large number.
- */
+/** An object with every field's default; messages are copies of it, filled in. */
 function templateOf(field: StructField): Struct {
-  const template: Struct = {};
-  for (const name of Object.keys(field.fields)) template[name] = 0;
-  for (const name of Object.keys(field.fields)) template[name] = '';
-  for (const [name, inner] of Object.entries(field.fields)) template[name] = inner.defaultValue;
-  return template;
+  const entries = Object.entries(field.fields);
+  return Object.fromEntries(entries.map(([name, { defaultValue }]) => [name, defaultValue]));
 }
 
 function decodeTagged(

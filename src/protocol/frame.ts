@@ -29,9 +29,10 @@ export function encodeRequestFrame<Req, Res, ReqInput, ResInput>(
   header: Omit<RequestHeader, 'apiKey'>,
   request: ReqInput,
 ): Buffer[] {
-  const { apiVersion } = header;
+  const { apiVersion, correlationId, clientId } = header;
   return sized((writer) => {
-    encodeRequestHeader(writer, { ...header, apiKey: api.key }, api.requestHeaderVersion(apiVersion));
+    const full = { apiKey: api.key, apiVersion, correlationId, clientId };
+    encodeRequestHeader(writer, full, api.requestHeaderVersion(apiVersion));
     api.encodeRequest(apiVersion, request, writer);
   });
 }

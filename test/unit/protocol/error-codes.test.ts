@@ -1,3 +1,4 @@
+// The table of error codes against what Apache Kafka 4.1.1 has.
 import { expect, test } from 'vitest';
 import { ALL_ERRORS, ErrorCode, errorInfo, errorName } from '../../../src/protocol/error-codes.ts';
 

@@ -3,6 +3,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ByteReader, BytesError } from '../../../src/base/bytes.ts';
+import { ZERO_UUID } from '../../../src/base/uuid.ts';
 import type { AnyApi } from '../../../src/protocol/api.ts';
 import { decodeRequestFrame } from '../../../src/protocol/frame.ts';
 import { MessageWriter } from '../../../src/protocol/message-writer.ts';
@@ -27,17 +28,17 @@ function tryDecode(message: GoldenMessage, body: Buffer): object | undefined {
   }
 }
 
-/** Elements, structs, characters and viewed bytes that decoding built; shared defaults are free. */
+/** Elements, structs, characters and viewed bytes that decoding built; shared defaults cost nothing. */
 function weightOf(value: unknown): number {
-  if (typeof value === 'string') return value.length;
+  if (typeof value === 'string') return value === ZERO_UUID ? 0 : value.length;
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return 0;
   if (Buffer.isBuffer(value)) return value.length;
   if (Array.isArray(value)) return value.reduce<number>((sum, item) => sum + 1 + weightOf(item), 0);
   return Object.values(value).reduce<number>((sum, inner) => sum + weightOf(inner), 1);
 }
 
-/** Per message: a struct takes at least one byte, and may show up to two absent ids (22 characters each). */
-const WEIGHT_PER_BYTE = 50;
+/** A struct takes at least two bytes and weighs two, as an element and by itself; 16 bytes of id are 22 characters. */
+const WEIGHT_PER_BYTE = 2;
 
 function checkHostile(message: GoldenMessage, body: Buffer): void {
   const value = tryDecode(message, body);
@@ -49,11 +50,13 @@ const anyMessage = fc.constantFrom(...messages);
 describe('hostile input', () => {
   test('cut anywhere', () => {
     const short = messages.filter(({ body }) => body.length < 1200);
+    const accepted: string[] = [];
     for (const message of short) {
       for (let length = 0; length < message.body.length; length += 3) {
-        expect(tryDecode(message, message.body.subarray(0, length)), `${message.label} ${length}`).toBeUndefined();
+        if (tryDecode(message, message.body.subarray(0, length))) accepted.push(`${message.label} ${length}`);
       }
     }
+    expect(accepted).toEqual([]);
   });
 
   test('with bytes changed', () => {
