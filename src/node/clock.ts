@@ -1,5 +1,4 @@
 // The real clock: `performance.now` for everything that waits, `Date.now` for stamps only (M-3).
-import { performance } from 'node:perf_hooks';
 import { assert } from '../base/assert.ts';
 import type { Ms } from '../base/ids.ts';
 import type { Clock, Timer } from '../env/clock.ts';

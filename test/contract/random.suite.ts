@@ -19,7 +19,7 @@ export function randomSuite(name: string, harness: Harness): void {
     it('draws below a bound, and reaches all of a small one', () =>
       harness.run(async ({ env: { random } }) => {
         const seen = new Set(Array.from({ length: 500 }, () => random.below('test', 3)));
-        expect([...seen].sort()).toEqual([0, 1, 2]);
+        expect(seen).toEqual(new Set([0, 1, 2]));
         expect(random.below('test', 1)).toBe(0);
         const large = random.below('test', 2 ** 40);
         expect(Number.isInteger(large) && large >= 0 && large < 2 ** 40).toBe(true);

@@ -44,10 +44,10 @@ const TIMEOUT_MS = 10_000;
 type Handlers = RpcHandlers<typeof Echo>;
 
 interface Served {
-  listener: Listener;
-  client: RpcClient;
-  say(text: string, timeoutMs?: number): Promise<string>;
-  end(): Promise<void>;
+  readonly listener: Listener;
+  readonly client: RpcClient;
+  readonly say: (text: string, timeoutMs?: number) => Promise<string>;
+  readonly end: () => Promise<void>;
 }
 
 /** What Say does with the words; by default it echoes them. */
