@@ -24,9 +24,11 @@ export function adminService(
     method: RpcMethod<Request, Response>,
     request: Request,
     { remainingMs }: RpcContext,
+    repeatable = false,
   ): Promise<Response> {
     const timeoutMs = Math.min(remainingMs, config.values['request.timeout.ms']);
-    return controllers.call(AdminServiceDefinition, method, { ...request, forwarded: true }, timeoutMs);
+    const marked = { ...request, forwarded: true };
+    return controllers.call(AdminServiceDefinition, method, marked, timeoutMs, { repeatable });
   }
 
   const createContext = {
@@ -53,7 +55,7 @@ export function adminService(
       const description = quorum.describe();
       if (description.role === 'leader') return quorumResponse(description, env.clock.now());
       if (request.forwarded) throw controller.notActive();
-      return forward(describeQuorum, request, context);
+      return forward(describeQuorum, request, context, true);
     },
   });
 }
