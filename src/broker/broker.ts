@@ -103,7 +103,7 @@ export class Broker {
     void registration.keepAlive();
     await publisher.whenAt(brokerEpoch + 1); // D-0.7
     if (this.#stopping) return false;
-    const opened = this.#replicas.open(publisher.image, brokerEpoch);
+    const opened = this.#replicas.open(() => publisher.image, brokerEpoch);
     this.#unsubscribe = publisher.subscribe((image, delta) => this.#replicas.apply(image, delta));
     await opened;
     await this.#replicas.settled();
@@ -125,11 +125,11 @@ export class Broker {
       config,
       clusterId,
       incarnationId: randomUuid(env.random, 'broker.incarnation'),
-      logDirs: logDirectories.map(({ directoryId }) => directoryId).sort(),
+      logDirs: logDirectories.map(({ meta }) => meta.directoryId).sort(),
       endpoints,
       bootCounter: Math.max(...logDirectories.map(({ bootCounter }) => bootCounter)),
       // C-2.4: clean only if every directory says so, of the same epoch.
-      previousBrokerEpoch: commonEpoch(logDirectories.map(({ previousBrokerEpoch }) => previousBrokerEpoch)),
+      previousBrokerEpoch: commonEpoch(logDirectories.map((directory) => directory.cleanShutdownEpoch ?? -1)),
       metadataEndOffset: () => publisher.image.endOffset,
       superseded: (reason) => this.#deps.fatal(`this broker may not go on: ${reason}`),
     });
@@ -164,7 +164,7 @@ export class Broker {
     this.#unsubscribe();
     await this.#server.close();
     await this.#replicas.close();
-    for (const directory of this.#deps.logDirectories) await directory.close(this.#brokerEpoch);
+    for (const directory of this.#deps.logDirectories) await directory.close(true, this.#brokerEpoch);
   }
 }
 

@@ -49,14 +49,14 @@ export class HostedPartition {
     });
   }
 
-  /** Stops serving at once; then closes the log and runs `dispose` (deletion, say). */
-  retire(dispose: (partition: Partition | undefined) => Promise<void>): Promise<void> {
+  /** Stops serving at once; then, after what is under way, runs `dispose` (deletion, say). */
+  retire(dispose: () => Promise<void>): Promise<void> {
     this.#partition?.retire();
     this.#enqueue(async () => {
       const partition = this.#partition;
       this.#partition = undefined;
       partition?.retire();
-      await dispose(partition);
+      await dispose();
     });
     return this.#tail;
   }

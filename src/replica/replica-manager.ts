@@ -5,13 +5,14 @@ import type { NodeId, Offset } from '../base/ids.ts';
 import type { Uuid } from '../base/uuid.ts';
 import type { NodeValues } from '../config/node-keys.ts';
 import { topicConfigOf } from '../config/topic-config.ts';
-import type { Clock } from '../env/clock.ts';
+import type { Clock, Timer } from '../env/clock.ts';
 import type { EnvError } from '../env/error.ts';
+import { isEnvError } from '../env/error.ts';
 import type { Logger } from '../env/logger.ts';
 import type { LogDirectory } from '../log/log-directory.ts';
 import type { MetadataDelta } from '../metadata/delta.ts';
 import type { MetadataImage, TopicImage } from '../metadata/image.ts';
-import { configsOf, topicEntity } from '../metadata/image.ts';
+import { configsOf, partitionOf, topicEntity } from '../metadata/image.ts';
 import type { ErrorName } from '../protocol/error-codes.ts';
 import { HostedPartition } from './hosted-partition.ts';
 import { Partition } from './partition.ts';
@@ -24,6 +25,9 @@ export interface ReplicaManagerDeps {
   readonly values: NodeValues;
 }
 
+/** Kafka's log.flush.offset.checkpoint.interval.ms is 60 s; less to check after a crash is worth a small write. */
+const CHECKPOINT_INTERVAL_MS = 10_000;
+
 interface Place {
   readonly hosted: HostedPartition;
   readonly directory: LogDirectory;
@@ -35,6 +39,7 @@ export class ReplicaManager {
   readonly #deps: ReplicaManagerDeps;
   readonly #places = new Map<Uuid, Map<number, Place>>();
   #opened = false;
+  #checkpointTimer: Timer | undefined;
   #closing = false;
 
   constructor(deps: ReplicaManagerDeps) {
@@ -42,20 +47,55 @@ export class ReplicaManager {
   }
 
   /**
-   * D-0.7: begins to act on metadata, with an image that shows this incarnation's own registration. Folders of topics that
-   * this image does not know are stray and moved aside (C-7.1).
+   * D-0.7: begins to act on metadata, once it shows this incarnation's own registration. Folders that are of no partition of
+   * this broker any more are stray: moved aside first, with their bytes (C-7.1).
    */
-  async open(image: MetadataImage, registrationOffset: Offset): Promise<void> {
+  async open(currentImage: () => MetadataImage, registrationOffset: Offset): Promise<void> {
+    assert(!this.#opened, 'replicas are opened once');
+    const image = currentImage();
     assert(
       image.endOffset > registrationOffset,
       'an image before the own registration may name epochs of the past (D-0.7)',
     );
-    assert(!this.#opened, 'replicas are opened once');
-    this.#opened = true;
-    for (const topic of image.topics.values()) this.#applyTopic(image, topic);
     for (const directory of this.#deps.logDirectories) {
-      await directory.moveStrayAside((topicId, partition) => this.#places.get(topicId)?.has(partition) ?? false);
+      for (const { topic, topicId, partition } of directory.partitions()) {
+        if (!this.#isAssigned(image, topicId, partition)) await directory.moveAside(topic, partition);
+      }
     }
+    const newest = currentImage();
+    for (const topic of newest.topics.values()) this.#applyTopic(newest, topic);
+    this.#opened = true;
+    this.#checkpointLater();
+  }
+
+  #isAssigned(image: MetadataImage, topicId: Uuid | undefined, partition: number): boolean {
+    if (topicId === undefined) return false;
+    return partitionOf(image, topicId, partition)?.replicas.includes(this.#deps.brokerId) ?? false;
+  }
+
+  /** Notes from time to time how far the logs are durable, so that little must be checked after a crash (D-10.1). */
+  #checkpointLater(): void {
+    this.#checkpointTimer = this.#deps.clock.schedule(CHECKPOINT_INTERVAL_MS, () => void this.#checkpoint());
+  }
+
+  async #checkpoint(): Promise<void> {
+    const highWatermarks = new Map<string, Offset>();
+    for (const places of this.#places.values()) {
+      for (const { hosted } of places.values()) {
+        const open = hosted.partition;
+        if (open !== undefined) highWatermarks.set(`${open.topic}-${open.partition}`, open.highWatermark);
+      }
+    }
+    try {
+      for (const directory of this.#deps.logDirectories) {
+        if (this.#closing) return;
+        await directory.checkpoint((topic, partition) => highWatermarks.get(`${topic}-${partition}`));
+      }
+    } catch (error) {
+      if (!isEnvError(error)) throw error;
+      if (!this.#closing) this.#deps.logger.error('checkpoint-failed', { reason: error.message });
+    }
+    if (!this.#closing) this.#checkpointLater();
   }
 
   /** Follows one committed batch. Before `open` there is nothing to do. */
@@ -84,7 +124,13 @@ export class ReplicaManager {
     const config = topicConfigOf(configsOf(image, topicEntity(topic.name)), this.#deps.values);
     const identity = { topic: topic.name, topicId: topic.topicId, partition };
     const hosted = new HostedPartition(
-      async () => new Partition(this.#deps, identity, await directory.openLog(identity, config), config),
+      async () =>
+        new Partition(
+          this.#deps,
+          identity,
+          await directory.openLog(topic.name, topic.topicId, partition, config),
+          config,
+        ),
       (error) => this.#offline(identity.topic, partition, error),
     );
     const place = { hosted, directory, topic: topic.name, partition };
@@ -95,7 +141,9 @@ export class ReplicaManager {
   /** Where the folder is already, else the directory with the fewest partitions (the first of equals). */
   #directoryFor(topicId: Uuid, partition: number): LogDirectory {
     const { logDirectories } = this.#deps;
-    const holder = logDirectories.find((directory) => directory.holds(topicId, partition));
+    const holder = logDirectories.find((directory) =>
+      directory.partitions().some((folder) => folder.topicId === topicId && folder.partition === partition),
+    );
     if (holder !== undefined) return holder;
     const counts = new Map(logDirectories.map((directory) => [directory, 0]));
     for (const places of this.#places.values()) {
@@ -113,8 +161,7 @@ export class ReplicaManager {
     this.#places.delete(topicId);
     for (const { hosted, directory, topic, partition } of places?.values() ?? []) {
       void hosted.retire(async () => {
-        await directory.removeLog({ topic, topicId, partition });
-        this.#deps.logger.info('partition-deleted', { topic, partition, topicId });
+        await directory.removeLog(topic, partition);
       });
     }
   }
@@ -140,10 +187,11 @@ export class ReplicaManager {
     for (const places of this.#places.values()) for (const { hosted } of places.values()) await hosted.ready;
   }
 
-  /** Stops serving, flushes and closes every log. */
+  /** Stops serving. The logs are closed with their directories. */
   async close(): Promise<void> {
     this.#closing = true;
+    this.#checkpointTimer?.cancel();
     const places = [...this.#places.values()].flatMap((partitions) => [...partitions.values()]);
-    await Promise.all(places.map(({ hosted }) => hosted.retire(async (partition) => partition?.log.close())));
+    await Promise.all(places.map(({ hosted }) => hosted.retire(async () => {})));
   }
 }

@@ -1,0 +1,264 @@
+// Composes one node, controller, broker or both, from ports and configuration. The real and the simulated world call exactly
+// this: there is no other way to put the floors together.
+import type { NodeId } from '../base/ids.ts';
+import { NO_NODE } from '../base/ids.ts';
+import type { Uuid } from '../base/uuid.ts';
+import { Broker } from '../broker/broker.ts';
+import { ControllerChannel } from '../client/controller-channel.ts';
+import type { ListenerKind } from '../config/listeners.ts';
+import type { NodeConfig } from '../config/node-config.ts';
+import { Controller } from '../controller/controller.ts';
+import type { Env } from '../env/env.ts';
+import type { Address, Listener, RpcService } from '../env/network.ts';
+import { AdminServiceDefinition } from '../gen/kvorum/v1/admin.ts';
+import { ControllerServiceDefinition } from '../gen/kvorum/v1/controller.ts';
+import { RaftServiceDefinition } from '../gen/kvorum/v1/raft.ts';
+import { LogDirectory } from '../log/log-directory.ts';
+import type { MetaProperties } from '../log/storage.ts';
+import { MetadataPublisher } from '../metadata/publisher.ts';
+import type { StateMachine } from '../quorum/quorum.ts';
+import { Quorum } from '../quorum/quorum.ts';
+import { laterService } from './later-service.ts';
+import { startErrorOf, verifyStorage } from './storage.ts';
+import type { VoterSearch } from './voters.ts';
+import { discoveryService, searchVoters } from './voters.ts';
+
+export interface NodeHooks {
+  /** The node cannot go on: it has stopped taking part; the process should log this and end. */
+  fatal(reason: string, cause?: unknown): void;
+}
+
+/** Where a node listens, after ports were bound. */
+export interface NodeAddresses {
+  readonly kafka: readonly Address[];
+  readonly controller: readonly Address[];
+  readonly grpc: readonly Address[];
+}
+
+/** How long a fetch of metadata waits for news at the leader, and the cut of one answer. */
+const METADATA_FETCH_WAIT_MS = 500;
+const METADATA_FETCH_BYTES = 1024 * 1024;
+
+export class Node {
+  readonly nodeId: NodeId;
+  readonly clusterId: Uuid;
+  readonly addresses: NodeAddresses;
+  /** Resolves when a broker serves its partitions (at once for a mere controller); false if it was stopped before. */
+  readonly ready: Promise<boolean>;
+  readonly quorum: Quorum;
+  readonly publisher: MetadataPublisher;
+  readonly #stop: () => Promise<void>;
+  #stopped: Promise<void> | undefined;
+
+  constructor(
+    parts: Pick<Node, 'nodeId' | 'clusterId' | 'addresses' | 'ready' | 'quorum' | 'publisher'>,
+    stop: () => Promise<void>,
+  ) {
+    this.nodeId = parts.nodeId;
+    this.clusterId = parts.clusterId;
+    this.addresses = parts.addresses;
+    this.ready = parts.ready;
+    this.quorum = parts.quorum;
+    this.publisher = parts.publisher;
+    this.#stop = stop;
+  }
+
+  /** Leaves the cluster in good order and makes everything durable. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+}
+
+/** Starts a node on formatted folders. StartError: one sentence with the cause and the way out; nothing is left open then. */
+export async function startNode(env: Env, config: NodeConfig, hooks: NodeHooks): Promise<Node> {
+  const undo: (() => Promise<void> | void)[] = [];
+  try {
+    return await compose(env, config, hooks, undo);
+  } catch (error) {
+    for (const step of undo.reverse()) await step();
+    throw startErrorOf(error);
+  }
+}
+
+async function compose(
+  env: Env,
+  config: NodeConfig,
+  hooks: NodeHooks,
+  undo: (() => Promise<void> | void)[],
+): Promise<Node> {
+  const meta = await verifyStorage(env, config);
+  const { clusterId } = meta;
+  const running: { raft?: RpcService; controller?: Controller; quorum?: Quorum } = {};
+  const controllerListeners = await listenForControllers(env, config, meta, running);
+  undo.push(() => closeAll(controllerListeners));
+
+  const voters = searchVoters(env, config, clusterId, (id, address) => running.quorum?.setPeer(id, address));
+  undo.push(() => voters.stop());
+  const quorum = await openQuorum(env, config, meta, voters, hooks);
+  running.quorum = quorum;
+  running.raft = quorum.service;
+  undo.push(() => quorum.stop());
+
+  const publisher = new MetadataPublisher();
+  const channel = new ControllerChannel(env, controllersOf(config));
+  undo.push(() => channel.close());
+  let leaderId: NodeId = NO_NODE;
+  let stateMachine: StateMachine = {
+    apply: (batch) => publisher.apply(batch),
+    claim: () => {},
+    renounce: () => {},
+    leaderChanged: (id) => {
+      leaderId = id;
+    },
+  };
+  if (config.isController) {
+    const controller = new Controller({
+      env,
+      config,
+      clusterId,
+      quorum,
+      publisher,
+      controllers: channel,
+      fatal: hooks.fatal,
+    });
+    running.controller = controller;
+    stateMachine = controller.stateMachine;
+  }
+
+  const broker = config.isBroker
+    ? await createBroker(
+        env,
+        config,
+        meta,
+        { publisher, channel, quorumLeader: () => running.controller?.leaderId ?? leaderId },
+        hooks,
+        undo,
+      )
+    : undefined;
+  const endpoints = (await broker?.bind()) ?? [];
+  const grpcListeners = await listen(env, config, 'grpc', broker === undefined ? [] : [broker.service]);
+  undo.push(() => closeAll(grpcListeners));
+
+  quorum.start(stateMachine);
+  const ready = broker?.start([...endpoints, ...endpointsOf(config, 'grpc', grpcListeners)]) ?? Promise.resolve(true);
+  const addresses = {
+    kafka: endpoints.map(({ host, port }) => ({ host, port })),
+    controller: controllerListeners.map((listener) => listener.address),
+    grpc: grpcListeners.map((listener) => listener.address),
+  };
+  return new Node({ nodeId: config.nodeId, clusterId, addresses, ready, quorum, publisher }, async () => {
+    await broker?.stop();
+    await closeAll(grpcListeners);
+    voters.stop();
+    running.controller?.stop();
+    await quorum.stop();
+    await closeAll(controllerListeners);
+    channel.close();
+  });
+}
+
+function controllersOf(config: NodeConfig): { id: NodeId; address: Address }[] {
+  if (config.voters.length > 0) return [...config.voters];
+  return config.bootstrapServers.map((address) => ({ id: NO_NODE, address }));
+}
+
+function openQuorum(
+  env: Env,
+  config: NodeConfig,
+  meta: MetaProperties,
+  voters: VoterSearch,
+  hooks: NodeHooks,
+): Promise<Quorum> {
+  const { values } = config;
+  return Quorum.open(env, {
+    directory: `${config.metadataLogDir}/metadata`,
+    raft: {
+      clusterId: meta.clusterId,
+      replica: { id: config.nodeId, directoryId: meta.directoryId },
+      electionTimeoutMs: values['controller.quorum.election.timeout.ms'],
+      fetchTimeoutMs: values['controller.quorum.fetch.timeout.ms'],
+      requestTimeoutMs: values['controller.quorum.request.timeout.ms'],
+      retryBackoffMs: values['controller.quorum.retry.backoff.ms'],
+      fetchMaxWaitMs: Math.min(METADATA_FETCH_WAIT_MS, values['controller.quorum.fetch.timeout.ms'] / 2),
+      fetchMaxBytes: METADATA_FETCH_BYTES,
+    },
+    // A broker needs one controller to begin with; a controller's first election needs them all (R-0.3a).
+    findVoters: (logIsEmpty) => voters.find(config.isController && logIsEmpty),
+    fatal: (reason, cause) => hooks.fatal(reason, cause),
+  }).catch((error: unknown) => {
+    throw startErrorOf(error, `the metadata log in ${config.metadataLogDir} cannot be opened`);
+  });
+}
+
+async function createBroker(
+  env: Env,
+  config: NodeConfig,
+  meta: MetaProperties,
+  links: { publisher: MetadataPublisher; channel: ControllerChannel; quorumLeader: () => NodeId },
+  hooks: NodeHooks,
+  undo: (() => Promise<void> | void)[],
+): Promise<Broker> {
+  const { disk, clock, openStore } = env;
+  const logger = env.logger.child({ component: 'log' });
+  const logDirectories: LogDirectory[] = [];
+  for (const path of config.logDirs) {
+    const expected = { nodeId: config.nodeId, clusterId: meta.clusterId };
+    const directory = await LogDirectory.open({ disk, clock, logger, openStore }, path, expected);
+    undo.push(async () => void (await directory.close(false, -1)));
+    logDirectories.push(directory);
+  }
+  return new Broker({
+    env,
+    config,
+    clusterId: meta.clusterId,
+    publisher: links.publisher,
+    controller: links.channel,
+    logDirectories,
+    quorumLeader: links.quorumLeader,
+    fatal: hooks.fatal,
+  });
+}
+
+/** Binds the controller listeners before anything else exists, so that a taken port is the first thing to be known. */
+function listenForControllers(
+  env: Env,
+  config: NodeConfig,
+  meta: MetaProperties,
+  running: { raft?: RpcService; controller?: Controller },
+): Promise<Listener[]> {
+  const of = (name: string) => running.controller?.services.find(({ definition }) => definition.fullName === name);
+  return listen(env, config, 'controller', [
+    discoveryService(meta.clusterId, { id: config.nodeId, directoryId: meta.directoryId }),
+    laterService(RaftServiceDefinition, () => running.raft),
+    laterService(ControllerServiceDefinition, () => of(ControllerServiceDefinition.fullName)),
+    laterService(AdminServiceDefinition, () => of(AdminServiceDefinition.fullName)),
+  ]);
+}
+
+async function listen(env: Env, config: NodeConfig, kind: ListenerKind, services: RpcService[]): Promise<Listener[]> {
+  const listeners: Listener[] = [];
+  try {
+    for (const { bind, kind: its } of config.listeners) {
+      if (its === kind) listeners.push(await env.network.serve(bind, services));
+    }
+  } catch (error) {
+    await closeAll(listeners);
+    throw error;
+  }
+  return listeners;
+}
+
+async function closeAll(listeners: readonly Listener[]): Promise<void> {
+  for (const listener of listeners) await listener.close();
+}
+
+function endpointsOf(config: NodeConfig, kind: ListenerKind, bound: readonly Listener[]) {
+  return config.listeners
+    .filter((listener) => listener.kind === kind)
+    .map(({ name, advertised }, i) => ({
+      listener: name,
+      host: advertised.host,
+      port: advertised.port || (bound[i]?.address.port ?? 0),
+    }));
+}

@@ -1,0 +1,60 @@
+// A node's folders: formatted once, verified and locked at each start. Every folder of a node says the same cluster and node.
+import type { Uuid } from '../base/uuid.ts';
+import type { NodeConfig } from '../config/node-config.ts';
+import type { Env } from '../env/env.ts';
+import { isEnvError } from '../env/error.ts';
+import { randomUuid } from '../env/random.ts';
+import type { MetaProperties } from '../log/storage.ts';
+import { readMetaProperties, StorageError, verifyMetaProperties, writeMetaProperties } from '../log/storage.ts';
+import { StartError } from './start-error.ts';
+
+/** Every folder of the node, each once: log.dirs, and metadata.log.dir if it is none of them. */
+export function foldersOf(config: NodeConfig): string[] {
+  return [...new Set([...config.logDirs, config.metadataLogDir])];
+}
+
+/**
+ * Formats the folders that are not formatted yet; those that are must be of this cluster and node. Returns the folders that
+ * were formatted now. StartError.
+ */
+export async function formatStorage(env: Env, config: NodeConfig, clusterId: Uuid): Promise<string[]> {
+  const formatted: string[] = [];
+  const missing: string[] = [];
+  try {
+    for (const folder of foldersOf(config)) {
+      if ((await readMetaProperties(env.disk, folder)) === undefined) missing.push(folder);
+      else await verifyMetaProperties(env.disk, folder, { nodeId: config.nodeId, clusterId });
+    }
+    for (const folder of missing) {
+      const directoryId = randomUuid(env.random, 'storage.directory');
+      await writeMetaProperties(env.disk, folder, { clusterId, nodeId: config.nodeId, directoryId, version: 1 });
+      formatted.push(folder);
+    }
+  } catch (error) {
+    throw startErrorOf(error);
+  }
+  return formatted;
+}
+
+/** The identity of the node's metadata folder; all folders belong to the same cluster and node. StartError. */
+export async function verifyStorage(env: Env, config: NodeConfig): Promise<MetaProperties> {
+  const { nodeId } = config;
+  try {
+    const metadata = await verifyMetaProperties(env.disk, config.metadataLogDir, { nodeId });
+    for (const folder of foldersOf(config)) {
+      await verifyMetaProperties(env.disk, folder, { nodeId, clusterId: metadata.clusterId });
+    }
+    return metadata;
+  } catch (error) {
+    throw startErrorOf(error);
+  }
+}
+
+/** What the disk or the network said, as a reason not to start; any other error is thrown as it is. */
+export function startErrorOf(error: unknown, doing?: string): Error {
+  if (error instanceof StartError) return error;
+  if (error instanceof StorageError) return new StartError(error.message, error);
+  if (isEnvError(error))
+    return new StartError(doing === undefined ? error.message : `${doing}: ${error.message}`, error);
+  return error instanceof Error ? error : new Error(String(error));
+}
