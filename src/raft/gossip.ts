@@ -52,5 +52,5 @@ function raiseEpoch(state: RaftState, effects: RaftEffect[], epoch: Epoch, leade
 
 function isWithoutLeadership(state: RaftState): boolean {
   const { name } = state.role;
-  return name === 'resigned' || name === 'prospective' || name === 'unattached';
+  return name === 'resigned' || name === 'prospective' || name === 'unattached' || name === 'candidate';
 }

@@ -83,17 +83,15 @@ export function onApplied(state: RaftState, effects: RaftEffect[], endOffset: Of
 /** now, and every half fetch timeout again, to the voters that have not fetched since. */
 export function tellVoters(state: RaftState, effects: RaftEffect[], leader: Leader): void {
   const periodMs = Math.max(1, Math.floor(state.config.fetchTimeoutMs / 2));
-  let others = false;
   for (const voter of leader.voters) {
     if (isOwnId(state, voter.key.id)) continue;
-    others = true;
     const silent = voter.lastFetchMs < 0 || state.now - voter.lastFetchMs >= periodMs;
     if (silent && voter.begin !== 'sent') sendBegin(state, effects, voter);
   }
   for (const [id, observer] of leader.observers) {
     if (state.now - observer.lastFetchMs > OBSERVER_SESSION_MS) leader.observers.delete(id);
   }
-  if (others || leader.observers.size > 0) setTimer(state, effects, 'beginQuorumEpoch', periodMs);
+  setTimer(state, effects, 'beginQuorumEpoch', periodMs);
 }
 
 /** again to those whom it has not reached. */

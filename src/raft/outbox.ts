@@ -1,6 +1,6 @@
 // How effects are made: timers with generations (R-2.4), calls and replies with their durability barrier (M-5), disk
 // operations in order, notices, and the end of the node.
-import type { Epoch, Ms, NodeId, Offset } from '../base/ids.ts';
+import type { Ms, NodeId, Offset } from '../base/ids.ts';
 import type { RaftState } from './state.ts';
 import { knownLeader } from './state.ts';
 import type {
@@ -138,14 +138,14 @@ export function quorumEpochResponse(state: RaftState, error: RaftErrorCode): Quo
   return { type: 'quorumEpoch', error, epoch: state.epoch, leaderId: knownLeader(state) };
 }
 
-/** Says something to the operator once in this incarnation, by `event` and `about`. */
+/** Says something to the operator once in this incarnation, by `event` and `about` (a node id or an epoch). */
 export function noticeOnce(
   state: RaftState,
   effects: RaftEffect[],
   level: 'info' | 'warn' | 'error',
   event: string,
   fields: object,
-  about: NodeId | Epoch = -1,
+  about = -1,
 ): void {
   const key = `${event} ${about}`;
   if (state.noticed.has(key)) return;
