@@ -83,7 +83,7 @@ function checkOpen(state: LogState): void {
   checkNotClosed(state);
   if (state.writeFailure !== undefined) throw state.writeFailure;
   if (state.syncFailure !== undefined) throw state.syncFailure;
-  assert(!state.truncating, () => `append to ${state.directory} while it is truncated`);
+  assert(state.truncatingTo === undefined, () => `append to ${state.directory} while it is truncated`);
 }
 
 function appendBatch(state: LogState, batch: BatchHeader): void {

@@ -63,7 +63,7 @@ export async function loadLog(
     epochsChanged: false,
     snapshots,
     generation: 0,
-    truncating: false,
+    truncatingTo: undefined,
     closed: false,
     tailUnknown: false,
     writeFailure: undefined,

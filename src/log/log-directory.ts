@@ -186,7 +186,7 @@ export class LogDirectory {
       const { topic, partition } = this.#folders.get(folder) as PartitionFolder;
       const known = this.#checkpoints.get(key);
       const next: PartitionCheckpoint = {
-        recoveryPoint: log.flushedEndOffset,
+        recoveryPoint: log.recoveryPoint,
         logStartOffset: log.logStartOffset,
         highWatermark: highWatermarkOf(topic, partition) ?? known?.highWatermark ?? log.logStartOffset,
       };

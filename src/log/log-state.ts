@@ -48,7 +48,8 @@ export interface LogState {
   snapshots: Offset[];
   /** Counts truncations: what was read under another number may be of records that are gone. */
   generation: number;
-  truncating: boolean;
+  /** Where the log will end when a truncation that is under way is done. */
+  truncatingTo: Offset | undefined;
   closed: boolean;
   /** A write failed half-way: bytes of no batch may follow the active segment's `size` on disk. */
   tailUnknown: boolean;

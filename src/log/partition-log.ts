@@ -60,6 +60,11 @@ export class PartitionLog {
   get flushedEndOffset(): Offset {
     return this.#state.flushedEndOffset;
   }
+  /** What may be remembered as durable: flushedEndOffset, or less while a truncation is under way. */
+  get recoveryPoint(): Offset {
+    const { flushedEndOffset, truncatingTo } = this.#state;
+    return Math.min(flushedEndOffset, truncatingTo ?? flushedEndOffset);
+  }
   /** Change it through {@link assignEpoch} only. */
   get epochs(): LeaderEpochCache {
     return this.#state.epochs;
@@ -134,9 +139,8 @@ export class PartitionLog {
    */
   truncateTo(offset: Offset): Promise<void> {
     return this.#commit.exclusively(async () => {
-      if (offset < this.#state.logEndOffset) await this.#beforeTruncation(offset);
       try {
-        await truncateLog(this.#state, offset);
+        await truncateLog(this.#state, offset, this.#beforeTruncation);
       } finally {
         this.#hints.clear();
       }

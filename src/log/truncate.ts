@@ -16,16 +16,21 @@ import type { Segment } from './segment.ts';
 
 /**
  * Removes all batches that hold an offset at or above `offset`, and the leader epochs that start there (D-1.3). With an
- * offset in the middle of a batch, the log ends before that batch.
+ * offset in the middle of a batch, the log ends before that batch. `before` runs when it is known where the log will
+ * end, before anything is removed.
  */
-export async function truncateLog(state: LogState, offset: Offset): Promise<void> {
+export async function truncateLog(
+  state: LogState,
+  offset: Offset,
+  before: (endOffset: Offset) => Promise<void>,
+): Promise<void> {
   checkNotClosed(state);
   if (state.writeFailure !== undefined) throw state.writeFailure;
   if (state.syncFailure !== undefined) throw state.syncFailure;
   assert(offset >= state.logStartOffset, () => `truncation to ${offset}, log starts at ${state.logStartOffset}`);
-  state.truncating = true;
+  state.truncatingTo = offset;
   try {
-    if (offset < state.logEndOffset) await cutLog(state, offset);
+    if (offset < state.logEndOffset) await cutLog(state, offset, before);
     // KAFKA-10706: the cache loses its tail even if the log does not.
     if (state.epochs.truncateFromEnd(offset) || state.epochsChanged) {
       await writeEpochs(state.deps.disk, state.directory, state.epochs.entries);
@@ -35,11 +40,11 @@ export async function truncateLog(state: LogState, offset: Offset): Promise<void
     if (error instanceof EnvError) failLog(state, 'sync', error);
     throw error;
   } finally {
-    state.truncating = false;
+    state.truncatingTo = undefined;
   }
 }
 
-async function cutLog(state: LogState, offset: Offset): Promise<void> {
+async function cutLog(state: LogState, offset: Offset, before: (endOffset: Offset) => Promise<void>): Promise<void> {
   const i = segmentIndexFor(state, offset);
   const segment = state.segments[i] as Segment;
   const content = await segment.load(segmentEndOffset(state, i));
@@ -47,6 +52,8 @@ async function cutLog(state: LogState, offset: Offset): Promise<void> {
   const view = { segment, content, sealed, size: content.size };
   const position = await positionOf(view, offset);
   const endOffset = new BatchHeader(await readAt(view, position, BATCH_HEADER_BYTES)).baseOffset;
+  state.truncatingTo = endOffset;
+  await before(endOffset);
   const index = content.index.prefix(position, endOffset);
   await segment.extendIndex(index, () => {}, position);
   const { producers, offset: from } = await readNewestSnapshot(
@@ -56,8 +63,7 @@ async function cutLog(state: LogState, offset: Offset): Promise<void> {
     (state.segments[0] as Segment).baseOffset,
     endOffset,
   );
-  const before = { from, to: endOffset };
-  await forEachBatch(state.segments, state.logEndOffset, before, (batch) => producers.update(batch));
+  await forEachBatch(state.segments, state.logEndOffset, { from, to: endOffset }, (batch) => producers.update(batch));
 
   const removed = state.segments.slice(i + 1);
   const removedSnapshots = state.snapshots.filter((snapshot) => snapshot > endOffset);
