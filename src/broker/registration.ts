@@ -38,7 +38,9 @@ export class Registration {
   #wantServe = false;
   #wantShutdown = false;
   #stopped = false;
-  #nudge: (() => void) | undefined;
+  /** A wish has changed since the last heartbeat was sent. */
+  #urgent = false;
+  #wake: (() => void) | undefined;
   readonly #heard = new Set<(response: BrokerHeartbeatResponse) => void>();
 
   constructor(deps: RegistrationDeps) {
@@ -97,6 +99,7 @@ export class Registration {
     const intervalMs = config.values['broker.heartbeat.interval.ms'];
     while (!this.#stopped) {
       const sentAt = clock.now();
+      this.#urgent = false;
       const response = await this.#heartbeat();
       if (response !== undefined) for (const listener of [...this.#heard]) listener(response);
       await this.#pause(Math.max(0, intervalMs - (clock.now() - sentAt)));
@@ -129,17 +132,25 @@ export class Registration {
   /** The logs are open: asks to be unfenced (C-3.1). */
   wantServe(): void {
     this.#wantServe = true;
-    this.#nudge?.();
+    this.#hurry();
+  }
+
+  /** Sends the next heartbeat now, or as soon as the one under way is answered. */
+  #hurry(): void {
+    this.#urgent = true;
+    this.#wake?.();
   }
 
   #pause(ms: Ms): Promise<void> {
+    if (this.#urgent || this.#stopped) return Promise.resolve();
     return new Promise((resolve) => {
-      const timer = this.#deps.clock.schedule(ms, () => this.#nudge?.());
-      this.#nudge = () => {
+      const wake = (): void => {
         timer.cancel();
-        this.#nudge = undefined;
+        this.#wake = undefined;
         resolve();
       };
+      const timer = this.#deps.clock.schedule(ms, wake);
+      this.#wake = wake;
     });
   }
 
@@ -153,12 +164,12 @@ export class Registration {
         resolve();
       };
       this.#heard.add(listener);
-      this.#nudge?.();
+      this.#hurry();
     });
   }
 
   stop(): void {
     this.#stopped = true;
-    this.#nudge?.();
+    this.#hurry();
   }
 }
