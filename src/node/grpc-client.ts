@@ -1,8 +1,9 @@
 // The calling side of RPC: one channel per client. A call to a process that is not there fails at once with `refused`
 // instead of waiting; the channel reconnects by itself within a second.
+
+import { isIPv4, isIPv6 } from 'node:net';
 import type { ClientUnaryCall, ServiceError } from '@grpc/grpc-js';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
-import { isIPv4, isIPv6 } from 'node:net';
 import type { Ms } from '../base/ids.ts';
 import type { Address, RpcClient, RpcMethod, RpcServiceDefinition } from '../env/network.ts';
 import { RpcError } from '../env/network.ts';
@@ -18,7 +19,7 @@ const CHANNEL_OPTIONS = {
   'grpc-node.flow_control_window': FLOW_CONTROL_WINDOW_BYTES,
   // A peer that restarts is found again soon.
   'grpc.initial_reconnect_backoff_ms': 50,
-  'grpc.max_reconnect_backoff_ms': 1000,
+  'grpc.max_reconnect_backoff_ms': 500,
   'grpc.dns_min_time_between_resolutions_ms': 1000,
   // A connection that died without a word (machine gone, network cut) is noticed and replaced.
   'grpc.keepalive_time_ms': 5000,
@@ -28,6 +29,7 @@ const CHANNEL_OPTIONS = {
   'grpc.use_local_subchannel_pool': 1,
   'grpc.service_config_disable_resolution': 1,
   'grpc.enable_http_proxy': 0,
+  'grpc.enable_channelz': 0,
 };
 
 export function createClient(to: Address): RpcClient {

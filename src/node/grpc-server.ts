@@ -1,18 +1,16 @@
 // The serving side of RPC: services over gRPC with health and reflection. The socket is ours (grpc-js takes connections from
 // us), so that listening fails with the same errors as for byte streams.
-import type { sendUnaryData, ServerUnaryCall, ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
-import { Server, ServerCredentials } from '@grpc/grpc-js';
-import { loadFileDescriptorSetFromBuffer } from '@grpc/proto-loader';
-import { ReflectionService } from '@grpc/reflection';
-import { HealthImplementation } from 'grpc-health-check';
+
 import * as net from 'node:net';
+import type { ServerUnaryCall, ServiceDefinition, sendUnaryData, UntypedServiceImplementation } from '@grpc/grpc-js';
+import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { AssertionError, must } from '../base/assert.ts';
 import type { Logger } from '../env/logger.ts';
 import type { Address, Listener, RpcContext, RpcHandler, RpcService } from '../env/network.ts';
 import { RpcError } from '../env/network.ts';
-import { descriptorSet } from '../gen/descriptor.ts';
 import { MAX_MESSAGE_BYTES, methodDefinition, pathOf } from './grpc-codec.ts';
-import { codeOf } from './grpc-status.ts';
+import { addHealth, addReflection } from './grpc-standard-services.ts';
+import { codeOf, INTERNAL_FAILURE } from './grpc-status.ts';
 import { bindServer } from './tcp-server.ts';
 import { SOCKET_OPTIONS } from './tcp-stream.ts';
 
@@ -22,14 +20,16 @@ const CLOSE_LIMIT_MS = 1000;
 const SERVER_OPTIONS = {
   'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
   'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
+  'grpc.enable_channelz': 0,
 };
 
 /** Serves RPC: `Network.serve`. */
 export async function serve(at: Address, services: readonly RpcService[], logger: Logger): Promise<Listener> {
   const server = new Server(SERVER_OPTIONS);
   for (const service of services) addService(server, service, logger);
-  const health = addHealth(server, services);
-  addReflection(server, services);
+  const names = services.map((service) => service.definition.fullName);
+  const health = addHealth(server, names, logger);
+  addReflection(server, names, logger);
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   const sockets = new Set<net.Socket>();
   const acceptor = net.createServer(SOCKET_OPTIONS, (socket) => {
@@ -37,9 +37,12 @@ export async function serve(at: Address, services: readonly RpcService[], logger
     socket.once('close', () => sockets.delete(socket));
     injector.injectConnection(socket);
   });
-  const address = await bindServer(acceptor, at, logger);
+  const address = await bindServer(acceptor, at, logger).catch((error: unknown) => {
+    server.forceShutdown();
+    throw error;
+  });
   const close = async (): Promise<void> => {
-    for (const name of ['', ...namesOf(services)]) health.setStatus(name, 'NOT_SERVING');
+    health.stop();
     const closed = new Promise<void>((resolve) => {
       acceptor.close(() => resolve());
     });
@@ -59,10 +62,6 @@ export async function serve(at: Address, services: readonly RpcService[], logger
       return closing;
     },
   };
-}
-
-function namesOf(services: readonly RpcService[]): string[] {
-  return services.map((service) => service.definition.fullName);
 }
 
 function addService(server: Server, service: RpcService, logger: Logger): void {
@@ -86,7 +85,7 @@ function unaryHandler(path: string, handler: RpcHandler<unknown, unknown>, logge
           return;
         }
         logger.error('rpc-handler-failed', { path, peer: call.getPeer(), error });
-        answer({ code: codeOf('INTERNAL'), details: 'internal error, see the log of the server' });
+        answer(INTERNAL_FAILURE);
         if (error instanceof AssertionError) stopProcess(error);
       },
     );
@@ -111,16 +110,4 @@ function stopProcess(error: AssertionError): void {
   setImmediate(() => {
     throw error;
   });
-}
-
-function addHealth(server: Server, services: readonly RpcService[]): HealthImplementation {
-  const serving = Object.fromEntries(['', ...namesOf(services)].map((name) => [name, 'SERVING' as const]));
-  const health = new HealthImplementation(serving);
-  health.addToServer(server);
-  return health;
-}
-
-function addReflection(server: Server, services: readonly RpcService[]): void {
-  const descriptors = loadFileDescriptorSetFromBuffer(Buffer.from(descriptorSet, 'base64'));
-  new ReflectionService(descriptors, { services: namesOf(services) }).addToServer(server);
 }

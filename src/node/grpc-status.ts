@@ -28,3 +28,9 @@ export function codeOf(name: RpcStatus): status {
 export function statusOf(code: number): RpcStatus {
   return NAMES.get(code) ?? 'INTERNAL';
 }
+
+/** The answer to a failure that is ours and none of the caller's business. */
+export const INTERNAL_FAILURE = {
+  code: status.INTERNAL,
+  details: 'internal error, see the log of the server',
+} as const;

@@ -1,7 +1,7 @@
 // Binding of listening sockets, for byte streams and for gRPC alike, so that both report the same errors.
 import type * as net from 'node:net';
-import type { Address } from '../env/network.ts';
 import type { Logger } from '../env/logger.ts';
+import type { Address } from '../env/network.ts';
 import { toEnvError } from './system-error.ts';
 
 /**

@@ -1,9 +1,10 @@
 // What only gRPC has: reflection, health, the log line of a failed handler, and strangers on the port.
+
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import type { ClientDuplexStream } from '@grpc/grpc-js';
 import { Client, credentials, loadPackageDefinition } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Listener, RpcMessageType } from '../../../src/env/network.ts';
 import { rpcService } from '../../../src/env/network.ts';
@@ -45,13 +46,16 @@ interface ReflectionAnswer {
 }
 
 /** Asks the reflection service as grpcurl does. */
-async function reflect(question: object): Promise<ReflectionAnswer> {
+async function reflect(version: 'v1' | 'v1alpha', question: object): Promise<ReflectionAnswer> {
   const folder = dirname(createRequire(import.meta.url).resolve('@grpc/reflection/package.json'));
-  const proto = loadSync(join(folder, 'build/proto/grpc/reflection/v1/reflection.proto'), { oneofs: true });
+  const proto = loadSync(join(folder, `build/proto/grpc/reflection/${version}/reflection.proto`), { oneofs: true });
   const loaded = loadPackageDefinition(proto) as unknown as {
-    grpc: { reflection: { v1: { ServerReflection: typeof Client } } };
+    grpc: { reflection: Record<string, { ServerReflection: typeof Client }> };
   };
-  const client = new loaded.grpc.reflection.v1.ServerReflection(target, credentials.createInsecure());
+  const client = new (loaded.grpc.reflection[version]?.ServerReflection ?? Client)(
+    target,
+    credentials.createInsecure(),
+  );
   const stub = client as unknown as { ServerReflectionInfo(): ClientDuplexStream<object, ReflectionAnswer> };
   const stream = stub.ServerReflectionInfo();
   const answer = await new Promise<ReflectionAnswer>((resolve, reject) => {
@@ -73,23 +77,26 @@ const servingStatus: RpcMessageType<number | undefined> = {
   decode: (input) => input[1],
 };
 const SERVING = 1;
+const NOT_SERVING = 2;
 const Health = {
   fullName: 'grpc.health.v1.Health',
   methods: { check: { name: 'Check', requestType: serviceName, responseType: servingStatus } },
 } as const;
 
 describe('grpc', () => {
-  it('lists what it serves by reflection, with the descriptions of the messages', async () => {
-    const listed = await reflect({ listServices: '*' });
-    expect(listed.listServicesResponse?.service.map((service) => service.name).sort()).toEqual([
-      'kvorum.v1.AdminService',
-      'kvorum.v1.ControllerService',
-    ]);
-    const file = await reflect({ fileContainingSymbol: 'kvorum.v1.AdminService' });
-    const descriptors = Buffer.concat(file.fileDescriptorResponse?.fileDescriptorProto ?? []).toString('latin1');
-    expect(descriptors).toContain('CreateTopicsRequest');
-    const unknown = await reflect({ fileContainingSymbol: 'kvorum.v1.Nothing' });
-    expect(unknown.errorResponse?.errorCode).toBe(5);
+  it('lists what it serves by reflection, old and new, with the descriptions of the messages', async () => {
+    for (const version of ['v1', 'v1alpha'] as const) {
+      const listed = await reflect(version, { listServices: '*' });
+      expect(listed.listServicesResponse?.service.map((service) => service.name).sort()).toEqual([
+        'kvorum.v1.AdminService',
+        'kvorum.v1.ControllerService',
+      ]);
+      const file = await reflect(version, { fileContainingSymbol: 'kvorum.v1.AdminService' });
+      const descriptors = Buffer.concat(file.fileDescriptorResponse?.fileDescriptorProto ?? []).toString('latin1');
+      expect(descriptors).toContain('CreateTopicsRequest');
+      const unknown = await reflect(version, { fileContainingSymbol: 'kvorum.v1.Nothing' });
+      expect(unknown.errorResponse?.errorCode).toBe(5);
+    }
   });
 
   it('is healthy as a whole and for each service', async () => {
@@ -99,6 +106,29 @@ describe('grpc', () => {
     }
     const unknown = client.call(Health, Health.methods.check, 'kvorum.v1.RaftService', 5000);
     await expect(unknown).rejects.toMatchObject({ status: 'NOT_FOUND' });
+    client.close();
+  });
+
+  it('tells who watches its health that it stops', async () => {
+    const client = new Client(target, credentials.createInsecure());
+    const seen: unknown[] = [];
+    const stopping = new Promise<void>((resolve) => {
+      client
+        .makeServerStreamRequest(
+          '/grpc.health.v1.Health/Watch',
+          () => Buffer.alloc(0),
+          (bytes) => bytes[1],
+          '',
+        )
+        .on('data', (status) => {
+          seen.push(status);
+          if (seen.length === 1) void listener.close();
+          else resolve();
+        })
+        .on('error', () => undefined);
+    });
+    await stopping;
+    expect(seen).toEqual([SERVING, NOT_SERVING]);
     client.close();
   });
 
