@@ -10,7 +10,7 @@ import type { EpochEntry } from './leader-epoch-cache.ts';
 import { LeaderEpochCache } from './leader-epoch-cache.ts';
 import type { Segment } from './segment.ts';
 import type { BadBatch } from './tail-evidence.ts';
-import { findIntactBatchAfter, isTorn } from './tail-evidence.ts';
+import { examine, findIntactBatchAfter } from './tail-evidence.ts';
 
 /** What the check found. */
 export interface RecoveredSegments {
@@ -112,9 +112,11 @@ async function refuseIfNotTorn(
   }
   const { file, size } = segment.content;
   const batch: BadBatch = { file, size, position: bad.position, expectedOffset: bad.endOffset };
-  if (await isTorn(batch)) return;
+  const state = await examine(batch);
+  if (state === 'partial') return;
   const intact = await findIntactBatchAfter(batch);
   if (intact !== undefined) throw new EnvError('CORRUPT', `${where}; an intact batch follows at position ${intact}`);
+  if (state === 'cut-off') return;
   for (const other of later) {
     const content = await other.open();
     const whole: BadBatch = { file: content.file, size: content.size, position: -1, expectedOffset: bad.endOffset };

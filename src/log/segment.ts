@@ -101,7 +101,21 @@ export class Segment {
     if (offsets.count > 0 && offsets.last().offset >= endOffset) return undefined;
     // Records with timestamps always have a last entry, written when the segment was sealed or closed.
     if (times.count === 0 && this.content.size > 0) return undefined;
-    return new SegmentIndex(this.baseOffset, this.#intervalBytes, offsets, times);
+    const index = new SegmentIndex(this.baseOffset, this.#intervalBytes, offsets, times);
+    return (await this.#lastTimeFits(index)) ? index : undefined;
+  }
+
+  /** Whether the greatest timestamp is that of the batch it is said to be of. */
+  async #lastTimeFits({ offsets, times }: SegmentIndex): Promise<boolean> {
+    const { offset, timestamp } = times.last();
+    let fits = times.count === 0;
+    const range = { from: offsets.lookup(offset).position, to: this.content.size, view: 'header' } as const;
+    await scanBatches(this.content.file, range, (batch) => {
+      if (batch.lastOffset < offset) return true;
+      fits ||= batch.lastOffset === offset && batch.maxTimestamp === timestamp;
+      return false;
+    });
+    return fits;
   }
 
   /** Rebuilds the indexes from the headers of all batches. EnvError CORRUPT if they do not reach to the end. */

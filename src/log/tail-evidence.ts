@@ -3,10 +3,10 @@
 // missing sector reads as zeros or the file is shorter. Files are only ever appended to, and a truncation is synced before
 // the next append, so nothing else can lie there. Hence:
 // - the file ends inside the header, or a sector of the batch is all zeros: torn. Intact batches after it were not synced
-//   either (a sync covers the file's prefix), so they were never acknowledged and go too;
-// - every sector has content but it is wrong, and an intact batch follows somewhere: rot, or a misdirected write;
-// - the same without any intact batch behind it: a torn end (the file is shorter than the batch says) or one that
-//   cannot be told from it. Nothing behind it is lost.
+//   either (a sync covers the file's prefix, and older segments), so they were never acknowledged as durable and go too;
+// - the file ends before the batch does: torn as well, unless an intact batch follows in this file: then the length is rotten;
+// - every sector has content but it is wrong: rot, or a misdirected write, if an intact batch follows anywhere. If none
+//   does, it cannot be told from a torn end, and nothing behind it is lost by a cut.
 // Payloads with a sector of zeros make the first case look likelier than it is; the recovery point bounds what that risks.
 import type { Offset } from '../base/ids.ts';
 import type { DiskFile } from '../env/disk.ts';
@@ -28,10 +28,15 @@ export interface BadBatch {
   readonly expectedOffset: Offset;
 }
 
-/** Whether the file ends inside the header or a sector of the batch is missing. */
-export async function isTorn({ file, position, size, expectedOffset }: BadBatch): Promise<boolean> {
+/**
+ * What is there of a bad batch. `partial`: the file ends inside the header, or a sector is missing. `cut-off`: the file
+ * ends before the batch says that it does. `complete`: all of it, but wrong.
+ */
+export type BadBatchState = 'partial' | 'cut-off' | 'complete';
+
+export async function examine({ file, position, size, expectedOffset }: BadBatch): Promise<BadBatchState> {
   const left = size - position;
-  if (left < BATCH_HEADER_BYTES) return true;
+  if (left < BATCH_HEADER_BYTES) return 'partial';
   const header = Buffer.alloc(BATCH_HEADER_BYTES);
   await readFully(file, header, BATCH_HEADER_BYTES, position);
   // A length that leads beyond the end may be rotten itself: then only the header is surely of this batch.
@@ -47,9 +52,9 @@ export async function isTorn({ file, position, size, expectedOffset }: BadBatch)
   for (let from = 0; from < length; from = from === 0 ? firstEnd : from + SECTOR_BYTES) {
     const to = Math.min(from === 0 ? firstEnd : from + SECTOR_BYTES, length);
     const zeroByRight = from === 0 && to < expected.length && isZero(expected.subarray(0, to));
-    if (!zeroByRight && isZero(bytes.subarray(from, to))) return true;
+    if (!zeroByRight && isZero(bytes.subarray(from, to))) return 'partial';
   }
-  return false;
+  return scan.kind !== 'malformed' && stated > left ? 'cut-off' : 'complete';
 }
 
 function isZero(bytes: Buffer): boolean {
