@@ -46,7 +46,7 @@ class LevelStore implements Store {
   async get(key: Uint8Array): Promise<Buffer | undefined> {
     try {
       // `level` types the value as always present; a missing key gives undefined.
-      return (await this.database.get<Uint8Array, Buffer>(key, ENCODING)) as Buffer | undefined;
+      return await this.database.get<Uint8Array, Buffer>(key, ENCODING);
     } catch (error) {
       throw toStoreError(error, `cannot read the database in ${this.path}`);
     }
