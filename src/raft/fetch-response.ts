@@ -35,11 +35,21 @@ export function fetchNext(state: RaftState, effects: RaftEffect[], follower: Fol
   follower.fetchCall = sendFetch(state, effects, to ?? state.leaderId, state.config.fetchMaxWaitMs);
 }
 
-/** A fetch without result: again after the backoff. An observer asks another voter in between: its leader may be gone. */
-export function onFetchFailed(state: RaftState, effects: RaftEffect[], follower: Follower): void {
+/** A fetch without result: again after the backoff. */
+export function onFetchFailed(state: RaftState, effects: RaftEffect[], follower: Follower, to: NodeId): void {
   follower.fetchCall = undefined;
-  follower.askElsewhere = !follower.askElsewhere && !isVoter(state);
+  // an observer asks another voter in between, for its leader may be gone.
+  follower.askElsewhere = to === state.leaderId && !isVoter(state);
   retryLater(state, effects);
+}
+
+/** an observer goes on fetching after its fetch timeout, not waiting for the call that hangs: somebody else may lead. */
+export function onObserverFetchTimeout(state: RaftState, effects: RaftEffect[], follower: Follower): void {
+  if (follower.fetchCall !== undefined) state.calls.delete(follower.fetchCall);
+  follower.fetchCall = undefined;
+  follower.askElsewhere = true;
+  setTimer(state, effects, 'fetch', state.config.fetchTimeoutMs);
+  fetchNext(state, effects, follower);
 }
 
 /** the epoch is the present one. */
@@ -54,7 +64,7 @@ export function onFetchResponse(
 ): void {
   if (follower.fetchCall !== call) return;
   if (response.error !== 'NONE' || to !== state.leaderId || request.fetchOffset !== state.log.endOffset) {
-    onFetchFailed(state, effects, follower);
+    onFetchFailed(state, effects, follower, to);
     return;
   }
   follower.fetchCall = undefined;

@@ -9,11 +9,11 @@ import {
   onVoteResponse,
 } from './election.ts';
 import { completeParked, expireParked, onFetchRequest } from './fetch-request.ts';
-import { fetchNext, onFetchFailed, onFetchResponse } from './fetch-response.ts';
+import { fetchNext, onFetchFailed, onFetchResponse, onObserverFetchTimeout } from './fetch-response.ts';
 import { hearResponse } from './gossip.ts';
 import { advanceCommit } from './high-watermark.ts';
 import { onApplied, onBeginAnswered, propose, tellVoters, tellVotersAgain } from './leader.ts';
-import { RaftFatal, setTimer, takeTimer } from './outbox.ts';
+import { RaftFatal, takeTimer } from './outbox.ts';
 import { onBeginQuorumEpochRequest, onEndQuorumEpochRequest } from './quorum-epoch-request.ts';
 import { becomeResigned } from './resigned.ts';
 import { start } from './start.ts';
@@ -75,10 +75,7 @@ function onTimer(state: RaftState, effects: RaftEffect[], id: TimerId, generatio
       return onElectionTimeout(state, effects);
     case 'fetch':
       if (role.name !== 'follower') return;
-      if (isVoter(state)) return becomeProspective(state, effects);
-      // an observer goes on fetching; its leader may be another one now.
-      role.askElsewhere = true;
-      return setTimer(state, effects, 'fetch', state.config.fetchTimeoutMs);
+      return isVoter(state) ? becomeProspective(state, effects) : onObserverFetchTimeout(state, effects, role);
     case 'checkQuorum':
       //
       if (role.name === 'leader') becomeResigned(state, effects, role);
@@ -169,7 +166,7 @@ function failCall(state: RaftState, effects: RaftEffect[], { to, message }: Outs
       if (message.type === 'beginQuorumEpoch') onBeginAnswered(state, effects, role, to, undefined);
       return;
     case 'follower':
-      if (message.type === 'fetch') onFetchFailed(state, effects, role);
+      if (message.type === 'fetch') onFetchFailed(state, effects, role, to);
       return;
     case 'resigned':
       return;
