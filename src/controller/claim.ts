@@ -62,7 +62,7 @@ export class Claim {
       if (isRefusal(decided)) throw new RpcError(decided.refused, decided.message);
       return decided.respond(after);
     };
-    const promise = this.pending.add(after.endOffset, remainingMs, answer);
+    const promise = this.pending.add(after.endOffset, remainingMs).then(answer);
     this.pending.settle(this.#committedEndOffset);
     return promise;
   }

@@ -31,10 +31,10 @@ export class PendingReplies {
   }
 
   /**
-   * What `answer` gives or throws once everything below `endOffset` is committed; calls come with rising `endOffset`.
+   * Resolves once everything below `endOffset` is committed; calls come with rising `endOffset`.
    * RpcError DEADLINE_EXCEEDED after `remainingMs` (Infinity: never), or what {@link failAll} says.
    */
-  add<T>(endOffset: Offset, remainingMs: Ms, answer: () => T): Promise<T> {
+  add(endOffset: Offset, remainingMs: Ms): Promise<void> {
     return new Promise((resolve, reject) => {
       const overdue = new RpcError('DEADLINE_EXCEEDED', 'not committed before the deadline; it may still take effect');
       const timer = Number.isFinite(remainingMs)
@@ -43,14 +43,7 @@ export class PendingReplies {
             reject(overdue);
           })
         : undefined;
-      const complete = (): void => {
-        try {
-          resolve(answer());
-        } catch (error) {
-          reject(error);
-        }
-      };
-      const reply: Reply = { endOffset, timer, complete, fail: reject };
+      const reply: Reply = { endOffset, timer, complete: resolve, fail: reject };
       this.#replies.add(reply);
     });
   }

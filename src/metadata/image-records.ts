@@ -16,7 +16,7 @@ export function imageToRecords(image: MetadataImage): MetadataRecord[] {
   }
   for (const broker of brokersInOrder(image)) records.push(brokerRecord(broker));
   for (const topic of topicsInOrder(image)) records.push(...topicRecords(topic));
-  const entities = [...image.configs.keys()].sort();
+  const entities = [...image.configs.keys()].toSorted();
   for (const entity of entities) records.push(...configRecords(image, entity));
   if (image.nextProducerId > 0) {
     const { nextProducerId } = image;
@@ -58,7 +58,7 @@ function topicRecords({ name, topicId, partitions }: TopicImage): MetadataRecord
 function configRecords(image: MetadataImage, entity: ConfigEntity): MetadataRecord[] {
   const at = entity.indexOf(':');
   const scope = entity.startsWith('topic:') ? ConfigScope.TOPIC : ConfigScope.BROKER;
-  const configs = [...(image.configs.get(entity) ?? [])].sort(([a], [b]) => (a < b ? -1 : 1));
+  const configs = [...(image.configs.get(entity) ?? [])].toSorted(([a], [b]) => (a < b ? -1 : 1));
   return configs.map(([key, value]) =>
     metadataRecord({ $case: 'config', config: { scope, entity: entity.slice(at + 1), key, value } }),
   );

@@ -1,6 +1,7 @@
 // The cluster's metadata as of one offset: an immutable value, the fold of a committed prefix of the metadata log (S-M8).
 // Versions share structure, so that a controller can keep the committed one beside its own working one (C-0.3).
-import { List, Map as ImmutableMap } from 'immutable';
+import type { List } from 'immutable';
+import { Map as ImmutableMap } from 'immutable';
 import type { Epoch, NodeId, Offset } from '../base/ids.ts';
 import type { Uuid } from '../base/uuid.ts';
 
@@ -107,12 +108,12 @@ export function partitionOf(image: MetadataImage, topicId: Uuid, partition: numb
 
 /** Brokers in order of their ids. */
 export function brokersInOrder(image: MetadataImage): BrokerRegistration[] {
-  return [...image.brokers.values()].sort((a, b) => a.brokerId - b.brokerId);
+  return [...image.brokers.values()].toSorted((a, b) => a.brokerId - b.brokerId);
 }
 
 /** Topics in order of their names (by UTF-16 code unit: the same on every node, C-0.5). */
 export function topicsInOrder(image: MetadataImage): TopicImage[] {
-  return [...image.topics.values()].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  return [...image.topics.values()].toSorted((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
 }
 
 /** Registered, not fenced and not about to leave: may be in an ISR and lead (C-5.1, S-M5). */

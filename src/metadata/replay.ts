@@ -169,13 +169,13 @@ function assertSound(state: PartitionState, what: () => string): void {
   const { replicas, isr, leader } = state;
   assert(
     replicas.length > 0 && new Set(replicas).size === replicas.length,
-    () => `${what()}: bad replicas ${replicas}`,
+    () => `${what()}: bad replicas [${replicas.join()}]`,
   );
   assert(
     isr.length > 0 && new Set(isr).size === isr.length && isr.every((id) => replicas.includes(id)),
-    () => `${what()}: ISR [${isr}] does not fit replicas [${replicas}]`,
+    () => `${what()}: ISR [${isr.join()}] does not fit replicas [${replicas.join()}]`,
   );
-  assert(leader === NO_NODE || isr.includes(leader), () => `${what()}: leader ${leader} is not in ISR [${isr}]`);
+  assert(leader === NO_NODE || isr.includes(leader), () => `${what()}: leader ${leader} is not in ISR [${isr.join()}]`);
   assert(state.directories.length === replicas.length, () => `${what()}: not one directory per replica`);
 }
 

@@ -137,7 +137,7 @@ function placeManually(image: MetadataImage, { partitions, assignments }: NewTop
     const message = `${partitions} partitions are asked for but ${assignments.length} are assigned: use -1`;
     return itemError('INVALID_REQUEST', message);
   }
-  const sorted = [...assignments].sort((a, b) => a.partition - b.partition);
+  const sorted = [...assignments].toSorted((a, b) => a.partition - b.partition);
   const brokers: NodeId[] = [];
   for (const { partition, replicas } of sorted) {
     const [id] = replicas;

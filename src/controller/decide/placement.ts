@@ -1,5 +1,6 @@
 // Where new partitions go: round robin over the active brokers, beginning with those that hold the fewest replicas, so that
 // leaders spread evenly within a topic and among topics. Deterministic given the image. With one replica racks do not matter.
+import { must } from '../../base/assert.ts';
 import type { NodeId } from '../../base/ids.ts';
 import type { Uuid } from '../../base/uuid.ts';
 import { ZERO_UUID } from '../../base/uuid.ts';
@@ -29,8 +30,9 @@ export class Placement {
 
   /** The broker of each of `count` new partitions. There must be a broker. Nothing is added yet. */
   place(count: number): NodeId[] {
-    const order = [...this.#load].sort(([a, loadA], [b, loadB]) => loadA - loadB || a - b);
-    return Array.from({ length: count }, (_, partition) => (order[partition % order.length] as [NodeId, number])[0]);
+    const byLoad = [...this.#load].toSorted(([a, loadA], [b, loadB]) => loadA - loadB || a - b);
+    const order = byLoad.map(([brokerId]) => brokerId);
+    return Array.from({ length: count }, (_, partition) => must(order[partition % order.length], 'an active broker'));
   }
 }
 

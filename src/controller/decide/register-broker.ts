@@ -49,6 +49,10 @@ function brokerEpochIn(image: MetadataImage, brokerId: number): Offset {
   return must(image.brokers.get(brokerId), 'a broker just registered').brokerEpoch;
 }
 
+function isId(id: string): boolean {
+  return isUuid(id) && id !== ZERO_UUID;
+}
+
 function checkRequest(request: RegisterBrokerRequest, clusterId: Uuid): Refusal | undefined {
   const { brokerId, incarnationId, logDirs, endpoints, bootCounter } = request;
   if (request.clusterId !== clusterId) {
@@ -57,14 +61,13 @@ function checkRequest(request: RegisterBrokerRequest, clusterId: Uuid): Refusal 
       `broker ${brokerId} is formatted for cluster '${request.clusterId}', and this is cluster '${clusterId}'`,
     );
   }
-  const isId = (id: string): boolean => isUuid(id) && id !== ZERO_UUID;
   const problem =
     brokerId < 0
       ? 'its id is negative'
       : !isId(incarnationId)
         ? `'${incarnationId}' is not an incarnation id`
         : logDirs.length === 0 || !logDirs.every(isId) || new Set(logDirs).size !== logDirs.length
-          ? `[${logDirs}] are not the ids of its log dirs`
+          ? `[${logDirs.join(', ')}] are not the ids of its log dirs`
           : endpoints.length === 0
             ? 'it has no endpoint'
             : bootCounter < 1
