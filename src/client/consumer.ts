@@ -3,10 +3,11 @@
 // (D-8.2). A partition is fetched again when its last answer is being handed out, so memory stays bounded.
 import type { Epoch, NodeId, Offset, Ms } from '../base/ids.ts';
 import { sleep } from '../env/clock.ts';
+import { ErrorCode } from '../protocol/error-codes.ts';
 import type { BatchHeader } from '../record/batch.ts';
 import type { RecordHeader } from '../record/record.ts';
 import { backoffMs } from './backoff.ts';
-import { ClientError } from './client-error.ts';
+import { brokerError, ClientError } from './client-error.ts';
 import type { ClusterClient, Lane } from './cluster.ts';
 import type { FetchTarget, PartitionAnswer } from './fetch-call.ts';
 import { fetchFrom } from './fetch-call.ts';
@@ -61,6 +62,9 @@ interface Reader extends FetchTarget {
   busy: boolean;
   failures: number;
 }
+
+/** A topic that brokers do not know is waited for so long, since one of them may lag behind; then it is gone. */
+const UNKNOWN_TOPIC_ATTEMPTS = 10;
 
 /** Records that came, and readers that need a pause before they try again. */
 interface TaskResult {
@@ -276,6 +280,10 @@ export class Consumer {
     if (this.#closed) return NOTHING;
     await this.#cluster.refresh(readers.map(({ topic }) => topic)).catch(ignoreUnreachable);
     for (const reader of readers) {
+      const unknown = this.#cluster.metadata.topicError(reader.topic) === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
+      if (unknown && reader.failures >= UNKNOWN_TOPIC_ATTEMPTS) {
+        throw brokerError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `topic ${reader.topic}`);
+      }
       const now = this.#cluster.metadata.topic(reader.topic)?.topicId;
       if (now !== undefined && reader.topicId !== undefined && now !== reader.topicId) throw recreated(reader);
     }
