@@ -4,7 +4,7 @@ import { ClusterClient } from '../../../src/client/cluster.ts';
 import { KafkaConnection } from '../../../src/client/connection.ts';
 import type { ByteStream, Listener } from '../../../src/env/network.ts';
 import { apiVersionsApi } from '../../../src/protocol/apis/api-versions.ts';
-import { createTopicsApi } from '../../../src/protocol/apis/create-topics.ts';
+import { findCoordinatorApi } from '../../../src/protocol/apis/find-coordinator.ts';
 import { metadataApi } from '../../../src/protocol/apis/metadata.ts';
 import { encodeResponseFrame } from '../../../src/protocol/frame.ts';
 import { advertisedVersions } from '../../../src/protocol/registry.ts';
@@ -65,7 +65,7 @@ describe('KafkaConnection', () => {
     const connection = await open(cluster.addresses.get(1) as never);
     expect(connection.versionOf(metadataApi)).toBe(12);
     expect(connection.versionOf(metadataApi, 9)).toBe(9);
-    expect(connection.versionOf(createTopicsApi)).toBeUndefined();
+    expect(connection.versionOf(findCoordinatorApi)).toBeUndefined();
     expect((await connection.request(metadataApi, NO_TOPICS)).clusterId).toBe('scripted');
   });
 
@@ -80,7 +80,7 @@ describe('KafkaConnection', () => {
   test('an API that the broker does not serve is refused here', async () => {
     const cluster = await scripted(1);
     const connection = await open(cluster.addresses.get(1) as never);
-    const error = await failure(connection.request(createTopicsApi, { topics: [] }));
+    const error = await failure(connection.request(findCoordinatorApi, {}));
     expect(error).toMatchObject({ code: 'UNSUPPORTED_VERSION', maybeSent: false });
     expect(connection.isClosed).toBe(false);
   });

@@ -23,7 +23,7 @@ interface Setup {
 async function setup(leaders: readonly number[] = [1]): Promise<Setup> {
   const cluster = await new ScriptedCluster().start(1, 2);
   const partitions = cluster.addTopic('t', leaders);
-  const client = new ClusterClient(testDeps(), { bootstrap: [...cluster.addresses.values()], requestTimeoutMs: 5000 });
+  const client = new ClusterClient(testDeps(5), { bootstrap: [...cluster.addresses.values()], requestTimeoutMs: 5000 });
   cleanups.push(
     () => cluster.stop(),
     () => client.close(),

@@ -2,6 +2,11 @@
 // protocol codecs. It checks idempotent sequences as a broker does, and a script may bend any answer.
 import type { AnyApi } from '../../../src/protocol/api.ts';
 import { apiVersionsApi } from '../../../src/protocol/apis/api-versions.ts';
+import { createTopicsApi } from '../../../src/protocol/apis/create-topics.ts';
+import type { CreateTopicsRequest } from '../../../src/protocol/apis/create-topics.ts';
+import { deleteTopicsApi } from '../../../src/protocol/apis/delete-topics.ts';
+import type { DeleteTopicsRequest } from '../../../src/protocol/apis/delete-topics.ts';
+import { describeClusterApi } from '../../../src/protocol/apis/describe-cluster.ts';
 import type { FetchRequest } from '../../../src/protocol/apis/fetch.ts';
 import { fetchApi } from '../../../src/protocol/apis/fetch.ts';
 import { initProducerIdApi } from '../../../src/protocol/apis/init-producer-id.ts';
@@ -19,6 +24,7 @@ import { KeyedRandom } from '../../../src/base/keyed-random.ts';
 import { ZERO_UUID } from '../../../src/base/uuid.ts';
 import type { ClientDeps } from '../../../src/client/cluster.ts';
 import { FrameSplitter } from '../../../src/client/frame-splitter.ts';
+import type { Clock } from '../../../src/env/clock.ts';
 import type { Address, ByteStream, Listener } from '../../../src/env/network.ts';
 import { createClock } from '../../../src/node/clock.ts';
 import { createLogger } from '../../../src/node/logger.ts';
@@ -31,9 +37,18 @@ import { validateBatch } from '../../../src/record/validate.ts';
 const logger = createLogger({ level: 'error' });
 export const network = createNetwork(logger);
 
-/** The client's world: real network and time, random draws from one seed. */
-export function testDeps(): ClientDeps {
-  return { network, clock: createClock(), random: new KeyedRandom(7) };
+/**
+ * The client's world: real network, random draws from one seed, and a clock that runs `speed` times as fast as the real one, so
+ * that pauses between attempts do not make tests slow.
+ */
+export function testDeps(speed = 1, seed = 7): ClientDeps {
+  const real = createClock();
+  const clock: Clock = {
+    now: () => real.now() * speed,
+    wallTime: () => real.wallTime(),
+    schedule: (delayMs, callback) => real.schedule(delayMs / speed, callback),
+  };
+  return { network, clock, random: new KeyedRandom(seed) };
 }
 
 /**
@@ -120,6 +135,9 @@ const SERVED: readonly AnyApi[] = [
   metadataApi,
   apiVersionsApi,
   initProducerIdApi,
+  createTopicsApi,
+  deleteTopicsApi,
+  describeClusterApi,
 ];
 
 export class ScriptedCluster {
@@ -215,9 +233,30 @@ export class ScriptedCluster {
         return this.#listOffsets(request as ListOffsetsRequest, bend);
       case initProducerIdApi.key:
         return { errorCode: 0, producerId: this.#nextProducerId++, producerEpoch: 0 };
+      case createTopicsApi.key:
+        return { topics: (request as CreateTopicsRequest).topics.map((topic) => this.#createTopic(topic)) };
+      case deleteTopicsApi.key:
+        return { responses: (request as DeleteTopicsRequest).topics.map(({ name }) => this.#deleteTopic(name ?? '')) };
+      case describeClusterApi.key: {
+        const brokers = [...this.addresses].map(([brokerId, address]) => ({ brokerId, ...address }));
+        return { errorCode: 0, clusterId: 'scripted', controllerId: 1, brokers };
+      }
       default:
         throw new Error(`no answer to ${api.name}`);
     }
+  }
+
+  #createTopic({ name, numPartitions }: CreateTopicsRequest['topics'][number]): object {
+    if (this.topics.has(name)) return { name, errorCode: ErrorCode.TOPIC_ALREADY_EXISTS, errorMessage: 'it is there' };
+    this.addTopic(
+      name,
+      Array.from({ length: Math.max(1, numPartitions) }, () => 1),
+    );
+    return { name, errorCode: 0, errorMessage: null, topicId: this.topics.get(name)?.topicId };
+  }
+
+  #deleteTopic(name: string): object {
+    return { name, errorCode: this.topics.delete(name) ? 0 : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION };
   }
 
   #metadata(request: MetadataRequest): object {
