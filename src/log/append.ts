@@ -11,6 +11,7 @@ import {
   setPartitionLeaderEpoch,
 } from '../record/batch.ts';
 import { splitBatches } from '../record/scan.ts';
+import { writeFully } from './batch-scan.ts';
 import type { LogState } from './log-state.ts';
 import { activeSegment, checkNotClosed, failLog } from './log-state.ts';
 import { encodeProducerSnapshot } from './producer-snapshot.ts';
@@ -101,14 +102,11 @@ function appendBatch(state: LogState, batch: BatchHeader): void {
   if (state.epochs.assign(batch.partitionLeaderEpoch, batch.baseOffset)) state.epochsChanged = true;
 }
 
-/** A short write is continued: on a full disk the next write says so. */
 function writeToActive(state: LogState, batch: BatchHeader): void {
   const { content } = activeSegment(state);
-  const { bytes } = batch;
-  let done = content.file.write([bytes], content.size);
-  while (done < bytes.length) done += content.file.write([bytes.subarray(done)], content.size + done);
+  writeFully(content.file, batch.bytes, content.size);
   content.index.add(batch, content.size);
-  content.size += bytes.length;
+  content.size += batch.sizeInBytes;
 }
 
 function rollIfNeeded(state: LogState, batch: BatchHeader): void {

@@ -33,6 +33,11 @@ export async function readFully(file: DiskFile, target: Buffer, length: number, 
   return done;
 }
 
+/** Writes all of the bytes; a short write is continued, and on a full disk the next one throws NO_SPACE. */
+export function writeFully(file: DiskFile, bytes: Uint8Array, position: number): void {
+  for (let done = 0; done < bytes.length; ) done += file.write([bytes.subarray(done)], position + done);
+}
+
 /**
  * Calls `visit` for each batch with its position in the file. The batch is valid during the call only.
  * `visit` returns false to stop before that batch.

@@ -5,7 +5,7 @@ import type { Epoch, Offset } from '../base/ids.ts';
 import type { Disk } from '../env/disk.ts';
 import { EnvError } from '../env/error.ts';
 import type { BatchHeader } from '../record/batch.ts';
-import { scanBatches } from './batch-scan.ts';
+import { scanBatches, writeFully } from './batch-scan.ts';
 import type { EpochEntry } from './leader-epoch-cache.ts';
 import { LeaderEpochCache } from './leader-epoch-cache.ts';
 import type { Segment } from './segment.ts';
@@ -42,7 +42,7 @@ export async function recoverSegments(
     }
     if (segment.baseOffset !== endOffset)
       throw lost(segment.path, endOffset, `the segment begins with offset ${segment.baseOffset}`);
-    const checked = await checkSegment(segment, endOffset, epochs);
+    const checked = await checkSegment(segment, { startOffset: endOffset, recoveryPoint, epochs });
     endOffset = checked.endOffset;
     if (checked.problem !== undefined) {
       const later = segments.slice(i + 1);
@@ -74,16 +74,27 @@ interface CheckedSegment {
   readonly problem: string | undefined;
 }
 
-/** Opens the segment and checks its batches; those that are good are in its index. */
-async function checkSegment(segment: Segment, startOffset: Offset, epochs: LeaderEpochCache): Promise<CheckedSegment> {
+interface CheckStart {
+  readonly startOffset: Offset;
+  readonly recoveryPoint: Offset;
+  /** Of the batches checked so far. */
+  readonly epochs: LeaderEpochCache;
+}
+
+/**
+ * Opens the segment and checks its batches; those that are good are in its index. Good ones above the recovery point are
+ * written again: after a failed sync the page cache may hold, as clean, what the disk does not have (R-14.2).
+ */
+async function checkSegment(segment: Segment, start: CheckStart): Promise<CheckedSegment> {
   const { file, index, size } = await segment.open();
-  let endOffset = startOffset;
+  let endOffset = start.startOffset;
   let wrong: string | undefined;
   const end = await scanBatches(file, { from: 0, to: size, view: 'whole' }, (batch, position) => {
-    wrong = problemOf(batch, endOffset, epochs.latestEpoch);
+    wrong = problemOf(batch, endOffset, start.epochs.latestEpoch);
     if (wrong !== undefined) return false;
+    if (batch.nextOffset > start.recoveryPoint) writeFully(file, batch.bytes, position);
     index.add(batch, position);
-    epochs.assign(batch.partitionLeaderEpoch, batch.baseOffset);
+    start.epochs.assign(batch.partitionLeaderEpoch, batch.baseOffset);
     endOffset = batch.nextOffset;
     return true;
   });

@@ -6,7 +6,7 @@ import type { Offset } from '../base/ids.ts';
 import type { Disk, DiskFile } from '../env/disk.ts';
 import { EnvError, isEnvError } from '../env/error.ts';
 import type { BatchHeader } from '../record/batch.ts';
-import { scanBatches } from './batch-scan.ts';
+import { scanBatches, writeFully } from './batch-scan.ts';
 import { filePrefix } from './file-names.ts';
 import { OffsetIndex } from './offset-index.ts';
 import { SegmentIndex } from './segment-index.ts';
@@ -179,7 +179,7 @@ async function replaceContent(disk: Disk, path: string, bytes: Buffer): Promise<
   const file = await disk.open(path, 'write');
   try {
     await file.truncate(0);
-    for (let at = 0; at < bytes.length; ) at += file.write([bytes.subarray(at)], at);
+    writeFully(file, bytes, 0);
     await file.sync();
   } finally {
     await file.close();
