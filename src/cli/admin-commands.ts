@@ -1,0 +1,44 @@
+// Commands of administration: topic, cluster, quorum. They call AdminService, as any gRPC tool can.
+import type { Command } from 'commander';
+import { wholeNumber } from './failure.ts';
+import { withServer } from './server-option.ts';
+
+export function addAdminCommands(program: Command): void {
+  const topic = program.command('topic').description('Create, list, describe and delete topics.');
+  asking(topic.command('create <name...>'))
+    .description('Create topics.')
+    .option(
+      '-p, --partitions <n>',
+      'partitions; num.partitions of the cluster if not given',
+      wholeNumber('--partitions', 1),
+    )
+    .option('-r, --replication-factor <n>', 'replicas of each partition', wholeNumber('--replication-factor', 1))
+    .option('-c, --config <key=value...>', 'topic configs, e.g. segment.bytes=1048576')
+    .option('--validate-only', 'check, and create nothing')
+    .addHelpText('after', '\nExample:\n  kvorum topic create orders --partitions 6 --config log.flush.mode=async')
+    .action(async (names, options) => (await import('./commands/topic.ts')).createTopics(names, options));
+  asking(topic.command('list'))
+    .description('List all topics.')
+    .action(async (options) => (await import('./commands/topic.ts')).listTopics(options));
+  asking(topic.command('describe [name...]'))
+    .description('Show partitions, leaders, replicas and configs; of all topics if none is named.')
+    .action(async (names, options) => (await import('./commands/topic.ts')).describeTopics(names, options));
+  asking(topic.command('delete <name...>'))
+    .description('Delete topics with all their records.')
+    .option('--yes', 'do not ask')
+    .action(async (names, options) => (await import('./commands/topic.ts')).deleteTopics(names, options));
+
+  const cluster = program.command('cluster').description('The cluster as a whole.');
+  asking(cluster.command('describe'))
+    .description('Show brokers, their states and addresses, and the active controller.')
+    .action(async (options) => (await import('./commands/cluster.ts')).describeCluster(options));
+
+  const quorum = program.command('quorum').description('The metadata quorum.');
+  asking(quorum.command('describe'))
+    .description('Show leader, epoch, high watermark, voters and observers.')
+    .action(async (options) => (await import('./commands/cluster.ts')).describeQuorum(options));
+}
+
+function asking(command: Command): Command {
+  return withServer(command).option('--json', 'print the answer as one line of JSON');
+}

@@ -1,0 +1,58 @@
+// `kvorum consume`: records to standard output.
+import { once } from 'node:events';
+import type { ConsumedRecord, StartAt } from '../../client/consumer.ts';
+import { Consumer } from '../../client/consumer.ts';
+import { UsageError } from '../failure.ts';
+import { withKafka } from '../kafka-client.ts';
+import type { ServerOption } from '../server-option.ts';
+
+interface Options extends ServerOption {
+  readonly partition?: number;
+  readonly from: string;
+  readonly count?: number;
+  readonly exit?: boolean;
+  readonly json?: boolean;
+}
+
+function startOf(text: string): StartAt {
+  if (text === 'beginning' || text === 'end') return text;
+  const match = /^(@?)(\d+)$/.exec(text);
+  if (match === null) throw new UsageError(`--from takes beginning, end, an offset, or @milliseconds, not '${text}'`);
+  const number = Number(match[2]);
+  return match[1] === '@' ? { timestamp: number } : { offset: number };
+}
+
+export async function consume(topic: string, options: Options): Promise<void> {
+  const start = startOf(options.from);
+  await withKafka(options, async (cluster) => {
+    const { partitions } = await cluster.topic(topic);
+    const wanted = options.partition === undefined ? partitions.map((_, i) => i) : [options.partition];
+    if (wanted.some((partition) => partition >= partitions.length)) {
+      throw new UsageError(`${topic} has partitions 0 to ${partitions.length - 1}, not ${options.partition}`);
+    }
+    const consumer = new Consumer(
+      cluster,
+      wanted.map((partition) => ({ topic, partition, start })),
+      { readToEnd: options.exit === true },
+    );
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => consumer.close());
+    let left = options.count ?? Number.POSITIVE_INFINITY;
+    for await (const record of consumer.records()) {
+      if (!process.stdout.write(`${options.json === true ? json(record) : (record.value ?? '')}\n`)) {
+        await once(process.stdout, 'drain');
+      }
+      if (--left === 0) break;
+    }
+  });
+}
+
+/** Keys, values and header values as text; null stays null. */
+function json(record: ConsumedRecord): string {
+  const { key, value, headers, ...rest } = record;
+  return JSON.stringify({
+    ...rest,
+    key: key?.toString() ?? null,
+    value: value?.toString() ?? null,
+    headers: headers.map((header) => [header.key, header.value?.toString() ?? null]),
+  });
+}

@@ -1,0 +1,22 @@
+// From `--server` to a Kafka client: AdminService tells where the brokers' Kafka listeners are.
+import { ClusterClient } from '../client/cluster.ts';
+import { AdminServiceDefinition } from '../gen/kvorum/v1/admin.ts';
+import { StartError } from '../server/start-error.ts';
+import type { ServerOption } from './server-option.ts';
+import { withAdmin } from './server-option.ts';
+
+export async function withKafka<T>(option: ServerOption, work: (cluster: ClusterClient) => Promise<T>): Promise<T> {
+  return withAdmin(option, async ({ env, call }) => {
+    const { brokers } = await call(AdminServiceDefinition.methods.describeCluster, {});
+    // A broker names its Kafka listeners first.
+    const bootstrap = brokers.flatMap(({ fenced, endpoints }) => (fenced ? [] : endpoints.slice(0, 1)));
+    if (bootstrap.length === 0)
+      throw new StartError('no broker of the cluster is active: start one, or wait until it is unfenced');
+    const cluster = new ClusterClient(env, { bootstrap, clientId: 'kvorum-cli' });
+    try {
+      return await work(cluster);
+    } finally {
+      cluster.close();
+    }
+  });
+}

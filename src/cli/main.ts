@@ -1,0 +1,23 @@
+// `kvorum`: the command line. Each command's code is loaded when it is run, so that `--help` and small commands start quickly.
+import { Command, CommanderError } from 'commander';
+import { addAdminCommands } from './admin-commands.ts';
+import { addNodeCommands } from './node-commands.ts';
+import { addRecordCommands } from './record-commands.ts';
+import { failWith } from './failure.ts';
+
+const program = new Command('kvorum')
+  .description('A KRaft-style metadata quorum and Kafka-compatible message broker.')
+  .version('0.1.0')
+  .showHelpAfterError('(kvorum --help lists the commands)')
+  .exitOverride();
+
+addNodeCommands(program);
+addAdminCommands(program);
+addRecordCommands(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
+  else failWith(error);
+}

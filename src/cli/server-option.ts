@@ -1,0 +1,42 @@
+// `--server`: which node is asked over gRPC, and calls to it.
+import type { Command } from 'commander';
+import { parseHostPort } from '../config/listeners.ts';
+import type { Env } from '../env/env.ts';
+import type { RpcClient, RpcMethod } from '../env/network.ts';
+import { AdminServiceDefinition as Admin } from '../gen/kvorum/v1/admin.ts';
+import { createEnv } from '../node/env.ts';
+import { UsageError } from './failure.ts';
+
+export interface ServerOption {
+  readonly server: string;
+}
+
+export const DEFAULT_SERVER = '127.0.0.1:9094';
+
+/** How long a command waits for its answer. */
+const CALL_TIMEOUT_MS = 15_000;
+
+/** Adds `--server` to a command. */
+export function withServer(command: Command): Command {
+  return command.option('--server <host:port>', 'gRPC address of any broker, or of any controller', DEFAULT_SERVER);
+}
+
+export interface AdminClient {
+  readonly env: Env;
+  call<Request, Response>(method: RpcMethod<Request, Response>, request: Request): Promise<Response>;
+}
+
+/** Runs `work` with a client of AdminService at the server, and disconnects. */
+export async function withAdmin<T>(option: ServerOption, work: (admin: AdminClient) => Promise<T>): Promise<T> {
+  const address = parseHostPort(option.server);
+  if (address === undefined || address.host === '') {
+    throw new UsageError(`--server takes host:port, for example ${DEFAULT_SERVER}, not '${option.server}'`);
+  }
+  const env = createEnv({ level: 'error' });
+  const client: RpcClient = env.network.client(address);
+  try {
+    return await work({ env, call: (method, request) => client.call(Admin, method, request, CALL_TIMEOUT_MS) });
+  } finally {
+    client.close();
+  }
+}
