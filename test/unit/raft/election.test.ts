@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { describeQuorum } from '../../../src/raft/describe.ts';
-import { keyOf, type Lab, newCluster } from './lab.ts';
+import type { Lab } from './lab.ts';
+import { keyOf, newCluster } from './lab.ts';
 
 function formed(count = 3): Lab {
   const lab = newCluster(count);
