@@ -9,7 +9,7 @@ export interface BackoffRange {
 }
 
 /** Kafka's `retry.backoff.ms` and `retry.backoff.max.ms` are 100 and 1000. */
-export const RETRY_BACKOFF: BackoffRange = { baseMs: 100, maxMs: 1000 };
+const RETRY_BACKOFF: BackoffRange = { baseMs: 100, maxMs: 1000 };
 
 /** How long to wait before attempt `attempt` + 1, counted from 1; `key` names the drawer for the Random port. */
 export function backoffMs(random: Random, key: string, attempt: number, range: BackoffRange = RETRY_BACKOFF): Ms {

@@ -33,7 +33,7 @@ export interface ClusterOptions {
 
 /** Requests of one lane wait for each other: a long poll gets a lane of its own. */
 export type Lane = string;
-export const MAIN_LANE: Lane = 'main';
+const MAIN_LANE: Lane = 'main';
 
 /** Any broker can answer at once: one that does not is given up for the next. */
 const METADATA_TIMEOUT_MS = 5000;

@@ -88,7 +88,8 @@ export class Consumer {
   readonly #fetching = new Set<NodeId>();
   readonly #ready: Ready[] = [];
   #wake: (() => void) | undefined;
-  #failure: unknown;
+  /** What ends the iteration, once. */
+  #failure: { readonly error: unknown } | undefined;
   #closed = false;
 
   /** Fetches nothing before `records` is called. */
@@ -127,7 +128,7 @@ export class Consumer {
           this.#pump();
           yield* this.#recordsOf(next);
         } else if (this.#failure !== undefined) {
-          throw this.#failure;
+          throw this.#failure.error;
         } else if (this.#readers.every(isFinished)) {
           return;
         } else {
@@ -191,7 +192,7 @@ export class Consumer {
         this.#wakeUp();
       },
       (error: unknown) => {
-        this.#failure ??= error;
+        this.#failure ??= { error };
         this.#wakeUp();
       },
     );

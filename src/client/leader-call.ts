@@ -13,7 +13,7 @@ import type { PartitionMetadata } from './metadata-cache.ts';
  * Calls `attempt` with the leader's connection. A retriable ClientError from it leads to a refresh, a pause and another
  * attempt; the last error is thrown once `timeoutMs` has passed.
  */
-export async function withLeader<T>(
+async function withLeader<T>(
   cluster: ClusterClient,
   topic: string,
   partition: number,

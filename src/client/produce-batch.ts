@@ -24,8 +24,8 @@ export interface ProducerIdentity {
 }
 
 interface Waiter {
-  resolve(result: ProduceResult): void;
-  reject(error: ProduceError): void;
+  readonly resolve: (result: ProduceResult) => void;
+  readonly reject: (error: ProduceError) => void;
 }
 
 /** Length, timestamp delta and offset delta take at most so much more than in an estimate with deltas of 0. */

@@ -46,8 +46,8 @@ export interface OutgoingMessage {
 
 interface Waiting {
   readonly message: OutgoingMessage;
-  resolve(result: Promise<ProduceResult>): void;
-  reject(error: ProduceError): void;
+  readonly resolve: (result: Promise<ProduceResult>) => void;
+  readonly reject: (error: ProduceError) => void;
 }
 
 interface TopicState {

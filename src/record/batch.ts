@@ -6,27 +6,27 @@ import { crc32c } from '../codec/crc32c.ts';
 import type { CompressionType } from '../codec/compression.ts';
 import { COMPRESSION_TYPES } from '../codec/compression.ts';
 
-export const BASE_OFFSET_AT = 0;
+const BASE_OFFSET_AT = 0;
 export const BATCH_LENGTH_AT = 8;
-export const PARTITION_LEADER_EPOCH_AT = 12;
+const PARTITION_LEADER_EPOCH_AT = 12;
 export const MAGIC_AT = 16;
 export const CRC_AT = 17;
 /** The CRC covers everything from here to the batch's end. */
 export const ATTRIBUTES_AT = 21;
-export const LAST_OFFSET_DELTA_AT = 23;
-export const BASE_TIMESTAMP_AT = 27;
-export const MAX_TIMESTAMP_AT = 35;
-export const PRODUCER_ID_AT = 43;
-export const PRODUCER_EPOCH_AT = 51;
-export const BASE_SEQUENCE_AT = 53;
-export const RECORDS_COUNT_AT = 57;
+const LAST_OFFSET_DELTA_AT = 23;
+const BASE_TIMESTAMP_AT = 27;
+const MAX_TIMESTAMP_AT = 35;
+const PRODUCER_ID_AT = 43;
+const PRODUCER_EPOCH_AT = 51;
+const BASE_SEQUENCE_AT = 53;
+const RECORDS_COUNT_AT = 57;
 /** Where the records start, and the size of a batch without any. */
 export const BATCH_HEADER_BYTES = 61;
 /** Base offset and length: what `batchLength` does not count. */
 export const LOG_OVERHEAD_BYTES = 12;
 export const MAGIC_V2 = 2;
 
-export const COMPRESSION_MASK = 0x07;
+const COMPRESSION_MASK = 0x07;
 export const LOG_APPEND_TIME_FLAG = 0x08;
 export const TRANSACTIONAL_FLAG = 0x10;
 export const CONTROL_FLAG = 0x20;

@@ -1,7 +1,8 @@
 // What a broker checks of a batch before it appends it: of the header always, of the records where a rule needs it.
 // Sources: ProduceRequest.validateRecords, UnifiedLog.analyzeAndValidateRecords, LogValidator (kafka-protocol.md 19, 21; D-7.1).
 import { unreachable } from '../base/assert.ts';
-import { BatchHeader, DELETE_HORIZON_FLAG, NO_PRODUCER_ID, NO_TIMESTAMP } from './batch.ts';
+import type { BatchHeader } from './batch.ts';
+import { DELETE_HORIZON_FLAG, NO_PRODUCER_ID, NO_TIMESTAMP } from './batch.ts';
 import type { KafkaRecord } from './record.ts';
 import { decodeRecords, RecordError } from './record.ts';
 import { scanBatch } from './scan.ts';

@@ -289,7 +289,7 @@ describe('any faults', () => {
     { kind: 'refuse-late', error: 'KAFKA_STORAGE_ERROR' },
   ];
 
-  test.each([1, 2, 3, 4, 5, 6, 7, 8])('no loss, no repetition, no reordering: seed %i', async (seed) => {
+  test.each([1, 2, 3, 4, 5])('no loss, no repetition, no reordering: seed %i', async (seed) => {
     const options = { batchBytes: 120, requestTimeoutMs: 800, deliveryTimeoutMs: seed % 2 === 0 ? 200_000 : 3000 };
     const { cluster, partitions, producer } = await setup(options, [1], testDeps(20, seed));
     const random = new KeyedRandom(seed);
@@ -309,7 +309,7 @@ describe('any faults', () => {
       const value = String(i);
       const sent = producer.send(message(value)).then(
         ({ offset }) => void outcomes.set(value, offset),
-        (error: ProduceError) => void outcomes.set(value, error.outcome),
+        (error: unknown) => void outcomes.set(value, (error as ProduceError).outcome),
       );
       sends.push(sent);
       if (i % 7 === 6) await sent;

@@ -165,7 +165,7 @@ export class ScriptedCluster {
   async stop(...ids: number[]): Promise<void> {
     const which = ids.length > 0 ? ids : [...this.#listeners.keys()];
     this.wakeFetches();
-    await Promise.all(which.map((id) => this.#listeners.get(id)?.close()));
+    await Promise.all(which.map((id) => this.#listeners.get(id)?.close() ?? Promise.resolve()));
     for (const id of which) this.#listeners.delete(id);
   }
 
