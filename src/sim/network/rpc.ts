@@ -1,0 +1,134 @@
+// Simulated unary RPC (safety.md 8.3): request and response are messages of their own, each may be lost, late, and (the
+// request) delivered twice. Every message passes through the method's real encoding. A call answers its caller at most
+// once, and never another incarnation of it (M-6).
+import type { Clock } from '../../env/clock.ts';
+import type { Address, Listener, RpcClient, RpcMethod, RpcService, RpcServiceDefinition } from '../../env/network.ts';
+import { RpcError } from '../../env/network.ts';
+import type { Incarnation } from '../world/incarnation.ts';
+import type { Binding } from './hosts.ts';
+import type { RpcCall } from './rpc-call.ts';
+import { answerCall, breakCall, failCall, loseCall } from './rpc-call.ts';
+import type { RpcFabric } from './rpc-call.ts';
+import { hostNamed } from './hosts.ts';
+import { bindSoon } from './streams.ts';
+
+/** How long the close of a server lets running calls end. */
+const CLOSE_LIMIT_MS = 1000;
+
+export function serveRpc(
+  fabric: RpcFabric,
+  incarnation: Incarnation,
+  clock: Clock,
+  at: Address,
+  services: readonly RpcService[],
+): Promise<Listener> {
+  const byName = new Map(services.map((service) => [service.definition.fullName, service]));
+  const binding: Binding = { incarnation, accept: undefined, services: byName };
+  return bindSoon(fabric, incarnation, at, binding, () => {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        timer.cancel();
+        fabric.idle.delete(binding);
+        fabric.running.delete(binding);
+        fabric.scheduler.schedule(1, 'listener', incarnation, resolve);
+      };
+      const timer = clock.schedule(CLOSE_LIMIT_MS, () => {
+        for (const call of [...fabric.runningOf(binding)]) breakCall(fabric, call);
+      });
+      if (fabric.runningOf(binding).size === 0) done();
+      else fabric.idle.set(binding, done);
+    });
+  });
+}
+
+export function rpcClient(fabric: RpcFabric, incarnation: Incarnation, clock: Clock, to: Address): RpcClient {
+  const outstanding = new Set<RpcCall>();
+  let closed = false;
+  const port = fabric.host(incarnation.host).ephemeralPort();
+  return {
+    call: <Request, Response>(
+      service: RpcServiceDefinition,
+      method: RpcMethod<Request, Response>,
+      request: Request,
+      timeoutMs: number,
+    ) =>
+      new Promise<Response>((resolve, reject) => {
+        if (incarnation.isDead) return;
+        if (closed) {
+          reject(new RpcError('CANCELLED', 'the client is closed', 'refused'));
+          return;
+        }
+        const timer = clock.schedule(timeoutMs, () =>
+          call.settle(new RpcError('DEADLINE_EXCEEDED', `${method.name} took longer than ${timeoutMs} ms`)),
+        );
+        const call: RpcCall = {
+          client: incarnation,
+          from: incarnation.host,
+          to: hostNamed(to.host, incarnation.host),
+          port: to.port,
+          peer: `${incarnation.host}:${port}`,
+          service: service.fullName,
+          method: method.name,
+          request: method.requestType.encode(request).finish(),
+          timeoutMs,
+          binding: undefined,
+          isSettled: false,
+          settle(outcome) {
+            if (call.isSettled) return;
+            call.isSettled = true;
+            timer.cancel();
+            outstanding.delete(call);
+            fabric.inFlight.delete(call);
+            if (outcome instanceof RpcError) reject(outcome);
+            else resolve(method.responseType.decode(Buffer.from(outcome)));
+          },
+        };
+        outstanding.add(call);
+        fabric.inFlight.add(call);
+        send(fabric, call);
+      }),
+    close() {
+      if (closed || incarnation.isDead) return;
+      closed = true;
+      for (const call of [...outstanding]) {
+        call.settle(new RpcError('CANCELLED', 'the client was closed', 'broken'));
+      }
+    },
+  };
+}
+
+/** The request leaves, perhaps twice. */
+function send(fabric: RpcFabric, call: RpcCall): void {
+  const { scheduler, links } = fabric;
+  if (links.loses(call.from, call.to)) {
+    loseCall(fabric, call);
+    return;
+  }
+  const delayUs = links.latencyUs(call.from, call.to);
+  const size = call.request.length;
+  scheduler.schedule(delayUs, 'rpc-request', undefined, () => arrive(fabric, call, false), size);
+  const key = `duplicate.${call.from}>${call.to}`;
+  if (fabric.duplicateChance === 0 || !scheduler.random.chance(key, fabric.duplicateChance)) return;
+  const laterUs = delayUs + scheduler.between(key, 1, fabric.duplicateDelayMs * 1000);
+  scheduler.schedule(laterUs, 'rpc-request', undefined, () => arrive(fabric, call, true), size);
+}
+
+function arrive(fabric: RpcFabric, call: RpcCall, isDuplicate: boolean): void {
+  const host = fabric.host(call.to);
+  const binding = host.binding(call.port);
+  if (!host.isPowered) {
+    if (!isDuplicate) loseCall(fabric, call);
+    return;
+  }
+  if (binding?.services === undefined) {
+    if (!isDuplicate) failCall(fabric, call, new RpcError('UNAVAILABLE', `${call.to}:${call.port} refused`, 'refused'));
+    return;
+  }
+  if (!isDuplicate) {
+    call.binding = binding;
+    fabric.runningOf(binding).add(call);
+  }
+  fabric.scheduler.deliver('rpc-request', binding.incarnation, () => {
+    void answerCall(fabric, call, binding, isDuplicate);
+  });
+}
