@@ -39,7 +39,7 @@ try {
     });
     const extra = files(out).filter((name) => !files(fresh).includes(name));
     if (stale.length + extra.length > 0) {
-      console.error(`src/gen is not what proto/ generates (run npm run gen): ${[...stale, ...extra].join(', ')}`);
+      console.error(`src/gen is not what proto/ generates (run npm run generate): ${[...stale, ...extra].join(', ')}`);
       process.exitCode = 1;
     }
   } else {
