@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { describeQuorum } from '../../../src/raft/describe.ts';
-import type { Lab } from './lab.ts';
-import { keyOf, newCluster } from './lab.ts';
+import { keyOf, keys, Lab, logOf, newCluster, quorumState } from './lab.ts';
 
 function formed(count = 3): Lab {
   const lab = newCluster(count);
@@ -116,6 +115,65 @@ describe('R-3 timers', () => {
   });
 });
 
+describe('answers that come too late', () => {
+  /** Node 1 of three in epoch 3, the others not there. */
+  function alone(): Lab {
+    const lab = new Lab();
+    lab.add(1, [1, 2, 3], { disk: { quorumState: quorumState(3), batches: logOf(keys(1, 2, 3), '1*') } });
+    lab.add(2, [1, 2, 3]);
+    lab.hold = ({ from }) => from === 1;
+    lab.start(1);
+    return lab;
+  }
+  const asked = (lab: Lab, type: string) => lab.sent.filter(({ to, message }) => to === 2 && message.type === type);
+
+  it('M-6, R-4.9 a grant of an earlier round in the same epoch is not counted', () => {
+    const lab = alone();
+    lab.until(() => asked(lab, 'vote').length === 2);
+    expect(lab.role(1)).toBe('prospective 3');
+    const granted = { type: 'vote', error: 'NONE', epoch: 3, leaderId: -1, granted: true, logEmpty: false } as const;
+    const answer = (call = 0) =>
+      lab.event(1, { type: 'response', now: lab.now, call, message: { ...granted, voter: keyOf(2) } });
+    answer(asked(lab, 'vote')[0]?.call);
+    expect(lab.role(1)).toBe('prospective 3');
+    answer(asked(lab, 'vote')[1]?.call);
+    expect(lab.role(1)).toBe('candidate 4');
+  });
+
+  it('R-13.3 of a lower epoch: nothing is learned from them', () => {
+    const lab = alone();
+    lab.until(() => asked(lab, 'fetch').length === 1);
+    const message = {
+      type: 'fetch',
+      error: 'NOT_LEADER_OR_FOLLOWER',
+      epoch: 2,
+      leaderId: 2,
+      highWatermark: -1,
+    } as const;
+    const call = asked(lab, 'fetch')[0]?.call ?? 0;
+    lab.event(1, { type: 'response', now: lab.now, call, message: { ...message, diverging: undefined, batches: [] } });
+    expect(lab.role(1)).toBe('unattached 3');
+    expect(lab.node(1).state.leaderId).toBe(-1);
+  });
+
+  it('R-3.2 a candidate whose victory comes too late has an election timeout again', () => {
+    const lab = newCluster(3);
+    lab.hold = ({ kind, message }) => kind === 'response' && message.type === 'vote' && message.epoch === 1;
+    lab.start(1, 2, 3);
+    lab.run();
+    lab.node(1).diskHangs = true;
+    lab.release();
+    // Elected, but that cannot be written.
+    lab.advance(3000);
+    expect(lab.role(1)).toBe('candidate 1');
+    const { clusterId } = lab.node(1).config;
+    const key = { voterKey: keyOf(1), candidateKey: keyOf(2) };
+    lab.ask(1, { type: 'vote', clusterId, ...key, epoch: 9, lastEpoch: 0, logEndOffset: 0, preVote: true });
+    expect(lab.role(1)).toBe('unattached 9');
+    expect(lab.node(1).timers.has('election')).toBe(true);
+  });
+});
+
 describe('R-12 observers', () => {
   it('find the leader through any voter, follow, apply what is committed, and are not counted', () => {
     const lab = formed();
@@ -139,7 +197,8 @@ describe('R-12 observers', () => {
 
   it('find the next leader when theirs is killed, R-2.2 without ever standing for election', () => {
     const lab = formed();
-    lab.add(9, [1, 2, 3]);
+    // It does not wait for its fetch timeout: the failed fetch sends it to the others.
+    lab.add(9, [1, 2, 3], { config: { fetchTimeoutMs: 600_000 } });
     lab.start(9);
     lab.advance(100);
     lab.crash(1);
