@@ -13,7 +13,7 @@ SCRIPT = npm run --silent
 # Installs what package-lock.json names and compiles src/ into dist/.
 build: $(INSTALLED)
 	$(SCRIPT) build
-	chmod +x dist/cli/main.js
+	chmod +x dist/cli/kvorum.cjs
 
 $(INSTALLED): package-lock.json
 	npm ci --no-audit --no-fund
@@ -21,7 +21,7 @@ $(INSTALLED): package-lock.json
 
 # Three controllers and three brokers in one process; what they store stays in data/.
 run: build
-	node dist/cli/main.js dev --data-dir data $(ARGS)
+	node dist/cli/kvorum.cjs dev --data-dir data $(ARGS)
 
 # Every test that needs nothing but npm packages.
 test: $(INSTALLED)

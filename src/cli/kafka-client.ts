@@ -1,5 +1,6 @@
 // From `--server` to a Kafka client: AdminService tells where the brokers' Kafka listeners are.
 import { ClusterClient } from '../client/cluster.ts';
+import { loadCodecs } from '../codec/compression.ts';
 import { AdminServiceDefinition } from '../gen/kvorum/v1/admin.ts';
 import { StartError } from '../server/start-error.ts';
 import type { ServerOption } from './server-option.ts';
@@ -12,6 +13,7 @@ export async function withKafka<T>(option: ServerOption, work: (cluster: Cluster
     const bootstrap = brokers.flatMap(({ fenced, endpoints }) => (fenced ? [] : endpoints.slice(0, 1)));
     if (bootstrap.length === 0)
       throw new StartError('no broker of the cluster is active: start one, or wait until it is unfenced');
+    await loadCodecs();
     const cluster = new ClusterClient(env, { bootstrap, clientId: 'kvorum-cli' });
     try {
       return await work(cluster);

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { NodeId } from '../base/ids.ts';
 import type { Uuid } from '../base/uuid.ts';
+import { loadCodecs } from '../codec/compression.ts';
 import type { NodeConfig } from '../config/node-config.ts';
 import { parseNodeConfig } from '../config/node-config.ts';
 import type { Env } from '../env/env.ts';
@@ -72,6 +73,7 @@ export async function startLocalCluster(options: LocalClusterOptions = {}): Prom
     if (ephemeral) await rm(dataDir, { recursive: true, force: true });
   }
   try {
+    await loadCodecs();
     const layout = await loadLayout(env, dataDir, options);
     const configs = await configure(env, dataDir, layout, options);
     for (const config of configs) {

@@ -1,4 +1,5 @@
 // `kvorum start`: one node, one process.
+import { loadCodecs } from '../../codec/compression.ts';
 import { createEnv } from '../../node/env.ts';
 import { startNode } from '../../server/node.ts';
 import { readConfig } from '../read-config.ts';
@@ -11,6 +12,7 @@ export async function start(options: { readonly config: string }): Promise<void>
   for (const warning of warnings) logger.warn('configuration', { warning });
   exitOnBugs(logger);
   const stop = stopSignal();
+  await loadCodecs();
   const node = await startNode({ ...env, logger }, config, {
     fatal: (reason, cause) => exitFatally(logger, reason, cause),
   });
