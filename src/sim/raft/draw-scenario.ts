@@ -1,0 +1,226 @@
+// A scenario from a seed: swarm parameters (safety.md 8.7), each of them off in at least half of the seeds, since many
+// bugs need some faults absent.
+import type { Ms } from '../../base/ids.ts';
+import { KeyedRandom } from '../../base/keyed-random.ts';
+import type {
+  DiskSwarm,
+  FaultKind,
+  FaultTarget,
+  NetworkSwarm,
+  RaftScenario,
+  SimConfig,
+  SimTimings,
+  SimWorkload,
+  TimedFault,
+  Trigger,
+  TriggerEvent,
+} from './scenario.ts';
+import { DEFAULT_TIMINGS, SCHEMA_VERSION } from './scenario.ts';
+
+export function drawScenario(seed: number): RaftScenario {
+  const draw = new Draw(seed);
+  const config = drawConfig(draw);
+  return {
+    schemaVersion: SCHEMA_VERSION,
+    seed,
+    config,
+    faults: drawFaults(draw, config),
+    triggers: drawTriggers(draw),
+    workload: drawWorkload(draw),
+  };
+}
+
+/** Draws by name, so that a new parameter does not change the others. */
+class Draw {
+  readonly #random: KeyedRandom;
+
+  constructor(seed: number) {
+    this.#random = new KeyedRandom(seed);
+  }
+
+  chance(name: string, probability: number): boolean {
+    return this.#random.chance(name, probability);
+  }
+
+  between(name: string, low: number, high: number): number {
+    return low + this.#random.below(name, high - low + 1);
+  }
+
+  /** Small values as often as large ones. */
+  spread(name: string, low: number, high: number): number {
+    const share = this.#random.below(name, 1_000_001) / 1_000_000;
+    return Math.round(low * (high / low) ** share);
+  }
+
+  pick<T>(name: string, items: readonly T[]): T {
+    return items[this.#random.below(name, items.length)] as T;
+  }
+
+  /** 0 in at least half of the seeds. */
+  maybe(name: string, probability: number, high: number): number {
+    const on = this.chance(`${name}?`, probability);
+    const value = this.between(name, 1, high);
+    return on ? value : 0;
+  }
+}
+
+function drawConfig(draw: Draw): SimConfig {
+  const voters = draw.pick('voters', [1, 2, 3, 3, 3, 3, 3, 4, 5, 5]);
+  const observers = draw.maybe('observers', 0.4, 2);
+  const bootsUnderFire = draw.chance('boots under fire', 0.2);
+  const drifting = draw.chance('drifting', 0.3);
+  return {
+    voters,
+    observers,
+    timings: drawTimings(draw),
+    bootstrapMs: bootsUnderFire ? 0 : 3000,
+    faultPhaseMs: draw.spread('fault phase', 3000, 20_000),
+    network: drawNetwork(draw),
+    disk: drawDisk(draw),
+    applyDelayMs: draw.maybe('apply delay', 0.3, 300),
+    clockPercent: drifting ? Array.from({ length: voters + observers }, () => draw.spread('clock speed', 50, 200)) : [],
+    freezeMessages: draw.chance('freeze', 0.1),
+    liveness: 'converge',
+  };
+}
+
+function drawTimings(draw: Draw): SimTimings {
+  const fast = draw.chance('fast', 0.3) ? 4 : 1;
+  return {
+    ...DEFAULT_TIMINGS,
+    electionTimeoutMs: DEFAULT_TIMINGS.electionTimeoutMs / fast,
+    fetchTimeoutMs: DEFAULT_TIMINGS.fetchTimeoutMs / fast,
+    requestTimeoutMs: draw.chance('short calls', 0.3) ? 500 : DEFAULT_TIMINGS.requestTimeoutMs,
+    fetchMaxBytes: draw.chance('small fetches', 0.3) ? 1 : DEFAULT_TIMINGS.fetchMaxBytes,
+  };
+}
+
+function drawNetwork(draw: Draw): NetworkSwarm {
+  return {
+    baseUs: draw.spread('network base', 50, 40_000),
+    tailUs: draw.spread('network tail', 1000, 1_000_000),
+    tailPermille: draw.maybe('network tail share', 0.4, 100),
+    lossPermille: draw.maybe('loss', 0.4, 300),
+    duplicatePermille: draw.maybe('duplicates', 0.4, 200),
+    hostilePermille: draw.maybe('hostile', 0.3, 200),
+  };
+}
+
+function drawDisk(draw: Draw): DiskSwarm {
+  return {
+    baseUs: draw.spread('disk base', 20, 30_000),
+    tailUs: draw.spread('disk tail', 1000, 300_000),
+    tailPermille: draw.maybe('disk tail share', 0.4, 100),
+    groupedReports: draw.chance('grouped', 0.7),
+  };
+}
+
+function drawWorkload(draw: Draw): SimWorkload {
+  return {
+    intervalMs: draw.chance('sparse', 0.5) ? draw.spread('interval', 200, 3000) : draw.spread('interval', 3, 200),
+    maxRecords: draw.pick('records', [1, 1, 3, 10]),
+    maxRecordBytes: 24,
+    strayPermille: draw.maybe('stray', 0.4, 300),
+    burst: draw.pick('burst', [1, 1, 1, 2, 5]),
+  };
+}
+
+const CRASHES: readonly FaultKind[] = ['kill', 'power', 'power', 'power', 'wipe'];
+const CUTS: readonly FaultKind[] = ['isolate', 'cutOut', 'cutIn', 'cutLink', 'cutLink', 'split', 'keepPair'];
+const TARGETS: readonly FaultTarget[] = ['any', 'any', 'leader', 'leader', 'follower'];
+
+/** Which kinds occur at all in this seed. */
+function drawKinds(draw: Draw): FaultKind[] {
+  const kinds: FaultKind[] = [];
+  if (draw.chance('crashes', 0.5)) kinds.push(...CRASHES.slice(0, draw.between('crash kinds', 1, CRASHES.length)));
+  if (draw.chance('cuts', 0.5)) kinds.push(...CUTS);
+  if (draw.chance('pauses', 0.3)) kinds.push('pause');
+  if (draw.chance('stalls', 0.3)) kinds.push('stallDisk');
+  if (draw.chance('speeds', 0.15)) kinds.push('clock');
+  if (draw.chance('resigns', 0.2)) kinds.push('resign');
+  return kinds;
+}
+
+function drawFaults(draw: Draw, config: SimConfig): TimedFault[] {
+  const kinds = drawKinds(draw);
+  const faults: TimedFault[] = [];
+  if (kinds.length === 0) return faults;
+  const everyMs = draw.spread('fault interval', 100, 3000);
+  const quick = draw.chance('quick restarts', 0.5);
+  let at = 0;
+  while (faults.length < 120) {
+    const afterMs = draw.between('fault after', 0, 2 * everyMs);
+    at += afterMs;
+    if (at > config.faultPhaseMs) break;
+    const kind = draw.pick('fault kind', kinds);
+    faults.push({
+      afterMs,
+      kind,
+      target: draw.pick('fault target', TARGETS),
+      node: draw.between('fault node', 0, 6),
+      other: kind === 'clock' ? draw.spread('fault speed', 20, 400) : draw.between('fault other', 0, 31),
+      durationMs: drawDuration(draw, kind, quick),
+    });
+  }
+  return faults;
+}
+
+function drawDuration(draw: Draw, kind: FaultKind, quick: boolean): Ms {
+  const restarts = kind === 'kill' || kind === 'power' || kind === 'wipe';
+  if (restarts && quick) return draw.between('quick restart', 1, 60);
+  return draw.spread('fault duration', restarts ? 1 : 10, 8000);
+}
+
+const EVENTS: readonly TriggerEvent[] = [
+  'started',
+  'becameCandidate',
+  'becameLeader',
+  'resigned',
+  'voteGranted',
+  'appended',
+  'replicated',
+  'truncated',
+  'hwAdvanced',
+  'diverging',
+  'claimed',
+  'synced',
+];
+
+const TRIGGER_ACTIONS: readonly FaultKind[] = [
+  'kill',
+  'power',
+  'power',
+  'power',
+  'power',
+  'pause',
+  'isolate',
+  'cutOut',
+  'cutIn',
+  'keepPair',
+  'stallDisk',
+  'resign',
+];
+
+function drawTriggers(draw: Draw): Trigger[] {
+  const triggers: Trigger[] = [];
+  if (!draw.chance('triggers', 0.5)) return triggers;
+  for (let left = draw.between('trigger count', 1, 4); left > 0; left--) {
+    const on = draw.pick('trigger on', EVENTS);
+    const often = on === 'appended' || on === 'replicated' || on === 'hwAdvanced' || on === 'synced';
+    const kind = draw.pick('trigger action', TRIGGER_ACTIONS);
+    triggers.push({
+      on,
+      nth: often ? draw.spread('trigger nth', 3, 300) : draw.spread('trigger nth', 1, 6),
+      times: draw.spread('trigger times', 1, 30),
+      kind,
+      // Mostly the node it happened on.
+      node: draw.chance('trigger other', 0.3) ? draw.between('trigger node', 1, 4) : 0,
+      other: draw.between('trigger peer', 0, 31),
+      delayMs: draw.chance('trigger at once', 0.5) ? 0 : draw.spread('trigger delay', 1, 40),
+      durationMs: draw.chance('trigger quick', 0.6)
+        ? draw.between('trigger short', 1, 60)
+        : draw.spread('trigger duration', 10, 5000),
+    });
+  }
+  return triggers;
+}

@@ -1,0 +1,253 @@
+// Runs one scenario: takes the next event, hands it to its node, and passes through the phases of safety.md 8.8:
+// bootstrap → faults → heal → liveness → end. The same scenario gives the same event hash (S-X1).
+import { unreachable } from '../../base/assert.ts';
+import type { RaftChecker } from './checker.ts';
+import type { CheckerName } from './checks/all.ts';
+import { safetyCheckers } from './checks/all.ts';
+import { readClock, whenShows } from './clock.ts';
+import type { RaftCore } from './core.ts';
+import { RAFT_CORE } from './core.ts';
+import type { Coverage } from './coverage.ts';
+import { describeEffect, feed, localNow } from './driver.ts';
+import type { SimEvent } from './event-queue.ts';
+import { changeSpeed, heal, injectFault, mend, targetOf } from './faults.ts';
+import { foldNumber, foldText } from './hash.ts';
+import { checkDeposed, checkStable, endBootstrap, endRun, HEAL_US, PROBE_US, startProbe } from './liveness.ts';
+import { endOffsetOf } from './log-entry.ts';
+import { sendFailure, takeOutbound } from './network.ts';
+import { finishSync, reportDiskDone, resumeProcess, startProcess } from './process.ts';
+import type { RaftScenario } from './scenario.ts';
+import { check, Violation } from './violation.ts';
+import { clientTick, scheduleClient } from './workload.ts';
+import type { Phase, SimNode, World } from './world.ts';
+import { aliveProcess, newWorld } from './world.ts';
+
+export interface RaftRunOptions {
+  /** Called with one line for each thing that happens. */
+  readonly trace?: (line: string) => void;
+  /** A core in a broken driver, to see that it is found out. */
+  readonly core?: RaftCore;
+  /** Checkers to leave out, to see what the others find. */
+  readonly without?: readonly CheckerName[];
+  /** Further checkers. */
+  readonly checkers?: readonly RaftChecker[];
+  /** Ends the run, as ok, at this virtual time: for shrinking what failed earlier. */
+  readonly stopAtMs?: number;
+}
+
+export interface Verdict {
+  readonly ok: boolean;
+  /** The id in safety.md of what does not hold. */
+  readonly property?: string;
+  readonly detail?: string;
+  /** Virtual time of the end. */
+  readonly atMs: number;
+  /** Over all events and effects, in order. */
+  readonly hash: number;
+  readonly coverage: Coverage;
+  readonly events: number;
+}
+
+/** How often what a core says of itself is compared with what its effects said. */
+const DESCRIBE_EVERY = 64;
+
+export function runRaftScenario(scenario: RaftScenario, options: RaftRunOptions = {}): Verdict {
+  const checkers = [...safetyCheckers(options.without), ...(options.checkers ?? [])];
+  const world = newWorld(scenario, options.core ?? RAFT_CORE, checkers, options.trace);
+  try {
+    play(world, options.stopAtMs ?? Number.POSITIVE_INFINITY);
+  } catch (error) {
+    if (!(error instanceof Violation)) throw error;
+    options.trace?.(`${(world.now / 1000).toFixed(3)} ${error.message}`);
+    return { ok: false, property: error.property, detail: error.detail, ...outcome(world) };
+  }
+  return { ok: true, ...outcome(world) };
+}
+
+function outcome(world: World): Pick<Verdict, 'atMs' | 'hash' | 'coverage' | 'events'> {
+  return { atMs: world.now / 1000, hash: world.hash >>> 0, coverage: world.coverage, events: world.events };
+}
+
+function play(world: World, stopAtMs: number): void {
+  const { config } = world.scenario;
+  for (const node of world.nodes) {
+    // Processes do not start at the same instant.
+    const at = node.draws.boot.below(100_000);
+    world.queue.push(at, { kind: 'start', node: node.view.id, incarnation: 0 });
+  }
+  scheduleClient(world, world.scenario.workload.burst);
+  world.queue.push(config.bootstrapMs * 1000, { kind: 'phase', name: 'faults' });
+  const stable = config.liveness === 'stable';
+  for (let next = world.queue.pop(); next !== undefined && world.phase !== 'over'; next = world.queue.pop()) {
+    if (next.at > stopAtMs * 1000) return;
+    world.now = next.at;
+    world.events++;
+    world.hash = foldNumber(foldText(world.hash, next.event.kind), next.at);
+    if ('node' in next.event) world.hash = foldNumber(world.hash, next.event.node);
+    handle(world, next.event);
+    if (stable && world.phase === 'faults') checkStable(world);
+    if (world.events % DESCRIBE_EVERY === 0)
+      compareDescription(world, (world.events / DESCRIBE_EVERY) % world.nodes.length);
+  }
+}
+
+function handle(world: World, event: SimEvent): void {
+  switch (event.kind) {
+    case 'request':
+      return deliverRequest(world, event);
+    case 'response': {
+      const node = world.nodes[event.node] as SimNode;
+      if (!takeOutbound(world, node, event.incarnation, event.call, true)) return;
+      const { call, message } = event;
+      return deliver(world, node, { type: 'response', now: localNow(world, node), call, message });
+    }
+    case 'callFailed': {
+      const node = world.nodes[event.node] as SimNode;
+      if (!takeOutbound(world, node, event.incarnation, event.call, false)) return;
+      if (event.failure === 'timeout') world.coverage.timedOutCalls++;
+      const { call, failure } = event;
+      return deliver(world, node, { type: 'callFailed', now: localNow(world, node), call, failure });
+    }
+    case 'timer':
+      return fireTimer(world, event);
+    case 'sync':
+      return finishSync(world, world.nodes[event.node] as SimNode, event.incarnation, event.op);
+    case 'diskDone': {
+      const node = world.nodes[event.node] as SimNode;
+      if (aliveProcess(node, event.incarnation)) reportDiskDone(world, node, event.op);
+      return;
+    }
+    case 'applied': {
+      const node = world.nodes[event.node] as SimNode;
+      if (!aliveProcess(node, event.incarnation)) return;
+      node.view.appliedEndOffset = Math.max(node.view.appliedEndOffset, event.endOffset);
+      return feed(world, node, { type: 'applied', now: localNow(world, node), endOffset: event.endOffset });
+    }
+    case 'start': {
+      const node = world.nodes[event.node] as SimNode;
+      if (node.view.incarnation === event.incarnation) startProcess(world, node);
+      return;
+    }
+    case 'resume': {
+      const node = world.nodes[event.node] as SimNode;
+      if (aliveProcess(node, event.incarnation) && world.now >= node.resumeAt) resumeProcess(world, node);
+      return;
+    }
+    case 'propose':
+      return clientTick(world, event.count);
+    case 'fault':
+      return injectFault(world, event.action, event.node);
+    case 'timedFault':
+      return timedFault(world, event.index);
+    case 'mend':
+      if (event.phase === world.phaseNumber) mend(world, event.links);
+      return;
+    case 'phase':
+      return enterPhase(world, event.name);
+    default:
+      unreachable(event, 'event');
+  }
+}
+
+function deliver(world: World, node: SimNode, event: Parameters<typeof feed>[2]): void {
+  if (world.trace !== undefined) {
+    world.trace(`${(world.now / 1000).toFixed(3)} ${node.view.id} <- ${describeEffect(event)}`);
+  }
+  feed(world, node, event);
+}
+
+function deliverRequest(world: World, event: Extract<SimEvent, { kind: 'request' }>): void {
+  const node = world.nodes[event.to] as SimNode;
+  const { from, incarnation, call, message } = event;
+  const inbound = { from, incarnation, call, message };
+  if (!node.view.alive) {
+    if (node.silent) return;
+    world.coverage.refusedCalls++;
+    return sendFailure(world, event.to, inbound, 'refused');
+  }
+  const id = node.nextInbound++;
+  node.inbound.set(id, inbound);
+  deliver(world, node, { type: 'request', now: localNow(world, node), call: id, message });
+}
+
+function fireTimer(world: World, event: Extract<SimEvent, { kind: 'timer' }>): void {
+  const node = world.nodes[event.node] as SimNode;
+  if (!aliveProcess(node, event.incarnation)) return;
+  const timer = node.timers.get(event.id);
+  if (timer === undefined || timer.setting !== event.setting) return;
+  if (readClock(node.clock, world.now) < timer.atMs) {
+    // The clock has become slower since.
+    world.queue.push(whenShows(node.clock, timer.atMs, world.now), event);
+    return;
+  }
+  node.timers.delete(event.id);
+  const { id } = event;
+  deliver(world, node, { type: 'timer', now: localNow(world, node), id, generation: timer.generation });
+}
+
+function timedFault(world: World, index: number): void {
+  const fault = world.scenario.faults[index];
+  if (fault === undefined || world.phase !== 'faults') return;
+  injectFault(world, fault, targetOf(world, fault));
+  scheduleFault(world, index + 1);
+}
+
+function scheduleFault(world: World, index: number): void {
+  const fault = world.scenario.faults[index];
+  if (fault !== undefined) {
+    world.queue.push(world.now + Math.round(fault.afterMs * 1000), { kind: 'timedFault', index });
+  }
+}
+
+function setPhase(world: World, phase: Phase): void {
+  world.phase = phase;
+  world.phaseNumber++;
+}
+
+function enterPhase(world: World, name: Extract<SimEvent, { kind: 'phase' }>['name']): void {
+  const { config } = world.scenario;
+  world.trace?.(`${(world.now / 1000).toFixed(3)} phase ${name}`);
+  switch (name) {
+    case 'faults':
+      endBootstrap(world);
+      setPhase(world, 'faults');
+      for (const node of world.nodes) changeSpeed(world, node, config.clockPercent[node.view.id] ?? 100);
+      scheduleFault(world, 0);
+      world.queue.push(world.now + config.faultPhaseMs * 1000, { kind: 'phase', name: 'heal' });
+      return;
+    case 'heal':
+      if (config.liveness === 'deposed') checkDeposed(world);
+      setPhase(world, config.liveness === 'none' ? 'over' : 'heal');
+      heal(world);
+      world.queue.push(world.now + HEAL_US, { kind: 'phase', name: 'probe' });
+      return;
+    case 'probe':
+      setPhase(world, 'probe');
+      startProbe(world);
+      world.queue.push(world.now + PROBE_US, { kind: 'phase', name: 'end' });
+      return;
+    case 'end':
+      endRun(world);
+      setPhase(world, 'over');
+      return;
+    default:
+      unreachable(name, 'phase');
+  }
+}
+
+/** S-X2: what `quorum describe` shows is what the effects have said. */
+function compareDescription(world: World, index: number): void {
+  const { view, raft, paused } = world.nodes[index] as SimNode;
+  if (raft === undefined || paused || !view.alive) return;
+  const description = world.core.describeQuorum(raft);
+  const end = endOffsetOf(view.disk.written);
+  check(
+    'S-X2',
+    description.role === view.role &&
+      description.epoch === view.epoch &&
+      description.leaderId === view.leaderId &&
+      description.highWatermark === view.highWatermark &&
+      description.logEndOffset === end,
+    () => `node ${view.id} describes itself as ${JSON.stringify({ ...description, voters: 0, observers: 0 })}`,
+  );
+}
