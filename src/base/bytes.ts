@@ -97,6 +97,7 @@ export class ByteReader {
     for (let shift = 0n; shift < 70n; shift += 7n) {
       const byte = this.uint8();
       if (shift === 0n && byte < 0x80) return (byte >>> 1) ^ -(byte & 1);
+      if (shift === 63n && byte > 1) break;
       value |= BigInt(byte & 0x7f) << shift;
       if (byte < 0x80) {
         const signed = BigInt.asIntN(64, (value >> 1n) ^ -(value & 1n));
@@ -183,7 +184,9 @@ export class ByteWriter {
     this.buffer.writeDoubleBE(value, at);
   }
 
+  /** 0 .. 2^32-1. */
   uvarint(value: number): void {
+    if (value >>> 0 !== value) throw new RangeError(`${value} is not an unsigned 32-bit integer`);
     let rest = value;
     while (rest >= 0x80) {
       this.uint8((rest % 0x80) | 0x80);
@@ -192,10 +195,13 @@ export class ByteWriter {
     this.uint8(rest);
   }
 
+  /** Zigzag, -2^31 .. 2^31-1. */
   varint(value: number): void {
+    if ((value | 0) !== value) throw new RangeError(`${value} is not a 32-bit integer`);
     this.uvarint(((value << 1) ^ (value >> 31)) >>> 0);
   }
 
+  /** Zigzag, the safe integers. */
   varlong(value: number): void {
     if (!Number.isSafeInteger(value)) throw new RangeError(`${value} is not a safe integer`);
     if (value >= -0x4000_0000 && value < 0x4000_0000) {

@@ -12,9 +12,8 @@ export function uuidFromBytes(bytes: Uint8Array, at = 0): Uuid {
 
 /** The 16 bytes of a Uuid; RangeError if the text is not one. */
 export function uuidToBytes(uuid: Uuid): Buffer {
-  const bytes = Buffer.from(uuid, 'base64url');
-  if (bytes.length !== 16) throw new RangeError(`'${uuid}' is not a 16-byte base64url id`);
-  return bytes;
+  if (!isUuid(uuid)) throw new RangeError(`'${uuid}' is not a 16-byte base64url id`);
+  return Buffer.from(uuid, 'base64url');
 }
 
 /** Whether the text is a well-formed Uuid. */
