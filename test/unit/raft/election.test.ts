@@ -154,6 +154,7 @@ describe('answers that come too late', () => {
     lab.event(1, { type: 'response', now: lab.now, call, message: { ...message, diverging: undefined, batches: [] } });
     expect(lab.role(1)).toBe('unattached 3');
     expect(lab.node(1).state.leaderId).toBe(-1);
+    expect(lab.node(1).told.join(' ')).not.toContain('fatal');
   });
 
   it('R-3.2 a candidate whose victory comes too late has an election timeout again', () => {
