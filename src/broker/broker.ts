@@ -34,7 +34,7 @@ export interface BrokerDeps {
   /** The leader of the quorum as this node knows it, -1 if none. */
   quorumLeader(): NodeId;
   /** The node must stop. */
-  fatal(reason: string, cause?: unknown): void;
+  readonly fatal: (reason: string, cause?: unknown) => void;
 }
 
 /** How long a stopping broker waits for the controller to move its leaders. */

@@ -1,10 +1,11 @@
 // The Kafka listeners of a broker. They are bound at start, so that a taken port is an error at once, but nothing is read before
 // the broker may serve (D-0.7).
-import type { NodeConfig } from '../config/node-config.ts';
+
 import type { ListenerConfig } from '../config/listeners.ts';
+import type { NodeConfig } from '../config/node-config.ts';
+import type { Timer } from '../env/clock.ts';
 import type { Env } from '../env/env.ts';
 import type { Listener } from '../env/network.ts';
-import type { Timer } from '../env/clock.ts';
 import type { BrokerContext } from './context.ts';
 import { FramePool } from './frame-pool.ts';
 import { KafkaConnection } from './kafka-connection.ts';

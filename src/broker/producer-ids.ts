@@ -13,7 +13,7 @@ export interface ProducerIdsDeps {
   readonly logger: Logger;
   readonly brokerId: NodeId;
   /** The epoch of the present registration, -1 before. */
-  brokerEpoch(): Offset;
+  readonly brokerEpoch: () => Offset;
 }
 
 export class ProducerIds {

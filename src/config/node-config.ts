@@ -2,7 +2,6 @@
 import type { NodeId } from '../base/ids.ts';
 import { isUnusedKafkaKey, unusedKafkaKeys } from './kafka-keys.ts';
 import { parseValue } from './key.ts';
-import type { Key } from './key.ts';
 import type { HostPort, ListenerConfig, Problems } from './listeners.ts';
 import { listOf, parseHostPort, parseListeners, parseVoters } from './listeners.ts';
 import { nearestName } from './nearest.ts';
@@ -40,7 +39,7 @@ function readValues(entries: ReadonlyMap<string, string>, problems: Problems): N
   const unused: string[] = [];
   for (const [name, text] of entries) {
     if (Object.hasOwn(NODE_KEYS, name)) {
-      const parsed = parseValue(name, NODE_KEYS[name as NodeKeyName] as Key, text);
+      const parsed = parseValue(name, NODE_KEYS[name as NodeKeyName], text);
       if (parsed.ok) values[name] = parsed.value;
       else problems.errors.push(parsed.error);
       set.add(name);

@@ -1,6 +1,7 @@
 // The table of node keys: Kafka's names where Kafka has the thing, `timing.profile`, `log.flush.mode` and `log.level` are ours.
-import { bytes, choice, count, flag, millis, text } from './key.ts';
+
 import type { ValueOf } from './key.ts';
+import { bytes, choice, count, flag, millis, text } from './key.ts';
 
 export const NODE_KEYS = {
   'node.id': count(-1, 'Id of this node, unique in the cluster; required.', { min: -1 }),

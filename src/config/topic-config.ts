@@ -1,6 +1,5 @@
 // Topic configs: validation when they are set, and the typed values that a partition works with.
 import { parseValue } from './key.ts';
-import type { Key } from './key.ts';
 import { nearestName } from './nearest.ts';
 import type { NodeValues } from './node-keys.ts';
 import type { TopicKeyName } from './topic-keys.ts';
@@ -50,7 +49,7 @@ export function topicConfigOf(
   function own<T>(name: TopicKeyName, fallback: T): T {
     const set = overrides.get(name);
     if (set === undefined) return fallback;
-    const parsed = parseValue(name, TOPIC_KEYS[name].key as Key, set);
+    const parsed = parseValue(name, TOPIC_KEYS[name].key, set);
     return parsed.ok ? (parsed.value as T) : fallback;
   }
   return {

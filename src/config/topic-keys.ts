@@ -1,6 +1,7 @@
 // The table of topic configs, by Kafka's names. `fallback` is the node key that gives the default.
-import { bytes, choice, count, flag, millis, text } from './key.ts';
+
 import type { Key } from './key.ts';
+import { bytes, choice, count, flag, millis, text } from './key.ts';
 import type { NodeKeyName } from './node-keys.ts';
 
 const LONG_MAX = Number.MAX_SAFE_INTEGER;

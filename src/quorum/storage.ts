@@ -1,6 +1,6 @@
 // The quorum's part of the Store: one synced key for the quorum state and one per batch of the log, each with a CRC.
 // Invariant: the batches are contiguous from offset 0, epochs do not fall. Damage is CORRUPT, never skipped.
-import { BytesError, ByteReader, ByteWriter } from '../base/bytes.ts';
+import { ByteReader, BytesError, ByteWriter } from '../base/bytes.ts';
 import { crc32c } from '../base/crc32c.ts';
 import type { Offset } from '../base/ids.ts';
 import { isUuid } from '../base/uuid.ts';

@@ -44,7 +44,7 @@ function keyOf(field: string, key: proto.ReplicaKey | undefined): ReplicaKey {
   return { id: key.id, directoryId };
 }
 
-export function batchToProto(batch: Batch): proto.RaftBatch {
+function batchToProto(batch: Batch): proto.RaftBatch {
   return { ...batch, records: [...batch.records] };
 }
 

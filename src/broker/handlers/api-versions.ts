@@ -1,10 +1,11 @@
 // ApiVersions: what this broker serves. A version it lacks is answered with a version 0 body and error 35 (kafka-protocol 1.3).
-import type { RequestHeader } from '../../protocol/header.ts';
-import { apiVersionsApi } from '../../protocol/apis/api-versions.ts';
-import type { ApiVersionsRequest } from '../../protocol/apis/api-versions.ts';
+
 import type { ResponseInput } from '../../protocol/api.ts';
+import type { ApiVersionsRequest } from '../../protocol/apis/api-versions.ts';
+import { apiVersionsApi } from '../../protocol/apis/api-versions.ts';
 import { ErrorCode } from '../../protocol/error-codes.ts';
 import { encodeResponseFrame } from '../../protocol/frame.ts';
+import type { RequestHeader } from '../../protocol/header.ts';
 import { advertisedVersions } from '../../protocol/registry.ts';
 import type { BrokerContext, Call } from '../context.ts';
 

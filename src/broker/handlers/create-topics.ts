@@ -4,8 +4,8 @@ import type { ResponseInput } from '../../protocol/api.ts';
 import type {
   CreatableTopic,
   CreatableTopicResultInput,
-  createTopicsApi,
   CreateTopicsRequest,
+  createTopicsApi,
 } from '../../protocol/apis/create-topics.ts';
 import { ErrorCode } from '../../protocol/error-codes.ts';
 import type { BrokerContext } from '../context.ts';

@@ -1,7 +1,7 @@
 // DeleteTopics: by name, or from version 6 by id; forwarded to the active controller.
 import { ZERO_UUID } from '../../base/uuid.ts';
 import type { ResponseInput } from '../../protocol/api.ts';
-import type { deleteTopicsApi, DeleteTopicsRequest } from '../../protocol/apis/delete-topics.ts';
+import type { DeleteTopicsRequest, deleteTopicsApi } from '../../protocol/apis/delete-topics.ts';
 import { ErrorCode } from '../../protocol/error-codes.ts';
 import type { BrokerContext, Call } from '../context.ts';
 import { describeFailure } from '../topic-commands.ts';

@@ -1,7 +1,7 @@
 // DescribeCluster: brokers of the cluster. Controllers (endpoint type 2) are asked for on the controller listener, by gRPC.
 import { brokersInOrder } from '../../metadata/image.ts';
 import type { ResponseInput } from '../../protocol/api.ts';
-import type { describeClusterApi, DescribeClusterRequest } from '../../protocol/apis/describe-cluster.ts';
+import type { DescribeClusterRequest, describeClusterApi } from '../../protocol/apis/describe-cluster.ts';
 import { ErrorCode } from '../../protocol/error-codes.ts';
 import { addressOf, anyAliveBroker } from '../brokers.ts';
 import type { BrokerContext, Call } from '../context.ts';

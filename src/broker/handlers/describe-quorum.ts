@@ -3,8 +3,8 @@ import { RpcError } from '../../env/network.ts';
 import type { QuorumReplica } from '../../gen/kvorum/v1/admin.ts';
 import type { ResponseInput } from '../../protocol/api.ts';
 import type {
-  describeQuorumApi,
   DescribeQuorumRequest,
+  describeQuorumApi,
   QuorumReplicaStateInput,
 } from '../../protocol/apis/describe-quorum.ts';
 import { ErrorCode } from '../../protocol/error-codes.ts';

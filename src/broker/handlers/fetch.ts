@@ -4,7 +4,7 @@ import type { Uuid } from '../../base/uuid.ts';
 import { ZERO_UUID } from '../../base/uuid.ts';
 import { partitionOf, topicByName } from '../../metadata/image.ts';
 import type { ResponseInput } from '../../protocol/api.ts';
-import type { fetchApi, FetchPartitionDataInput, FetchRequest } from '../../protocol/apis/fetch.ts';
+import type { FetchPartitionDataInput, FetchRequest, fetchApi } from '../../protocol/apis/fetch.ts';
 import type { ErrorName } from '../../protocol/error-codes.ts';
 import { ErrorCode } from '../../protocol/error-codes.ts';
 import type { Partition } from '../../replica/partition.ts';

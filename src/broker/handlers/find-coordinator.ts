@@ -1,6 +1,6 @@
 // FindCoordinator: answered with a final error, so that a group or transactional client stops with a message, not hangs.
 import type { ResponseInput } from '../../protocol/api.ts';
-import type { findCoordinatorApi, FindCoordinatorRequest } from '../../protocol/apis/find-coordinator.ts';
+import type { FindCoordinatorRequest, findCoordinatorApi } from '../../protocol/apis/find-coordinator.ts';
 import { ErrorCode } from '../../protocol/error-codes.ts';
 import type { BrokerContext, Call } from '../context.ts';
 

@@ -1,6 +1,6 @@
 // InitProducerId for idempotent producers: a new id with epoch 0 (behaviour 51). A transactional id is refused.
 import type { ResponseInput } from '../../protocol/api.ts';
-import type { initProducerIdApi, InitProducerIdRequest } from '../../protocol/apis/init-producer-id.ts';
+import type { InitProducerIdRequest, initProducerIdApi } from '../../protocol/apis/init-producer-id.ts';
 import { ErrorCode } from '../../protocol/error-codes.ts';
 import type { BrokerContext, Call } from '../context.ts';
 

@@ -1,9 +1,9 @@
 // ListOffsets: offsets by time or by special timestamps (behaviour 39).
 import type { ResponseInput } from '../../protocol/api.ts';
 import type {
-  listOffsetsApi,
   ListOffsetsPartitionResponseInput,
   ListOffsetsRequest,
+  listOffsetsApi,
 } from '../../protocol/apis/list-offsets.ts';
 import { ErrorCode } from '../../protocol/error-codes.ts';
 import { findOffset } from '../../replica/read.ts';

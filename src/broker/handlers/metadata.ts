@@ -1,11 +1,12 @@
 // Metadata: brokers and leaders from the committed image; starts the creation of missing topics where client and broker allow it.
-import { NO_NODE } from '../../base/ids.ts';
+
 import type { NodeId } from '../../base/ids.ts';
+import { NO_NODE } from '../../base/ids.ts';
 import { ZERO_UUID } from '../../base/uuid.ts';
 import type { MetadataImage, TopicImage } from '../../metadata/image.ts';
 import { isActive, topicByName, topicsInOrder } from '../../metadata/image.ts';
 import type { ResponseInput } from '../../protocol/api.ts';
-import type { metadataApi, MetadataRequest, MetadataTopicInput } from '../../protocol/apis/metadata.ts';
+import type { MetadataRequest, MetadataTopicInput, metadataApi } from '../../protocol/apis/metadata.ts';
 import { ErrorCode } from '../../protocol/error-codes.ts';
 import { aliveBrokers, anyAliveBroker } from '../brokers.ts';
 import type { BrokerContext, Call } from '../context.ts';

@@ -1,8 +1,8 @@
 // OffsetForLeaderEpoch: where an epoch ended, so that a client finds out that what it read is gone (behaviour 40).
 import type { ResponseInput } from '../../protocol/api.ts';
 import type {
-  offsetForLeaderEpochApi,
   OffsetForLeaderEpochRequest,
+  offsetForLeaderEpochApi,
 } from '../../protocol/apis/offset-for-leader-epoch.ts';
 import { ErrorCode } from '../../protocol/error-codes.ts';
 import { findEpochEnd } from '../../replica/read.ts';

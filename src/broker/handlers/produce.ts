@@ -1,12 +1,12 @@
 // Produce: appends are made in the order of the request before the handler first waits; then it waits for what `acks` asks (D-7).
 import type { Uuid } from '../../base/uuid.ts';
-import { topicByName, partitionOf } from '../../metadata/image.ts';
+import { partitionOf, topicByName } from '../../metadata/image.ts';
 import type { ResponseInput } from '../../protocol/api.ts';
-import type { produceApi, ProducePartitionResponseInput, ProduceRequest } from '../../protocol/apis/produce.ts';
+import type { ProducePartitionResponseInput, ProduceRequest, produceApi } from '../../protocol/apis/produce.ts';
 import type { ErrorName } from '../../protocol/error-codes.ts';
 import { ErrorCode } from '../../protocol/error-codes.ts';
 import { ProtocolError } from '../../protocol/protocol-error.ts';
-import { BatchHeader, BATCH_HEADER_BYTES } from '../../record/batch.ts';
+import { BATCH_HEADER_BYTES, BatchHeader } from '../../record/batch.ts';
 import type { Appended, AppendRefused } from '../../replica/append.ts';
 import { appendToPartition } from '../../replica/append.ts';
 import type { AckFailure, Partition } from '../../replica/partition.ts';
@@ -86,7 +86,9 @@ function appendAll(
     result.kind === 'appended' && result.acknowledged !== undefined ? [result.acknowledged] : [],
   );
   if (waits.length === 0) return respond(context, call, outcomes, []);
-  const all = Promise.all(outcomes.map(({ result }) => (result.kind === 'appended' ? result.acknowledged : undefined)));
+  const all = Promise.all(
+    outcomes.map(async ({ result }) => (result.kind === 'appended' ? result.acknowledged : undefined)),
+  );
   return within(context.clock, request.timeoutMs, all).then((failures) => respond(context, call, outcomes, failures));
 }
 
