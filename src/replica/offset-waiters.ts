@@ -1,18 +1,19 @@
 // Those who wait for an offset to be reached (flushed, or committed): answered in offset order, or all failed at once (D-0.4).
-import { assert } from '../base/assert.ts';
 import type { Offset } from '../base/ids.ts';
 
 export class OffsetWaiters<Failure> {
-  /** Ascending by endOffset: appends come in log order. `#answered` of them are done and not yet dropped. */
+  /** Ascending by endOffset, equals in the order they came. `#answered` of them are done and not yet dropped. */
   #queue: { readonly endOffset: Offset; readonly resolve: (failure: Failure | undefined) => void }[] = [];
   #answered = 0;
 
   /** Resolves with undefined once `reached(end)` with end >= endOffset was said, or with the failure. */
   wait(endOffset: Offset): Promise<Failure | undefined> {
-    const last = this.#queue.at(-1);
-    assert(last === undefined || last.endOffset <= endOffset, 'waiters come in log order');
     return new Promise((resolve) => {
-      this.#queue.push({ endOffset, resolve });
+      const queue = this.#queue;
+      // Appends come in log order; only the repetition of an earlier batch (D-7.5) goes further to the front.
+      let at = queue.length;
+      while (at > this.#answered && (queue[at - 1] as { endOffset: Offset }).endOffset > endOffset) at--;
+      queue.splice(at, 0, { endOffset, resolve });
     });
   }
 

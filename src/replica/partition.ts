@@ -32,6 +32,7 @@ export class Partition {
   #highWatermark: Offset;
   #failure: EnvError | undefined;
   #flushing = false;
+  #retired = false;
   readonly #flushed = new OffsetWaiters<AckFailure>();
   readonly #committed = new OffsetWaiters<AckFailure>();
   readonly #watchers = new Set<() => void>();
@@ -41,6 +42,8 @@ export class Partition {
     identity: { readonly topic: string; readonly topicId: Uuid; readonly partition: number },
     log: PartitionLog,
     config: TopicConfig,
+    /** What the last checkpoint says; a hint (D-6.7). */
+    knownHighWatermark: Offset = 0,
   ) {
     this.topic = identity.topic;
     this.topicId = identity.topicId;
@@ -49,7 +52,8 @@ export class Partition {
     this.config = config;
     this.#brokerId = deps.brokerId;
     this.#logger = deps.logger;
-    this.#highWatermark = log.logStartOffset; // D-6.5: what is known to be committed, until D-6.2 says more
+    // D-6.5: what is known to be committed, until D-6.2 says more.
+    this.#highWatermark = Math.max(log.logStartOffset, Math.min(knownHighWatermark, log.logEndOffset));
   }
 
   /** The role if this broker leads and its disk works. */
@@ -70,8 +74,14 @@ export class Partition {
     return this.#failure;
   }
 
-  /** Applies a committed partition state (D-0). */
+  /** Whether it was closed, or deleted with its topic. */
+  get isRetired(): boolean {
+    return this.#retired;
+  }
+
+  /** Applies a committed partition state (D-0). Once retired or failed it stays what it is. */
   async applyState(state: PartitionState): Promise<void> {
+    if (this.#retired || this.#failure !== undefined) return;
     const change = decideRole(this.#role, state, this.#brokerId);
     switch (change.kind) {
       case 'stale':
@@ -98,6 +108,7 @@ export class Partition {
       this.fail(error);
       return;
     }
+    if (this.#retired) return;
     this.#role = { kind: 'leader', state, epochStartOffset: this.log.logEndOffset };
     this.advance();
     this.#logger.info('partition-leader', {
@@ -114,10 +125,10 @@ export class Partition {
     this.#wake();
   }
 
-  /** Takes the partition offline: its log cannot be trusted with more (R-14.2, D-10.5). */
+  /** Takes the partition offline: its log cannot be trusted with more (R-14.2, D-10.5). A retired one's log is closed. */
   fail(error: unknown): void {
-    if (this.#failure !== undefined) return;
     if (!(error instanceof EnvError)) throw error;
+    if (this.#failure !== undefined || this.#retired) return;
     this.#failure = error;
     this.#logger.error('partition-offline', {
       topic: this.topic,
@@ -138,7 +149,7 @@ export class Partition {
   async #flush(): Promise<void> {
     this.#flushing = true;
     try {
-      while (this.log.flushedEndOffset < this.log.logEndOffset && this.#failure === undefined) {
+      while (this.log.flushedEndOffset < this.log.logEndOffset && this.#failure === undefined && !this.#retired) {
         await this.log.flush();
         this.advance();
       }
@@ -190,8 +201,10 @@ export class Partition {
     for (const callback of [...this.#watchers]) callback();
   }
 
-  /** The replica is going: to be closed, or deleted with its topic. */
+  /** The replica is going: to be closed, or deleted with its topic. For good. */
   retire(): void {
+    if (this.#retired) return;
+    this.#retired = true;
     this.#role = undefined;
     this.#endLeadership('NOT_LEADER_OR_FOLLOWER');
   }

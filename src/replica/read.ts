@@ -38,6 +38,7 @@ export function unreadable(error: ErrorName): PartitionRead {
 /** Why this replica cannot answer a client that names `currentLeaderEpoch`; undefined if it can. */
 function refusal(partition: Partition, currentLeaderEpoch: Epoch): ErrorName | undefined {
   if (partition.failure !== undefined) return 'KAFKA_STORAGE_ERROR';
+  if (partition.isRetired) return 'NOT_LEADER_OR_FOLLOWER';
   // D-2.2: the epoch before the leadership, so that a client that is ahead waits and one that is behind refreshes.
   return (
     checkLeaderEpoch(currentLeaderEpoch, partition.leaderEpoch) ??
@@ -45,11 +46,16 @@ function refusal(partition: Partition, currentLeaderEpoch: Epoch): ErrorName | u
   );
 }
 
-async function onDisk<T>(partition: Partition, work: () => Promise<T>): Promise<T | 'KAFKA_STORAGE_ERROR'> {
+/** What a read gives, or why it gives nothing: the disk failed, or the log was closed under it. */
+async function onDisk<T extends object | undefined>(
+  partition: Partition,
+  work: () => Promise<T>,
+): Promise<T | 'KAFKA_STORAGE_ERROR' | 'NOT_LEADER_OR_FOLLOWER'> {
   try {
     return await work();
   } catch (error) {
     if (!(error instanceof EnvError)) throw error;
+    if (partition.isRetired) return 'NOT_LEADER_OR_FOLLOWER';
     partition.fail(error);
     return 'KAFKA_STORAGE_ERROR';
   }
@@ -73,7 +79,7 @@ export async function readPartition(partition: Partition, fetch: PartitionFetch)
   }
   if (fetchOffset >= highWatermark) return answer; // D-6.6
   const records = await onDisk(partition, () => log.read(fetchOffset, fetch.maxBytes, highWatermark, fetch.atLeastOne));
-  return records === 'KAFKA_STORAGE_ERROR' ? unreadable(records) : { ...answer, records };
+  return typeof records === 'string' ? unreadable(records) : { ...answer, records };
 }
 
 function divergence(partition: Partition, lastFetchedEpoch: Epoch, fetchOffset: Offset) {
@@ -91,7 +97,7 @@ export interface FoundOffset {
 
 const NOT_FOUND: FoundOffset = { error: 'NONE', offset: -1, timestamp: -1, leaderEpoch: -1 };
 
-/** Behaviour 39: -1 latest, -2 earliest, -3 of the maximal timestamp, -4 and -5 as -2 and -1 (nothing is tiered), else by time. */
+/** Behaviour 39: -1 latest, -2 earliest, -3 of the maximal timestamp, -4 as -2, -5 none (nothing is tiered), else by time. */
 export async function findOffset(
   partition: Partition,
   timestamp: number | bigint,
@@ -103,8 +109,9 @@ export async function findOffset(
   const { log, highWatermark } = partition;
   const leaderEpoch = role.state.leaderEpoch;
   switch (Number(timestamp)) {
-    case -1:
     case -5:
+      return NOT_FOUND;
+    case -1:
       // D-6.6 (KIP-207): rather no answer than one that goes back.
       if (highWatermark < role.epochStartOffset) return { ...NOT_FOUND, error: 'OFFSET_NOT_AVAILABLE' };
       return { ...NOT_FOUND, offset: highWatermark, leaderEpoch };
@@ -118,7 +125,7 @@ export async function findOffset(
       ? log.offsetOfMaxTimestamp(highWatermark)
       : log.offsetForTimestamp(Number(timestamp), highWatermark),
   );
-  if (found === 'KAFKA_STORAGE_ERROR') return { ...NOT_FOUND, error: found };
+  if (typeof found === 'string') return { ...NOT_FOUND, error: found };
   return found === undefined ? NOT_FOUND : { error: 'NONE', ...found };
 }
 

@@ -38,6 +38,8 @@ interface Place {
 export class ReplicaManager {
   readonly #deps: ReplicaManagerDeps;
   readonly #places = new Map<Uuid, Map<number, Place>>();
+  /** Folders that are being deleted, by name: a topic created again under the name waits for that (D-0.5). */
+  readonly #leaving = new Map<string, Promise<void>>();
   #opened = false;
   #checkpointTimer: Timer | undefined;
   #closing = false;
@@ -52,20 +54,28 @@ export class ReplicaManager {
    */
   async open(currentImage: () => MetadataImage, registrationOffset: Offset): Promise<void> {
     assert(!this.#opened, 'replicas are opened once');
-    const image = currentImage();
-    assert(
-      image.endOffset > registrationOffset,
-      'an image before the own registration may name epochs of the past (D-0.7)',
-    );
+    let image: MetadataImage;
+    do {
+      image = currentImage();
+      assert(
+        image.endOffset > registrationOffset,
+        'an image before the own registration may name epochs of the past (D-0.7)',
+      );
+      await this.#moveStraysAside(image);
+      if (this.#closing) return;
+    } while (image !== currentImage());
+    for (const topic of image.topics.values()) this.#applyTopic(image, topic);
+    this.#opened = true;
+    this.#checkpointLater();
+  }
+
+  async #moveStraysAside(image: MetadataImage): Promise<void> {
     for (const directory of this.#deps.logDirectories) {
       for (const { topic, topicId, partition } of directory.partitions()) {
+        if (this.#closing) return;
         if (!this.#isAssigned(image, topicId, partition)) await directory.moveAside(topic, partition);
       }
     }
-    const newest = currentImage();
-    for (const topic of newest.topics.values()) this.#applyTopic(newest, topic);
-    this.#opened = true;
-    this.#checkpointLater();
   }
 
   #isAssigned(image: MetadataImage, topicId: Uuid | undefined, partition: number): boolean {
@@ -110,8 +120,8 @@ export class ReplicaManager {
 
   #applyTopic(image: MetadataImage, topic: TopicImage): void {
     for (const [partition, state] of topic.partitions.entries()) {
-      if (!state.replicas.includes(this.#deps.brokerId)) continue;
-      this.#placeOf(image, topic, partition).hosted.applyState(state);
+      if (state.replicas.includes(this.#deps.brokerId)) this.#placeOf(image, topic, partition).hosted.applyState(state);
+      else this.#removeReplica(topic.topicId, partition); // D-0.6
     }
   }
 
@@ -123,14 +133,14 @@ export class ReplicaManager {
     const directory = this.#directoryFor(topic.topicId, partition);
     const config = topicConfigOf(configsOf(image, topicEntity(topic.name)), this.#deps.values);
     const identity = { topic: topic.name, topicId: topic.topicId, partition };
+    const predecessor = this.#leaving.get(folderOf(identity));
     const hosted = new HostedPartition(
-      async () =>
-        new Partition(
-          this.#deps,
-          identity,
-          await directory.openLog(topic.name, topic.topicId, partition, config),
-          config,
-        ),
+      async () => {
+        await predecessor;
+        const highWatermark = directory.checkpointOf(topic.topicId, partition)?.highWatermark;
+        const log = await directory.openLog(topic.name, topic.topicId, partition, config);
+        return new Partition(this.#deps, identity, log, config, highWatermark);
+      },
       (error) => this.#offline(identity.topic, partition, error),
     );
     const place = { hosted, directory, topic: topic.name, partition };
@@ -157,12 +167,31 @@ export class ReplicaManager {
   }
 
   #removeTopic(topicId: Uuid): void {
-    const places = this.#places.get(topicId);
+    for (const partition of [...(this.#places.get(topicId)?.keys() ?? [])]) this.#removeReplica(topicId, partition);
     this.#places.delete(topicId);
-    for (const { hosted, directory, topic, partition } of places?.values() ?? []) {
-      void hosted.retire(async () => {
-        await directory.removeLog(topic, partition);
-      });
+  }
+
+  /** Stops serving at once; the folder goes when what is under way is done. */
+  #removeReplica(topicId: Uuid, partition: number): void {
+    const places = this.#places.get(topicId);
+    const place = places?.get(partition);
+    if (place === undefined) return;
+    places?.delete(partition);
+    const folder = folderOf(place);
+    const gone = place.hosted.retire(() => this.#removeFolder(place));
+    this.#leaving.set(folder, gone);
+    void gone.then(() => {
+      if (this.#leaving.get(folder) === gone) this.#leaving.delete(folder);
+    });
+  }
+
+  async #removeFolder({ directory, topic, partition }: Place): Promise<void> {
+    try {
+      await directory.removeLog(topic, partition);
+    } catch (error) {
+      if (!isEnvError(error)) throw error;
+      // A folder that stays is stray, and moved aside at the next start.
+      this.#deps.logger.error('partition-not-deleted', { topic, partition, reason: error.message });
     }
   }
 
@@ -170,21 +199,22 @@ export class ReplicaManager {
   async find(topicId: Uuid, partition: number): Promise<Partition | ErrorName> {
     const hosted = this.#places.get(topicId)?.get(partition)?.hosted;
     if (hosted === undefined) return 'NOT_LEADER_OR_FOLLOWER';
+    // Once: who asked earlier gets it earlier, even if another state has come meanwhile.
     await hosted.ready;
-    return this.findNow(topicId, partition) ?? 'NOT_LEADER_OR_FOLLOWER';
+    return servedBy(hosted);
   }
 
   /** As `find`, without waiting; undefined while the log is being opened. */
   findNow(topicId: Uuid, partition: number): Partition | ErrorName | undefined {
     const hosted = this.#places.get(topicId)?.get(partition)?.hosted;
     if (hosted === undefined) return 'NOT_LEADER_OR_FOLLOWER';
-    if (hosted.ready !== undefined) return undefined;
-    return hosted.partition ?? (hosted.isOffline ? 'KAFKA_STORAGE_ERROR' : 'NOT_LEADER_OR_FOLLOWER');
+    return hosted.ready === undefined ? servedBy(hosted) : undefined;
   }
 
   /** Resolves when everything applied so far is carried out. */
   async settled(): Promise<void> {
-    for (const places of this.#places.values()) for (const { hosted } of places.values()) await hosted.ready;
+    const places = [...this.#places.values()].flatMap((partitions) => [...partitions.values()]);
+    for (const { hosted } of places) await hosted.ready;
   }
 
   /** Stops serving. The logs are closed with their directories. */
@@ -193,5 +223,14 @@ export class ReplicaManager {
     this.#checkpointTimer?.cancel();
     const places = [...this.#places.values()].flatMap((partitions) => [...partitions.values()]);
     await Promise.all(places.map(({ hosted }) => hosted.retire(async () => {})));
+    await Promise.all(this.#leaving.values());
   }
+}
+
+function servedBy(hosted: HostedPartition): Partition | ErrorName {
+  return hosted.partition ?? (hosted.isOffline ? 'KAFKA_STORAGE_ERROR' : 'NOT_LEADER_OR_FOLLOWER');
+}
+
+function folderOf(place: { readonly topic: string; readonly partition: number }): string {
+  return `${place.topic}-${place.partition}`;
 }
