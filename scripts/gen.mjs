@@ -1,7 +1,7 @@
 // Generates src/gen from proto/ with buf and ts-proto, and the descriptor set that gRPC reflection serves.
 // `--check` writes nothing and fails where the committed files differ.
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync, mkdirSync, cpSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
