@@ -31,6 +31,9 @@ export interface RegistrationDeps {
 /** Pause after a failed attempt to register. */
 const RETRY_MS: Ms = 200;
 
+/** Interval of heartbeats while the controller moves the leaders of a broker that wants to go. */
+const LEAVING_INTERVAL_MS: Ms = 50;
+
 export class Registration {
   readonly #deps: RegistrationDeps;
   readonly #brokerId: NodeId;
@@ -102,7 +105,8 @@ export class Registration {
       this.#urgent = false;
       const response = await this.#heartbeat();
       if (response !== undefined) for (const listener of [...this.#heard]) listener(response);
-      await this.#pause(Math.max(0, intervalMs - (clock.now() - sentAt)));
+      const everyMs = this.#wantShutdown ? Math.min(LEAVING_INTERVAL_MS, intervalMs) : intervalMs;
+      await this.#pause(Math.max(0, everyMs - (clock.now() - sentAt)));
     }
   }
 

@@ -3,8 +3,10 @@ import type { Command } from 'commander';
 import { parseHostPort } from '../config/listeners.ts';
 import type { Env } from '../env/env.ts';
 import type { RpcClient, RpcMethod } from '../env/network.ts';
+import { RpcError } from '../env/network.ts';
 import { AdminServiceDefinition as Admin } from '../gen/kvorum/v1/admin.ts';
 import { createEnv } from '../node/env.ts';
+import { StartError } from '../server/start-error.ts';
 import { UsageError } from './failure.ts';
 
 export interface ServerOption {
@@ -36,6 +38,11 @@ export async function withAdmin<T>(option: ServerOption, work: (admin: AdminClie
   const client: RpcClient = env.network.client(address);
   try {
     return await work({ env, call: (method, request) => client.call(Admin, method, request, CALL_TIMEOUT_MS) });
+  } catch (error) {
+    if (error instanceof RpcError && error.transport === 'refused') {
+      throw new StartError(`nothing answers at ${option.server}: start the node, or name another with --server`, error);
+    }
+    throw error;
   } finally {
     client.close();
   }

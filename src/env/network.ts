@@ -132,6 +132,13 @@ export interface RpcClient {
   close(): void;
 }
 
+/** The answer to a GET of a probe or a browser. */
+export interface HttpAnswer {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string;
+}
+
 export interface Network {
   /** Accepts byte streams. EnvError ADDRESS_IN_USE, ADDRESS_UNAVAILABLE, PERMISSION. */
   listen(at: Address, accept: (stream: ByteStream) => StreamHandler): Promise<Listener>;
@@ -139,6 +146,8 @@ export interface Network {
   connect(to: Address, timeoutMs: Ms, attach: (stream: ByteStream) => StreamHandler): Promise<ByteStream>;
   /** Serves RPC, with reflection and health where the transport has them. Errors as `listen`. */
   serve(at: Address, services: readonly RpcService[]): Promise<Listener>;
+  /** Answers HTTP GET requests by path; other methods get 405. Errors as `listen`. */
+  serveHttp(at: Address, answer: (path: string) => HttpAnswer): Promise<Listener>;
   /** A client for one peer; connects when first used and reconnects by itself. */
   client(to: Address): RpcClient;
 }

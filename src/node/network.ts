@@ -10,6 +10,7 @@ export function createNetwork(logger: Logger): Network {
     listen: (at, accept) => listen(at, accept, logger),
     connect,
     serve: async (at, services) => (await import('./grpc-server.ts')).serve(at, services, logger),
+    serveHttp: async (at, answer) => (await import('./http-server.ts')).serveHttp(at, answer, logger),
     client: lazyClient,
   };
 }

@@ -19,6 +19,7 @@ import { MetadataPublisher } from '../metadata/publisher.ts';
 import type { StateMachine } from '../quorum/quorum.ts';
 import { Quorum } from '../quorum/quorum.ts';
 import { laterService } from './later-service.ts';
+import { answerProbe } from './probes.ts';
 import { startErrorOf, verifyStorage } from './storage.ts';
 import type { VoterSearch } from './voters.ts';
 import { discoveryService, searchVoters } from './voters.ts';
@@ -33,6 +34,7 @@ export interface NodeAddresses {
   readonly kafka: readonly Address[];
   readonly controller: readonly Address[];
   readonly grpc: readonly Address[];
+  readonly http: readonly Address[];
 }
 
 /** How long a fetch of metadata waits for news at the leader, and the cut of one answer. */
@@ -137,19 +139,35 @@ async function compose(
       )
     : undefined;
   const endpoints = (await broker?.bind()) ?? [];
-  const grpcListeners = await listen(env, config, 'grpc', broker === undefined ? [] : [broker.service]);
+  const grpcListeners = await listen(config, 'grpc', (at) =>
+    env.network.serve(at, broker === undefined ? (running.controller?.services ?? []) : [broker.service]),
+  );
   undo.push(() => closeAll(grpcListeners));
+  const probes = { started: false, brokerReady: broker === undefined };
+  const httpListeners = await listen(config, 'http', (at) =>
+    env.network.serveHttp(at, (path) => {
+      const hasLeader = quorum.describe().leaderId !== NO_NODE;
+      return answerProbe(path, { started: probes.started, ready: probes.started && probes.brokerReady && hasLeader });
+    }),
+  );
+  undo.push(() => closeAll(httpListeners));
 
   quorum.start(stateMachine);
+  probes.started = true;
   const ready = broker?.start([...endpoints, ...endpointsOf(config, 'grpc', grpcListeners)]) ?? Promise.resolve(true);
   const addresses = {
     kafka: endpoints.map(({ host, port }) => ({ host, port })),
     controller: controllerListeners.map((listener) => listener.address),
     grpc: grpcListeners.map((listener) => listener.address),
+    http: httpListeners.map((listener) => listener.address),
   };
+  void ready.then((serving) => {
+    probes.brokerReady = serving;
+  });
   return new Node({ nodeId: config.nodeId, clusterId, addresses, ready, quorum, publisher }, async () => {
+    probes.brokerReady = false;
     await broker?.stop();
-    await closeAll(grpcListeners);
+    await closeAll([...grpcListeners, ...httpListeners]);
     voters.stop();
     running.controller?.stop();
     await quorum.stop();
@@ -228,19 +246,24 @@ function listenForControllers(
   running: { raft?: RpcService; controller?: Controller },
 ): Promise<Listener[]> {
   const of = (name: string) => running.controller?.services.find(({ definition }) => definition.fullName === name);
-  return listen(env, config, 'controller', [
+  const services = [
     discoveryService(meta.clusterId, { id: config.nodeId, directoryId: meta.directoryId }),
     laterService(RaftServiceDefinition, () => running.raft),
     laterService(ControllerServiceDefinition, () => of(ControllerServiceDefinition.fullName)),
     laterService(AdminServiceDefinition, () => of(AdminServiceDefinition.fullName)),
-  ]);
+  ];
+  return listen(config, 'controller', (at) => env.network.serve(at, services));
 }
 
-async function listen(env: Env, config: NodeConfig, kind: ListenerKind, services: RpcService[]): Promise<Listener[]> {
+async function listen(
+  config: NodeConfig,
+  kind: ListenerKind,
+  bindTo: (at: Address) => Promise<Listener>,
+): Promise<Listener[]> {
   const listeners: Listener[] = [];
   try {
     for (const { bind, kind: its } of config.listeners) {
-      if (its === kind) listeners.push(await env.network.serve(bind, services));
+      if (its === kind) listeners.push(await bindTo(bind));
     }
   } catch (error) {
     await closeAll(listeners);

@@ -1,12 +1,17 @@
 // The network of a simulated world, as its nemesis controls it, and the Network port of one incarnation over it.
 import type { Clock } from '../../env/clock.ts';
-import type { Network } from '../../env/network.ts';
+import type { ByteStream, Network, StreamHandler } from '../../env/network.ts';
 import type { Incarnation } from '../world/incarnation.ts';
 import type { Scheduler } from '../world/scheduler.ts';
 import type { LinkSettings } from './links.ts';
 import { rpcClient, serveRpc } from './rpc.ts';
 import { breakCall, endCallsOf, RpcFabric } from './rpc-call.ts';
 import { connectStream, listenStreams } from './streams.ts';
+
+function refuseStream(stream: ByteStream): StreamHandler {
+  stream.close('abort');
+  return { data: () => {}, closed: () => {} };
+}
 
 export class SimNetwork {
   readonly #fabric: RpcFabric;
@@ -118,6 +123,8 @@ export class SimNetwork {
       listen: (at, accept) => listenStreams(fabric, incarnation, clock, at, accept),
       connect: (to, timeoutMs, attach) => connectStream(fabric, incarnation, clock, to, timeoutMs, attach),
       serve: (at, services) => serveRpc(fabric, incarnation, clock, at, services),
+      // The address is taken as in the real world; nobody in a simulation speaks HTTP, so there is nothing to answer.
+      serveHttp: (at) => listenStreams(fabric, incarnation, clock, at, refuseStream),
       client: (to) => rpcClient(fabric, incarnation, clock, to),
     };
   }
