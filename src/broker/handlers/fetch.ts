@@ -1,7 +1,6 @@
 // Fetch: reads every partition that is asked for, waits for more while there is too little, and answers whole batches.
 // Sessions are not kept: every answer says session id 0 and holds every partition (behaviour 36).
 import type { Uuid } from '../../base/uuid.ts';
-import { ZERO_UUID } from '../../base/uuid.ts';
 import { partitionOf, topicByName } from '../../metadata/image.ts';
 import type { ResponseInput } from '../../protocol/api.ts';
 import type { FetchPartitionDataInput, FetchRequest, fetchApi } from '../../protocol/apis/fetch.ts';
@@ -29,6 +28,10 @@ interface Target {
 
 const UNKNOWN_SESSION = -1;
 
+/** From these versions on clients are told who leads and where that is (KIP-951). */
+const FIRST_WITH_CURRENT_LEADER = 12;
+const FIRST_WITH_ENDPOINTS = 16;
+
 /** A client that is gone must not keep a wait for ever; one that is there asks again. */
 const MAX_WAIT_MS = 60_000;
 
@@ -43,19 +46,26 @@ export async function fetch(context: BrokerContext, request: FetchRequest, call:
   const targets = await locate(context, request, call);
   const deadline = context.clock.now() + Math.min(request.maxWaitMs, MAX_WAIT_MS);
   for (;;) {
-    const moved = nextMove(context, targets, deadline);
-    const reads = await readAll(context, request, targets);
-    const bytes = reads.reduce((sum, read) => sum + read.records.length, 0);
-    const enough =
-      bytes >= request.minBytes ||
-      reads.length === 0 ||
-      reads.some((read) => read.error !== 'NONE' || read.diverging !== undefined); // behaviour 29
-    if (enough || context.clock.now() >= deadline) {
-      moved.cancel();
-      return respond(context, request, call, targets, reads);
+    const move = nextMove(context, targets, deadline);
+    try {
+      const reads = await readAll(context, request, targets);
+      if (isEnough(request, reads) || context.clock.now() >= deadline)
+        return respond(context, request, call, targets, reads);
+      await move.promise;
+    } finally {
+      move.cancel();
     }
-    await moved.promise;
   }
+}
+
+/** Behaviour 29. */
+function isEnough(request: FetchRequest, reads: readonly PartitionRead[]): boolean {
+  const bytes = reads.reduce((sum, read) => sum + read.records.length, 0);
+  return (
+    bytes >= request.minBytes ||
+    reads.length === 0 ||
+    reads.some((read) => read.error !== 'NONE' || read.diverging !== undefined)
+  );
 }
 
 async function locate(context: BrokerContext, request: FetchRequest, call: Call): Promise<Target[]> {
@@ -64,7 +74,7 @@ async function locate(context: BrokerContext, request: FetchRequest, call: Call)
   for (const { topic, topicId, partitions } of request.topics) {
     const byId = call.apiVersion >= 13;
     const known = byId ? image.topics.get(topicId)?.topicId : topicByName(image, topic)?.topicId;
-    const missing = byId && topicId !== ZERO_UUID ? 'UNKNOWN_TOPIC_ID' : 'UNKNOWN_TOPIC_OR_PARTITION'; // behaviour 38
+    const missing = byId ? 'UNKNOWN_TOPIC_ID' : 'UNKNOWN_TOPIC_OR_PARTITION'; // behaviour 38
     for (const wanted of partitions) {
       const place =
         known === undefined
@@ -145,8 +155,11 @@ function respond(
       const read = reads[next++] as PartitionRead;
       const state = known === undefined ? undefined : partitionOf(image, known, partition);
       const moved = read.error === 'NOT_LEADER_OR_FOLLOWER' || read.error === 'FENCED_LEADER_EPOCH';
-      const hint = moved ? leaderHint(image, state, call.listener) : undefined; // KIP-951
-      if (hint !== undefined) endpoints.set(hint.endpoint.nodeId, hint.endpoint);
+      const tell = moved && call.apiVersion >= FIRST_WITH_CURRENT_LEADER;
+      const hint = tell ? leaderHint(image, state, call.listener) : undefined;
+      if (hint !== undefined && call.apiVersion >= FIRST_WITH_ENDPOINTS) {
+        endpoints.set(hint.endpoint.nodeId, hint.endpoint);
+      }
       return {
         partitionIndex: partition,
         errorCode: ErrorCode[read.error],

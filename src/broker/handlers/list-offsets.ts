@@ -7,12 +7,26 @@ import type {
 } from '../../protocol/apis/list-offsets.ts';
 import { ErrorCode } from '../../protocol/error-codes.ts';
 import { findOffset } from '../../replica/read.ts';
-import type { BrokerContext } from '../context.ts';
+import type { BrokerContext, Call } from '../context.ts';
 import { locatePartition } from '../locate.ts';
+
+/** The first version of each special timestamp. */
+const SPECIAL_SINCE: ReadonlyMap<number, number> = new Map([
+  [-1, 1],
+  [-2, 1],
+  [-3, 7],
+  [-4, 8],
+  [-5, 9],
+]);
+
+function isKnownTimestamp(timestamp: number | bigint, apiVersion: number): boolean {
+  return timestamp >= 0 || apiVersion >= (SPECIAL_SINCE.get(Number(timestamp)) ?? Number.POSITIVE_INFINITY);
+}
 
 export async function listOffsets(
   context: BrokerContext,
   request: ListOffsetsRequest,
+  call: Call,
 ): Promise<ResponseInput<typeof listOffsetsApi>> {
   const topics = await Promise.all(
     request.topics.map(async ({ name, partitions }) => ({
@@ -20,6 +34,9 @@ export async function listOffsets(
       partitions: await Promise.all(
         partitions.map(
           async ({ partitionIndex, timestamp, currentLeaderEpoch }): Promise<ListOffsetsPartitionResponseInput> => {
+            if (!isKnownTimestamp(timestamp, call.apiVersion)) {
+              return { partitionIndex, errorCode: ErrorCode.UNSUPPORTED_VERSION };
+            }
             const place = await locatePartition(context, name, partitionIndex);
             if (typeof place === 'string') return { partitionIndex, errorCode: ErrorCode[place] };
             const { error, ...found } = await findOffset(place, timestamp, currentLeaderEpoch);

@@ -1,4 +1,4 @@
-// Produce: appends are made in the order of the request before the handler first waits; then it waits for what `acks` asks (D-7).
+// Produce: appends are made in the order of the request, before the handler first waits; then it waits for what `acks` asks (D-7).
 import type { Uuid } from '../../base/uuid.ts';
 import { partitionOf, topicByName } from '../../metadata/image.ts';
 import type { ResponseInput } from '../../protocol/api.ts';
@@ -33,6 +33,13 @@ function refused(error: ErrorName, message: string): AppendRefused {
   return { kind: 'refused', error, message };
 }
 
+/** From this version on clients are told where a leader is (KIP-951). */
+const FIRST_WITH_LEADER_HINTS = 10;
+
+/**
+ * A partition that is served now gets its batch before this returns; one that is being opened holds up nothing but itself. So
+ * each partition gets the batches of pipelined requests in the order of the requests.
+ */
 export function produce(
   context: BrokerContext,
   request: ProduceRequest,
@@ -43,53 +50,50 @@ export function produce(
     const topicId = topicByName(image, topic.name)?.topicId;
     return topic.partitionData.map(({ index, records }): Target => ({ topic: topic.name, index, topicId, records }));
   });
-  const places = targets.map(({ topicId, index }) => placeNow(context, topicId, index));
-  const known = places.filter((place) => place !== undefined);
-  // The usual case is answered without a wait, so that the appends of pipelined requests keep their order.
-  if (known.length === places.length) return appendAll(context, request, call, targets, known);
-  return Promise.all(targets.map(({ topicId, index }) => place(context, topicId, index))).then((found) =>
-    appendAll(context, request, call, targets, found),
-  );
+  const outcomes = targets.map((target): Outcome | Promise<Outcome> => {
+    const place = placeNow(context, target);
+    if (place !== undefined) return { target, result: appendOne(request, call, target, place) };
+    return context.replicas
+      .find(target.topicId as Uuid, target.index)
+      .then((found) => ({ target, result: appendOne(request, call, target, found) }));
+  });
+  const made = outcomes.filter((outcome): outcome is Outcome => !(outcome instanceof Promise));
+  if (made.length === outcomes.length) return conclude(context, request, call, made);
+  return Promise.all(outcomes).then((all) => conclude(context, request, call, all));
 }
 
-function placeNow(context: BrokerContext, topicId: Uuid | undefined, index: number): Partition | ErrorName | undefined {
+/** Undefined: its log is being opened. */
+function placeNow(context: BrokerContext, { topicId, index }: Target): Partition | ErrorName | undefined {
   if (topicId === undefined || partitionOf(context.metadata.image, topicId, index) === undefined) {
     return 'UNKNOWN_TOPIC_OR_PARTITION';
   }
   return context.replicas.findNow(topicId, index);
 }
 
-async function place(context: BrokerContext, topicId: Uuid | undefined, index: number): Promise<Partition | ErrorName> {
-  const now = placeNow(context, topicId, index);
-  return now ?? context.replicas.find(topicId as Uuid, index);
-}
-
-function appendAll(
+/** Everything is appended or refused: answers once it is acknowledged as asked, or the time of the request has passed. */
+function conclude(
   context: BrokerContext,
   request: ProduceRequest,
   call: Call,
-  targets: readonly Target[],
-  places: readonly (Partition | ErrorName)[],
+  outcomes: readonly Outcome[],
 ): Response | undefined | Promise<Response | undefined> {
-  const { acks } = request;
-  const outcomes = targets.map((target, i): Outcome => {
-    const found = places[i] as Partition | ErrorName;
-    return { target, result: appendOne(request, call, target, found) };
-  });
-  if (acks === 0) {
+  if (request.acks === 0) {
     // Behaviour 2: no answer; an error closes the connection, so that the client looks for metadata.
     const failure = outcomes.find(({ result }) => result.kind === 'refused')?.result as AppendRefused | undefined;
     if (failure === undefined) return undefined;
     throw new ProtocolError(`produce with acks=0 failed: ${failure.error} ${failure.message}`);
   }
-  const waits = outcomes.flatMap(({ result }) =>
-    result.kind === 'appended' && result.acknowledged !== undefined ? [result.acknowledged] : [],
-  );
-  if (waits.length === 0) return respond(context, call, outcomes, []);
-  const all = Promise.all(
-    outcomes.map(async ({ result }) => (result.kind === 'appended' ? result.acknowledged : undefined)),
-  );
-  return within(context.clock, request.timeoutMs, all).then((failures) => respond(context, call, outcomes, failures));
+  const failures: (AckFailure | 'timeout' | undefined)[] = outcomes.map(() => undefined);
+  const waits = outcomes.flatMap(({ result }, i) => {
+    if (result.kind === 'refused' || result.acknowledged === undefined) return [];
+    failures[i] = 'timeout';
+    return result.acknowledged.then((failure) => {
+      failures[i] = failure;
+    });
+  });
+  if (waits.length === 0) return respond(context, call, outcomes, failures);
+  const all = Promise.all(waits);
+  return within(context.clock, request.timeoutMs, all).then(() => respond(context, call, outcomes, failures));
 }
 
 function appendOne(
@@ -116,20 +120,22 @@ function isZstd(records: Buffer): boolean {
   return records.length >= BATCH_HEADER_BYTES && new BatchHeader(records).compression === 'zstd';
 }
 
-/** `failures` per outcome; 'timeout': the time of the request passed first. */
+/** `failures` per outcome; 'timeout': the time of the request passed before it was acknowledged. */
 function respond(
   context: BrokerContext,
   call: Call,
   outcomes: readonly Outcome[],
-  failures: readonly (AckFailure | undefined)[] | 'timeout',
+  failures: readonly (AckFailure | 'timeout' | undefined)[],
 ): Response {
   const responses: { name: string; partitionResponses: ProducePartitionResponseInput[] }[] = [];
   const endpoints = new Map<number, BrokerAddress>();
   for (const [i, { target, result }] of outcomes.entries()) {
     if (responses.at(-1)?.name !== target.topic) responses.push({ name: target.topic, partitionResponses: [] });
-    const answer = partitionResponse(target.index, result, failures === 'timeout' ? 'timeout' : failures[i]);
+    const answer = partitionResponse(target.index, result, failures[i]);
     const hint =
-      answer.errorCode === ErrorCode.NOT_LEADER_OR_FOLLOWER && target.topicId !== undefined
+      call.apiVersion >= FIRST_WITH_LEADER_HINTS &&
+      answer.errorCode === ErrorCode.NOT_LEADER_OR_FOLLOWER &&
+      target.topicId !== undefined
         ? leaderHint(
             context.metadata.image,
             partitionOf(context.metadata.image, target.topicId, target.index),
@@ -161,7 +167,7 @@ function partitionResponse(
       errorMessage: result.message,
     };
   }
-  if (failure !== undefined && result.acknowledged !== undefined) {
+  if (failure !== undefined) {
     const error = failure === 'timeout' ? 'REQUEST_TIMED_OUT' : failure;
     return { index, errorCode: ErrorCode[error], baseOffset: -1, errorMessage: 'appended, but not acknowledged' };
   }
