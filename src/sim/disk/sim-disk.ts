@@ -174,7 +174,9 @@ export class SimDisk {
             const value = effect();
             scheduler.deliver(kind, incarnation, () => resolve(value));
           } catch (error) {
-            scheduler.deliver(kind, incarnation, () => reject(error as Error));
+            // Anything else is a bug of the simulator.
+            if (!(error instanceof EnvError)) throw error;
+            scheduler.deliver(kind, incarnation, () => reject(error));
           }
         },
         incarnation.processId,

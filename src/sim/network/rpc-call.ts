@@ -68,7 +68,7 @@ async function outcomeOf(fabric: RpcFabric, call: RpcCall, binding: Binding): Pr
     const service = binding.services?.get(call.service);
     const handling = service === undefined ? undefined : handlerOf(service, call.method);
     if (handling === undefined) return new RpcError('UNIMPLEMENTED', `no method ${call.service}/${call.method}`);
-    const request = handling.method.requestType.decode(Buffer.from(call.request));
+    const request: unknown = handling.method.requestType.decode(Buffer.from(call.request));
     const response = await handling.handler(request, { peer: call.peer, remainingMs: call.timeoutMs });
     return handling.method.responseType.encode(response).finish();
   } catch (error) {

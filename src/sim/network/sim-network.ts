@@ -69,7 +69,7 @@ export class SimNetwork {
     }
   }
 
-  /** Nothing gets to or from this host. */
+  /** Nothing gets to or from this host, of the hosts there are by now. */
   isolate(host: string): void {
     for (const other of this.#fabric.hostNames()) if (other !== host) this.#cutBoth(host, other);
   }

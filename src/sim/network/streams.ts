@@ -72,7 +72,7 @@ export function bindSoon(
         try {
           address = host.bind(at, binding);
         } catch (error) {
-          reject(error as Error);
+          reject(error);
           return;
         }
         let closing: Promise<void> | undefined;
