@@ -16,7 +16,7 @@ build: $(INSTALLED)
 	chmod +x dist/cli/kvorum.cjs
 
 $(INSTALLED): package-lock.json
-	npm ci --no-audit --no-fund
+	npm ci --no-audit --no-fund --loglevel=error
 	touch $(INSTALLED)
 
 # Three controllers and three brokers in one process; what they store stays in data/.
