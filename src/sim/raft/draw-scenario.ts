@@ -90,7 +90,8 @@ function drawTimings(draw: Draw): SimTimings {
     ...DEFAULT_TIMINGS,
     electionTimeoutMs: DEFAULT_TIMINGS.electionTimeoutMs / fast,
     fetchTimeoutMs: DEFAULT_TIMINGS.fetchTimeoutMs / fast,
-    requestTimeoutMs: draw.chance('short calls', 0.3) ? 500 : DEFAULT_TIMINGS.requestTimeoutMs,
+    requestTimeoutMs: draw.chance('short calls', 0.3) ? 800 : DEFAULT_TIMINGS.requestTimeoutMs,
+    fetchMaxWaitMs: DEFAULT_TIMINGS.fetchMaxWaitMs / fast,
     fetchMaxBytes: draw.chance('small fetches', 0.3) ? 1 : DEFAULT_TIMINGS.fetchMaxBytes,
   };
 }

@@ -1,6 +1,7 @@
 // Ghost state (safety.md §6): what the omniscient harness knows of a run, never read by a node. Plain data.
 // Updated by observe.ts only, after the checkers have seen the event.
 import type { Epoch, NodeId, Offset } from '../../base/ids.ts';
+import type { Uuid } from '../../base/uuid.ts';
 import type { ReplicaKey, RoleName } from '../../raft/types.ts';
 import { newDisk } from './disk.ts';
 import type { SimDisk } from './disk.ts';
@@ -31,6 +32,8 @@ export interface NodeView {
 export interface Ghost {
   readonly nodes: readonly NodeView[];
   readonly votersOf: VotersOf;
+  /** Disks that were lost, by directory id, as they were then. */
+  readonly lostDisks: Map<Uuid, SimDisk>;
   /** S-R1: who entered Leader(epoch). */
   readonly leaders: Map<Epoch, ReplicaKey>;
   /** By batch: the committed log, and the epoch of the leader that raised its high watermark over it. */
@@ -64,7 +67,15 @@ export function newGhost(
       claimEpoch: -1,
     });
   }
-  return { nodes, votersOf, leaders: new Map(), committed: [], commitEpochs: [], batches: new Map() };
+  return {
+    nodes,
+    votersOf,
+    lostDisks: new Map(),
+    leaders: new Map(),
+    committed: [],
+    commitEpochs: [],
+    batches: new Map(),
+  };
 }
 
 /** Key of `Ghost.batches`; exact while epoch < 2^21. */

@@ -149,7 +149,10 @@ export function observeCrash(
   for (let i = 0; i < surviving; i++) observeSync(observer, node);
   const lost = node.disk.pending;
   rewindToSynced(node.disk);
-  if (newReplica !== undefined) node.disk = newDisk(newReplica);
+  if (newReplica !== undefined) {
+    observer.ghost.lostDisks.set(node.disk.replica.directoryId, node.disk);
+    node.disk = newDisk(newReplica);
+  }
   node.alive = false;
   node.claimEpoch = -1;
   return lost;

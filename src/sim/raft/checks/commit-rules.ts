@@ -3,7 +3,7 @@
 import type { ReplicaKey } from '../../../raft/types.ts';
 import type { RaftChecker } from '../checker.ts';
 import type { Ghost } from '../ghost.ts';
-import { pinnedVoters, sameReplica } from '../ghost.ts';
+import { pinnedVoters } from '../ghost.ts';
 import type { LogEntry } from '../log-entry.ts';
 import { holdsPrefix, indexEndingAt } from '../log-entry.ts';
 import { check, Violation } from '../violation.ts';
@@ -30,11 +30,16 @@ export const durableMajority: RaftChecker = {
   },
 };
 
+/**
+ * A voter whose disk was lost counts with what it held then: it has acknowledged that, and the loss of a minority of the
+ * disks is within the failure budget (M-8).
+ */
 function countHolders(ghost: Ghost, voters: readonly ReplicaKey[], entry: LogEntry): number {
   let holders = 0;
   for (const voter of voters) {
-    const disk = ghost.nodes[voter.id]?.disk;
-    if (disk !== undefined && sameReplica(disk.replica, voter) && holdsPrefix(disk.synced, entry)) holders++;
+    const present = ghost.nodes[voter.id]?.disk;
+    const disk = present?.replica.directoryId === voter.directoryId ? present : ghost.lostDisks.get(voter.directoryId);
+    if (disk !== undefined && holdsPrefix(disk.synced, entry)) holders++;
   }
   return holders;
 }

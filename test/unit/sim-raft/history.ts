@@ -1,0 +1,193 @@
+// Hand-made histories for the checkers' own tests: says what nodes did, in the words of the rules, without any core.
+import type { RaftChecker } from '../../../src/sim/raft/checker.ts';
+import type { Ghost, NodeView } from '../../../src/sim/raft/ghost.ts';
+import { newGhost } from '../../../src/sim/raft/ghost.ts';
+import { endOffsetOf } from '../../../src/sim/raft/log-entry.ts';
+import type { Observer } from '../../../src/sim/raft/observe.ts';
+import {
+  newObserver,
+  observeAppend,
+  observeClaim,
+  observeCommit,
+  observeCrash,
+  observeEmitted,
+  observeReleased,
+  observeRenounce,
+  observeRole,
+  observeStarted,
+  observeStateWrite,
+  observeSync,
+  observeTruncate,
+} from '../../../src/sim/raft/observe.ts';
+import { replicaKey } from '../../../src/sim/raft/replica-key.ts';
+import { safetyCheckers } from '../../../src/sim/raft/checks/all.ts';
+import { Violation } from '../../../src/sim/raft/violation.ts';
+import type { Batch, QuorumState, RaftRequest, RaftResponse, ReplicaKey, RoleName } from '../../../src/raft/types.ts';
+
+export interface HistoryOptions {
+  readonly voters?: number;
+  readonly observers?: number;
+  /** All of them unless given: a bad history may break more than the property at hand. */
+  readonly checkers?: readonly RaftChecker[];
+}
+
+export class History {
+  readonly ghost: Ghost;
+  readonly #observer: Observer;
+  readonly #voters: readonly ReplicaKey[];
+  #op = 0;
+
+  constructor({ voters = 3, observers = 0, checkers = safetyCheckers() }: HistoryOptions = {}) {
+    const all = Array.from({ length: voters + observers }, (_, id) => replicaKey(1, id, 0));
+    this.#voters = all.slice(0, voters);
+    this.ghost = newGhost(
+      all.length,
+      voters,
+      (id) => all[id] as ReplicaKey,
+      (batch) => (batch.control ? this.#voters : undefined),
+    );
+    this.#observer = newObserver(this.ghost, checkers);
+  }
+
+  node(id: number): NodeView {
+    return this.ghost.nodes[id] as NodeView;
+  }
+
+  key(id: number): ReplicaKey {
+    return this.node(id).disk.replica;
+  }
+
+  /** Starts every node as unattached in epoch 0. */
+  startAll(): this {
+    for (const { id } of this.ghost.nodes) this.start(id, 'unattached', 0);
+    return this;
+  }
+
+  start(id: number, role: RoleName, epoch: number, leaderId = -1): this {
+    observeStarted(this.#observer, this.node(id));
+    return this.role(id, role, epoch, leaderId);
+  }
+
+  role(id: number, role: RoleName, epoch: number, leaderId = -1): this {
+    observeRole(this.#observer, this.node(id), { role, epoch, leaderId });
+    return this;
+  }
+
+  writeState(id: number, leaderEpoch: number, { leader = -1, vote }: { leader?: number; vote?: number } = {}): this {
+    const votedKey = vote === undefined ? undefined : this.key(vote);
+    const state: QuorumState = { leaderId: leader, leaderEpoch, votedKey };
+    observeStateWrite(this.#observer, this.node(id), this.#op++, state);
+    return this;
+  }
+
+  state(id: number, leaderEpoch: number, who: { leader?: number; vote?: number } = {}): this {
+    return this.writeState(id, leaderEpoch, who).sync(id);
+  }
+
+  /** Appends batches of one record each; `control` for the first of a log. */
+  append(id: number, epoch: number, ...texts: string[]): this {
+    const batches: Batch[] = [];
+    let baseOffset = endOffsetOf(this.node(id).disk.written);
+    for (const text of texts) {
+      batches.push({ baseOffset, epoch, control: baseOffset === 0, records: [Buffer.from(text)] });
+      baseOffset++;
+    }
+    observeAppend(this.#observer, this.node(id), this.#op++, batches);
+    return this;
+  }
+
+  /** `id` takes over what `from` has beyond its own end. */
+  copy(id: number, from: number): this {
+    const batches = this.node(from).disk.written.slice(this.node(id).disk.written.length);
+    observeAppend(
+      this.#observer,
+      this.node(id),
+      this.#op++,
+      batches.map((entry) => entry.batch),
+    );
+    return this;
+  }
+
+  truncate(id: number, endOffset: number): this {
+    observeTruncate(this.#observer, this.node(id), this.#op++, endOffset);
+    return this;
+  }
+
+  sync(id: number): this {
+    while (this.node(id).disk.pending.length > 0) observeSync(this.#observer, this.node(id));
+    return this;
+  }
+
+  commit(id: number, highWatermark: number): this {
+    const { disk, committedBatches } = this.node(id);
+    const batches = disk.written.slice(committedBatches).filter((entry) => entry.endOffset <= highWatermark);
+    return this.commitBatches(
+      id,
+      highWatermark,
+      batches.map((entry) => entry.batch),
+    );
+  }
+
+  commitBatches(id: number, highWatermark: number, batches: readonly Batch[]): this {
+    observeCommit(this.#observer, this.node(id), highWatermark, batches);
+    return this;
+  }
+
+  apply(id: number, endOffset: number): this {
+    this.node(id).appliedEndOffset = endOffset;
+    return this;
+  }
+
+  claim(id: number, epoch: number): this {
+    observeClaim(this.#observer, this.node(id), epoch);
+    return this;
+  }
+
+  renounce(id: number, epoch: number): this {
+    observeRenounce(this.#observer, this.node(id), epoch);
+    return this;
+  }
+
+  /** A message leaves at once. */
+  send(id: number, message: RaftRequest | RaftResponse, request?: RaftRequest): this {
+    observeEmitted(this.#observer, this.node(id), message, undefined);
+    observeReleased(this.#observer, this.node(id), message, request);
+    return this;
+  }
+
+  crash(id: number, surviving = 0, newDisk?: ReplicaKey): this {
+    observeCrash(this.#observer, this.node(id), surviving, newDisk);
+    return this;
+  }
+
+  /** A lawful election of `id` by itself and `voters`, up to its first batch; everybody else hears nothing. */
+  elect(id: number, epoch: number, ...voters: number[]): this {
+    if (this.node(id).epoch < epoch - 1) this.state(id, epoch - 1).role(id, 'unattached', epoch - 1);
+    if (this.node(id).role !== 'prospective') this.role(id, 'prospective', epoch - 1);
+    this.state(id, epoch, { vote: id }).role(id, 'candidate', epoch);
+    for (const voter of voters) this.state(voter, epoch, { vote: id }).role(voter, 'unattached', epoch);
+    return this.state(id, epoch, { leader: id, vote: id })
+      .role(id, 'leader', epoch, id)
+      .append(id, epoch, `leader ${epoch}`);
+  }
+
+  /** `id` follows the leader of the epoch and copies its log, durably. */
+  follow(id: number, leader: number): this {
+    const { epoch, disk } = this.node(leader);
+    const vote = this.node(id).disk.writtenState;
+    const kept = vote?.leaderEpoch === epoch ? vote.votedKey?.id : undefined;
+    this.state(id, epoch, kept === undefined ? { leader } : { leader, vote: kept }).role(id, 'follower', epoch, leader);
+    return disk.written.length > this.node(id).disk.written.length ? this.copy(id, leader).sync(id) : this;
+  }
+}
+
+/** The property that the history breaks; undefined if none. */
+export function violationOf(history: () => unknown): string | undefined {
+  try {
+    history();
+    return undefined;
+  } catch (error) {
+    if (error instanceof Violation) return error.property;
+    throw error;
+  }
+}
