@@ -20,7 +20,7 @@ interface Operation {
   readonly chain: object | undefined;
 }
 
-export interface OperationOptions {
+interface OperationOptions {
   readonly kind?: Extract<EventKind, 'disk' | 'store'>;
   /** For an operation that changes something: the change, without durability. */
   readonly interrupted?: () => void;

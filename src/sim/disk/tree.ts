@@ -13,7 +13,7 @@ export class DirectoryNode {
   store: StoreState | undefined;
 }
 
-export type DiskNode = FileNode | DirectoryNode;
+type DiskNode = FileNode | DirectoryNode;
 
 /** One entry of a folder set, or cleared. */
 interface EntryChange {
@@ -152,7 +152,7 @@ export class DiskTree {
     restore(this.root, random, key, new Set());
   }
 
-  /** Whether any name leads to `node`. */
+  /** Every file below `directory`. */
   *files(directory = this.root): Generator<FileNode> {
     for (const node of directory.entries.values()) {
       if (node instanceof FileNode) yield node;

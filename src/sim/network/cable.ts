@@ -4,7 +4,7 @@ import { EnvError } from '../../env/error.ts';
 import type { SimEvent } from '../world/event.ts';
 import type { Incarnation } from '../world/incarnation.ts';
 import type { Scheduler } from '../world/scheduler.ts';
-import type { Endpoint, Segment } from './endpoint.ts';
+import type { Carrier, Endpoint, Segment } from './endpoint.ts';
 import type { Host } from './hosts.ts';
 import type { Links } from './links.ts';
 
@@ -12,7 +12,7 @@ import type { Links } from './links.ts';
 const RETRANSMIT_US = 200_000;
 const MAX_RETRANSMITS = 6;
 
-export class Cable {
+export class Cable implements Carrier {
   /** Chance, 0 .. 1, that a segment reaches its reader in two pieces. */
   splitChance = 0.1;
   /** A stream that gets nothing across for so long is reset. */
@@ -46,7 +46,6 @@ export class Cable {
     if (own?.size === 0) this.#endpoints.delete(endpoint.owner);
   }
 
-  /** Runs `run` in the context of the endpoint's owner, in another event. */
   soon(endpoint: Endpoint, run: () => void): void {
     this.after(1, endpoint, run);
   }
@@ -55,14 +54,12 @@ export class Cable {
     return this.#scheduler.schedule(delayUs, 'stream-local', endpoint.owner, run);
   }
 
-  /** Where to cut `length` bytes for the reader; `length` for not at all. */
   splitAt(endpoint: Endpoint, length: number): number {
     const key = `split.${endpoint.owner.host}`;
     if (length < 2 || !this.#scheduler.random.chance(key, this.splitChance)) return length;
     return 1 + this.#scheduler.random.below(key, length - 1);
   }
 
-  /** Sends a segment to the other end; it arrives after those sent before. */
   send(from: Endpoint, segment: Segment): void {
     const { remote } = from;
     assert(remote !== undefined, 'the endpoint is connected');

@@ -6,7 +6,6 @@ import { EnvError } from '../../env/error.ts';
 import type { Address, ByteStream, StreamHandler } from '../../env/network.ts';
 import type { SimEvent } from '../world/event.ts';
 import type { Incarnation } from '../world/incarnation.ts';
-import type { Cable } from './cable.ts';
 
 /** Bytes on the way or unread in one direction. */
 const WINDOW_BYTES = 256 * 1024;
@@ -22,6 +21,22 @@ export type Segment =
   | { readonly type: 'reset' }
   | { readonly type: 'window' };
 
+/** What carries segments to the other end. */
+export interface Carrier {
+  readonly nowUs: number;
+  /** Sends a segment to the other end; it arrives after those sent before. */
+  send(from: Endpoint, segment: Segment): void;
+  /** The reader consumed so many bytes. */
+  acknowledge(reader: Endpoint, bytes: number): void;
+  /** Runs `run` in the context of the endpoint's owner, in another event. */
+  soon(endpoint: Endpoint, run: () => void): void;
+  after(delayUs: number, endpoint: Endpoint, run: () => void): SimEvent;
+  /** Where to cut `length` bytes for the reader; `length` for not at all. */
+  splitAt(endpoint: Endpoint, length: number): number;
+  /** The endpoint is over. */
+  forget(endpoint: Endpoint): void;
+}
+
 export class Endpoint implements ByteStream {
   readonly owner: Incarnation;
   readonly peer: Address;
@@ -36,7 +51,7 @@ export class Endpoint implements ByteStream {
   whenOver: (() => void) | undefined;
   /** Set once both sides know of the connection; what arrives earlier waits. */
   handler: StreamHandler | undefined;
-  readonly #cable: Cable;
+  readonly #cable: Carrier;
   readonly #queue: Uint8Array[] = [];
   #queuedBytes = 0;
   #unreadBytes = 0;
@@ -49,7 +64,7 @@ export class Endpoint implements ByteStream {
   #drainedPending = false;
   #linger: SimEvent | undefined;
 
-  constructor(cable: Cable, owner: Incarnation, peer: Address) {
+  constructor(cable: Carrier, owner: Incarnation, peer: Address) {
     this.#cable = cable;
     this.owner = owner;
     this.peer = peer;

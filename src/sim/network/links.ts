@@ -37,6 +37,11 @@ export class Links {
     row.set(to, { ...this.get(from, to), ...change });
   }
 
+  allUp(): void {
+    this.defaults.up = true;
+    for (const row of this.#own.values()) for (const link of row.values()) link.up = true;
+  }
+
   /** Every link is as the defaults say. */
   reset(): void {
     this.#own.clear();

@@ -74,8 +74,14 @@ export class SimNetwork {
     for (const other of this.#fabric.hostNames()) if (other !== host) this.#cutBoth(host, other);
   }
 
-  /** Every link is up, and as the defaults say. */
+  /** Every link is up; loss and latency stay. */
   heal(): void {
+    this.#fabric.links.allUp();
+    this.#fabric.cable.retry();
+  }
+
+  /** Every link is as the defaults say. */
+  resetLinks(): void {
     this.#fabric.links.reset();
     this.#fabric.cable.retry();
   }

@@ -134,7 +134,7 @@ export class SimProcess {
     this.#incarnation = undefined;
     if (incarnation !== undefined) {
       incarnation.state = 'dead';
-      incarnation.backlog = [];
+      this.#world.scheduler.forget(incarnation);
     }
     return incarnation;
   }

@@ -1,6 +1,5 @@
 // One life of a simulated process, from start to crash. Whatever was begun by a dead incarnation never calls back:
 // its timers, disk operations and messages are dropped, so its promises stay pending for ever (M-6).
-import type { SimEvent } from './event.ts';
 
 export class Incarnation {
   /** Name of the process, which is its host name too. */
@@ -10,8 +9,6 @@ export class Incarnation {
   /** 1 for the first life of the process. */
   readonly number: number;
   state: 'running' | 'paused' | 'dead' = 'running';
-  /** What happened to it while it was paused, in order. */
-  backlog: SimEvent[] = [];
 
   constructor(host: string, processId: number, number: number) {
     this.host = host;

@@ -15,6 +15,8 @@ export class Scheduler {
   trace: ((event: SimEvent) => void) | undefined;
   readonly #queue = new Heap<SimEvent>((a, b) => a.timeUs < b.timeUs || (a.timeUs === b.timeUs && a.order < b.order));
   readonly #report: (error: unknown, from: Incarnation | undefined) => void;
+  /** What happened to paused incarnations, in order. */
+  readonly #backlogs = new Map<Incarnation, SimEvent[]>();
   #nowUs = 0;
   #order = 0;
   #executed = 0;
@@ -54,7 +56,7 @@ export class Scheduler {
     if (target.isDead) return;
     if (target.state === 'paused') {
       const event = { timeUs: this.#nowUs, order: this.#order++, kind, target, detail: 0, run, cancelled: false };
-      target.backlog.push(event);
+      this.#postpone(event, target);
       return;
     }
     const outer = this.current;
@@ -70,13 +72,18 @@ export class Scheduler {
 
   /** Puts what a paused incarnation missed back into the queue, due now and in order. */
   requeue(target: Incarnation): void {
-    const backlog = target.backlog;
-    target.backlog = [];
+    const backlog = this.#backlogs.get(target) ?? [];
+    this.#backlogs.delete(target);
     for (const event of backlog) {
       event.timeUs = this.#nowUs;
       event.order = this.#order++;
       this.#queue.push(event);
     }
+  }
+
+  /** The incarnation is dead: what waited for its resume never happens. */
+  forget(target: Incarnation): void {
+    this.#backlogs.delete(target);
   }
 
   /** Takes the next event that may run at `untilUs` or before. */
@@ -87,7 +94,7 @@ export class Scheduler {
       this.#queue.pop();
       if (event.cancelled || event.target?.state === 'dead') continue;
       if (event.target?.state === 'paused') {
-        event.target.backlog.push(event);
+        this.#postpone(event, event.target);
         continue;
       }
       return event;
@@ -116,6 +123,12 @@ export class Scheduler {
   /** Uniform whole number of microseconds in [from, to]. */
   between(key: string, fromUs: number, toUs: number): number {
     return fromUs + this.random.below(key, toUs - fromUs + 1);
+  }
+
+  #postpone(event: SimEvent, target: Incarnation): void {
+    const backlog = this.#backlogs.get(target);
+    if (backlog === undefined) this.#backlogs.set(target, [event]);
+    else backlog.push(event);
   }
 
   #fold(event: SimEvent): void {
