@@ -57,7 +57,7 @@ export interface RpcMethod<Request, Response> {
   readonly responseType: RpcMessageType<Response>;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a service is a bag of methods of different types
+// oxlint-disable-next-line typescript/no-explicit-any -- a service is a bag of methods of different types
 type AnyMethod = RpcMethod<any, any>;
 
 /** A service as ts-proto's generic definitions describe it. */
@@ -112,7 +112,7 @@ export type RpcHandlers<D extends RpcServiceDefinition> = {
 
 export interface RpcService {
   readonly definition: RpcServiceDefinition;
-  // biome-ignore lint/suspicious/noExplicitAny: see rpcService, which keeps the types together
+  // oxlint-disable-next-line typescript/no-explicit-any -- see rpcService, which keeps the types together
   readonly handlers: Readonly<Record<string, RpcHandler<any, any>>>;
 }
 

@@ -26,7 +26,7 @@ import { discoveryService, searchVoters } from './voters.ts';
 
 export interface NodeHooks {
   /** The node cannot go on: it has stopped taking part; the process should log this and end. */
-  fatal(reason: string, cause?: unknown): void;
+  readonly fatal: (reason: string, cause?: unknown) => void;
 }
 
 /** Where a node listens, after ports were bound. */
@@ -78,8 +78,17 @@ export async function startNode(env: Env, config: NodeConfig, hooks: NodeHooks):
   try {
     return await compose(env, config, hooks, undo);
   } catch (error) {
-    for (const step of undo.reverse()) await step();
+    for (const step of undo.reverse()) await undoOne(env, step);
     throw startErrorOf(error);
+  }
+}
+
+/** What cannot be closed must not hide why the node did not start, nor keep the rest open. */
+async function undoOne(env: Env, step: () => Promise<void> | void): Promise<void> {
+  try {
+    await step();
+  } catch (error) {
+    env.logger.error('not-closed-after-failed-start', { error });
   }
 }
 
@@ -102,6 +111,7 @@ async function compose(
   running.raft = quorum.service;
   undo.push(() => quorum.stop());
 
+  const known = configOfKnownVoters(config, voters);
   const publisher = new MetadataPublisher();
   const channel = new ControllerChannel(env, controllersOf(config));
   undo.push(() => channel.close());
@@ -117,7 +127,7 @@ async function compose(
   if (config.isController) {
     const controller = new Controller({
       env,
-      config,
+      config: known,
       clusterId,
       quorum,
       publisher,
@@ -125,19 +135,21 @@ async function compose(
       fatal: hooks.fatal,
     });
     running.controller = controller;
+    undo.push(() => controller.stop());
     stateMachine = controller.stateMachine;
   }
 
   const broker = config.isBroker
     ? await createBroker(
         env,
-        config,
+        known,
         meta,
         { publisher, channel, quorumLeader: () => running.controller?.leaderId ?? leaderId },
         hooks,
         undo,
       )
     : undefined;
+  if (broker !== undefined) undo.push(() => broker.stop());
   const endpoints = (await broker?.bind()) ?? [];
   const grpcListeners = await listen(config, 'grpc', (at) =>
     env.network.serve(at, broker === undefined ? (running.controller?.services ?? []) : [broker.service]),
@@ -174,6 +186,16 @@ async function compose(
     await closeAll(controllerListeners);
     channel.close();
   });
+}
+
+/** With bootstrap servers nobody configured the voters: the node shows those that it has found so far. */
+function configOfKnownVoters(config: NodeConfig, search: VoterSearch): NodeConfig {
+  return {
+    ...config,
+    get voters() {
+      return search.known();
+    },
+  };
 }
 
 function controllersOf(config: NodeConfig): { id: NodeId; address: Address }[] {

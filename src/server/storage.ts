@@ -2,6 +2,7 @@
 import type { Uuid } from '../base/uuid.ts';
 import type { NodeConfig } from '../config/node-config.ts';
 import type { Env } from '../env/env.ts';
+import type { EnvErrorCode } from '../env/error.ts';
 import { isEnvError } from '../env/error.ts';
 import { randomUuid } from '../env/random.ts';
 import type { MetaProperties } from '../log/storage.ts';
@@ -50,11 +51,22 @@ export async function verifyStorage(env: Env, config: NodeConfig): Promise<MetaP
   }
 }
 
+/** What an operator can do about it, where that follows from the code. */
+const WAYS_OUT: Readonly<Partial<Record<EnvErrorCode, string>>> = {
+  LOCKED: '; another process uses it: stop that one, or correct log.dirs and metadata.log.dir',
+  ADDRESS_IN_USE: '; another process listens there: stop that one, or change listeners',
+  ADDRESS_UNAVAILABLE: '; this machine has no such address: correct listeners',
+  PERMISSION: '; give the user of this process access, or correct the configuration',
+  NO_SPACE: '; free space on that disk',
+};
+
 /** What the disk or the network said, as a reason not to start; any other error is thrown as it is. */
 export function startErrorOf(error: unknown, doing?: string): Error {
   if (error instanceof StartError) return error;
   if (error instanceof StorageError) return new StartError(error.message, error);
-  if (isEnvError(error))
-    return new StartError(doing === undefined ? error.message : `${doing}: ${error.message}`, error);
+  if (isEnvError(error)) {
+    const what = doing === undefined ? error.message : `${doing}: ${error.message}`;
+    return new StartError(what + (WAYS_OUT[error.code] ?? ''), error);
+  }
   return error instanceof Error ? error : new Error(String(error));
 }

@@ -20,6 +20,8 @@ export function discoveryService(clusterId: Uuid, replica: ReplicaKey): RpcServi
 export interface VoterSearch {
   /** All of them, or those known now but at least one. */
   find(all: boolean): Promise<ReadonlyMap<NodeId, Address>>;
+  /** Those known now, by id. */
+  known(): { id: NodeId; address: Address }[];
   stop(): void;
 }
 
@@ -31,11 +33,13 @@ export function searchVoters(
   found: (id: NodeId, address: Address) => void,
 ): VoterSearch {
   const known = new Map(config.voters.map(({ id, address }) => [id, address]));
-  if (config.bootstrapServers.length === 0) return { find: async () => known, stop: () => {} };
+  const inOrder = () => [...known].map(([id, address]) => ({ id, address })).sort((a, b) => a.id - b.id);
+  if (config.bootstrapServers.length === 0) return { find: async () => known, known: inOrder, stop: () => {} };
 
   let stopped = false;
   async function identify(address: Address): Promise<void> {
     const client = env.network.client(address);
+    let warned = '';
     try {
       while (!stopped) {
         const answer = await ask(client);
@@ -44,7 +48,8 @@ export function searchVoters(
           found(answer.replica.id, address);
           return;
         }
-        if (answer !== undefined) {
+        if (answer !== undefined && answer.clusterId !== warned) {
+          warned = answer.clusterId;
           env.logger.error('foreign-controller', { address, clusterId: answer.clusterId, expected: clusterId });
         }
         await sleep(env.clock, RETRY_MS);
@@ -70,6 +75,7 @@ export function searchVoters(
       else await Promise.any(searches);
       return new Map(known);
     },
+    known: inOrder,
     stop() {
       stopped = true;
     },
