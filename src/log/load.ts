@@ -15,8 +15,8 @@ import type { ProducerStates } from './producer-states.ts';
 import type { RecoveredSegments } from './recovery.ts';
 import { recoverSegments } from './recovery.ts';
 import { forEachBatch } from './replay.ts';
-import type { SegmentIndex } from './segment-index.ts';
 import { Segment } from './segment.ts';
+import type { SegmentIndex } from './segment-index.ts';
 
 /** What is known of the log from outside its folder. */
 export interface LogRecovery {

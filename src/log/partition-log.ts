@@ -138,13 +138,7 @@ export class PartitionLog {
    * Durable when it resolves (D-3.6). No append may run meanwhile.
    */
   truncateTo(offset: Offset): Promise<void> {
-    return this.#commit.exclusively(async () => {
-      try {
-        await truncateLog(this.#state, offset, this.#beforeTruncation);
-      } finally {
-        this.#hints.clear();
-      }
-    });
+    return this.#commit.exclusively(() => truncateLog(this.#state, offset, this.#beforeTruncation));
   }
 
   /**

@@ -2,7 +2,7 @@
 // Our own layout, since Kafka's keeps one batch per producer and five are needed: int16 version, uint32 CRC-32C of
 // what follows, int64 offset, int32 count, then per producer the fields in the order of `encode`. A file that does not
 // check out counts as absent.
-import { ByteReader, ByteWriter, BytesError } from '../base/bytes.ts';
+import { ByteReader, BytesError, ByteWriter } from '../base/bytes.ts';
 import type { Offset } from '../base/ids.ts';
 import { crc32c } from '../codec/crc32c.ts';
 import type { Disk } from '../env/disk.ts';

@@ -22,27 +22,32 @@ export interface ReadRequest {
 
 export const NOTHING: Buffer = Buffer.alloc(0);
 
-/** Where a batch starts that the fetcher of `offset` wants next. */
+/** How many ends of reads are remembered. */
+const MAX_HINTS = 16;
+
+/** Where the batch starts that a fetcher of an offset wants next, as of one generation of the log. */
 export class PositionHints {
   readonly #positions = new Map<Offset, { segment: Segment; position: number }>();
+  #generation = 0;
 
-  get(segment: Segment, offset: Offset): number | undefined {
+  get(view: SegmentView, offset: Offset): number | undefined {
+    if (view.generation !== this.#generation) return undefined;
     const hint = this.#positions.get(offset);
-    return hint?.segment === segment ? hint.position : undefined;
+    return hint?.segment === view.segment ? hint.position : undefined;
   }
 
-  set(segment: Segment, offset: Offset, position: number): void {
+  set(view: SegmentView, offset: Offset, position: number): void {
+    // A reader that a truncation overtook knows positions that are gone.
+    if (view.generation < this.#generation) return;
+    if (view.generation > this.#generation) this.#positions.clear();
+    this.#generation = view.generation;
     this.#positions.delete(offset);
-    this.#positions.set(offset, { segment, position });
-    if (this.#positions.size <= 16) return;
+    this.#positions.set(offset, { segment: view.segment, position });
+    if (this.#positions.size <= MAX_HINTS) return;
     for (const oldest of this.#positions.keys()) {
       this.#positions.delete(oldest);
       return;
     }
-  }
-
-  clear(): void {
-    this.#positions.clear();
   }
 }
 
@@ -55,11 +60,8 @@ export async function readLog(state: LogState, hints: PositionHints, request: Re
   return consistently(state, async () => {
     const endOffset = Math.min(request.endOffset, state.logEndOffset);
     if (request.offset >= endOffset) return NOTHING;
-    const i = segmentIndexFor(state, request.offset);
-    const segment = state.segments[i] as Segment;
-    const content = await segment.load(segmentEndOffset(state, i));
-    const sealed = i < state.segments.length - 1;
-    return readSegment({ segment, content, sealed, size: content.size }, hints, { ...request, endOffset });
+    const view = await viewOf(state, segmentIndexFor(state, request.offset));
+    return readSegment(view, hints, { ...request, endOffset });
   });
 }
 
@@ -70,6 +72,16 @@ export interface SegmentView {
   /** Not the active one. */
   readonly sealed: boolean;
   readonly size: number;
+  /** Of the log, when this was looked at. */
+  readonly generation: number;
+}
+
+/** The segment at `i` of the list as it is now; loads it. */
+export async function viewOf(state: LogState, i: number): Promise<SegmentView> {
+  const { generation } = state;
+  const segment = state.segments[i] as Segment;
+  const content = await segment.load(segmentEndOffset(state, i));
+  return { segment, content, sealed: i < state.segments.length - 1, size: content.size, generation };
 }
 
 /**
@@ -95,17 +107,17 @@ export async function consistently<T>(state: LogState, look: () => Promise<T>): 
 
 async function readSegment(view: SegmentView, hints: PositionHints, request: ReadRequest): Promise<Buffer> {
   const { segment, size } = view;
-  const position = hints.get(segment, request.offset) ?? (await positionOf(view, request.offset));
+  const position = hints.get(view, request.offset) ?? (await positionOf(view, request.offset));
   const wanted = Math.min(Math.max(request.maxBytes, BATCH_HEADER_BYTES), size - position);
   const bytes = await readAt(view, position, wanted);
   const cut = cutToWholeBatches(segment, bytes, position, request);
   if (cut.length > 0) {
-    hints.set(segment, cut.nextOffset, position + cut.length);
+    hints.set(view, cut.nextOffset, position + cut.length);
     return bytes.subarray(0, cut.length);
   }
   if (cut.firstBatchBytes === 0 || !request.atLeastOne) return NOTHING;
   const first = await readAt(view, position, cut.firstBatchBytes);
-  hints.set(segment, cut.nextOffset, position + first.length);
+  hints.set(view, cut.nextOffset, position + first.length);
   return first;
 }
 

@@ -123,7 +123,7 @@ export async function verifyMetaProperties(
   if (meta === undefined) {
     throw new StorageError(
       'unformatted',
-      `${directory} is not formatted: there is no ${FILE}; run 'kvorum storage format' with this node's configuration first`,
+      `${directory} is not formatted: there is no ${FILE}; run 'kvorum format' with this node's configuration first`,
     );
   }
   if (expected.clusterId !== undefined && meta.clusterId !== expected.clusterId) {

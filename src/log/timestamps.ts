@@ -7,8 +7,7 @@ import { LENGTH_PREFIX_BYTES, scanBatches } from './batch-scan.ts';
 import type { LogState } from './log-state.ts';
 import { segmentEndOffset } from './log-state.ts';
 import type { SegmentView } from './read.ts';
-import { consistently, positionOf, readAt } from './read.ts';
-import type { Segment } from './segment.ts';
+import { consistently, positionOf, readAt, viewOf } from './read.ts';
 import type { TimestampOffset } from './time-index.ts';
 
 export interface FoundTimestamp {
@@ -26,7 +25,7 @@ export function findTimestamp(
   return consistently(state, async () => {
     for (const [i, segment] of state.segments.entries()) {
       if (segment.baseOffset >= endOffset) return undefined;
-      const view = await viewOf(state, segment, i);
+      const view = await viewOf(state, i);
       if (view.content.index.max.timestamp < timestamp) continue;
       const found = await findInSegment(state, view, timestamp);
       if (found !== undefined) return found.offset < endOffset ? found : undefined;
@@ -65,7 +64,7 @@ export function findMaxTimestamp(state: LogState, endOffset: Offset): Promise<Fo
     let best: { view: SegmentView; max: TimestampOffset } | undefined;
     for (const [i, segment] of state.segments.entries()) {
       if (segment.baseOffset >= endOffset) break;
-      const view = await viewOf(state, segment, i);
+      const view = await viewOf(state, i);
       const whole = segmentEndOffset(state, i) <= endOffset;
       const max = whole ? view.content.index.max : await maxBelow(view, endOffset);
       if (max.timestamp > (best?.max.timestamp ?? -1)) best = { view, max };
@@ -92,11 +91,6 @@ async function maxBelow(view: SegmentView, endOffset: Offset): Promise<Timestamp
     return true;
   });
   return max;
-}
-
-async function viewOf(state: LogState, segment: Segment, i: number): Promise<SegmentView> {
-  const content = await segment.load(segmentEndOffset(state, i));
-  return { segment, content, sealed: i < state.segments.length - 1, size: content.size };
 }
 
 function found(record: KafkaRecord, batch: BatchHeader): FoundTimestamp {

@@ -8,9 +8,9 @@ import { BATCH_HEADER_BYTES, BatchHeader } from '../record/batch.ts';
 import { writeEpochs } from './epoch-checkpoint.ts';
 import { snapshotPath } from './file-names.ts';
 import type { LogState } from './log-state.ts';
-import { activeSegment, checkNotClosed, failLog, segmentEndOffset, segmentIndexFor } from './log-state.ts';
+import { activeSegment, checkNotClosed, failLog, segmentIndexFor } from './log-state.ts';
 import { readNewestSnapshot } from './producer-snapshot.ts';
-import { positionOf, readAt } from './read.ts';
+import { positionOf, readAt, viewOf } from './read.ts';
 import { forEachBatch } from './replay.ts';
 import type { Segment } from './segment.ts';
 
@@ -46,10 +46,8 @@ export async function truncateLog(
 
 async function cutLog(state: LogState, offset: Offset, before: (endOffset: Offset) => Promise<void>): Promise<void> {
   const i = segmentIndexFor(state, offset);
-  const segment = state.segments[i] as Segment;
-  const content = await segment.load(segmentEndOffset(state, i));
-  const sealed = i < state.segments.length - 1;
-  const view = { segment, content, sealed, size: content.size };
+  const view = await viewOf(state, i);
+  const { segment, content } = view;
   const position = await positionOf(view, offset);
   const endOffset = new BatchHeader(await readAt(view, position, BATCH_HEADER_BYTES)).baseOffset;
   state.truncatingTo = endOffset;

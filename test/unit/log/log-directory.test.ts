@@ -63,7 +63,7 @@ describe('meta.properties', () => {
 
   test('an unformatted directory is refused, and so is a locked one', async () => {
     const [problem, sentence] = await problemOf(LogDirectory.open(world(), await tempFolder(), OWNER));
-    expect([problem, sentence]).toEqual(['unformatted', expect.stringContaining("run 'kvorum storage format'")]);
+    expect([problem, sentence]).toEqual(['unformatted', expect.stringContaining("run 'kvorum format'")]);
     const path = await formatted();
     const directory = await LogDirectory.open(world(), path, OWNER);
     expect((await problemOf(LogDirectory.open(world(), path, OWNER)))[0]).toBe('locked');

@@ -84,6 +84,9 @@ describe('append and read', () => {
     for (let i = 0; i < 20; i++) log.append(batch({ bytes: 100 }), 0);
     expect(offsetsOf(await readAll(log))).toEqual(Array.from({ length: 20 }, (_, i) => i));
     await log.close();
+    // One entry at the close: the maximal timestamp, at the first batch that has it, as Kafka writes it.
+    const times = await deps().disk.readFile(`${folder}/00000000000000000018.timeindex`);
+    expect(times.toString('hex')).toBe('00000000000003e800000000');
     const files = (await deps().disk.list(folder)).map((entry) => entry.name);
     expect(files.filter((name) => name.endsWith('.log'))).toEqual(
       [0, 3, 6, 9, 12, 15, 18].map((base) => `${String(base).padStart(20, '0')}.log`),

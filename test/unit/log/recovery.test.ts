@@ -33,7 +33,7 @@ async function refusal(folder: string, recoveryPoint = 0): Promise<string> {
   const before = await contents(folder);
   const error = await recover(folder, recoveryPoint).then(
     () => undefined,
-    (thrown: EnvError) => thrown,
+    (thrown: unknown) => thrown as EnvError,
   );
   expect(error?.code).toBe('CORRUPT');
   expect(await contents(folder), 'nothing is changed').toEqual(before);
