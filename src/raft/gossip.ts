@@ -18,7 +18,9 @@ export type Hearing = 'usable' | 'unusable' | 'superseded';
 /** for a response. */
 export function hearResponse(state: RaftState, effects: RaftEffect[], from: NodeId, response: RaftResponse): Hearing {
   if (response.error === 'INCONSISTENT_CLUSTER_ID') {
-    const fields = { nodeId: from, clusterId: state.config.clusterId, action: 'the peer belongs to another cluster' };
+    const action =
+      'one of the two is formatted for the wrong cluster, or controller.quorum.voters names a wrong address';
+    const fields = { nodeId: from, clusterId: state.config.clusterId, action };
     noticeOnce(state, effects, 'error', 'inconsistent-cluster-id', fields, from);
     return 'unusable';
   }

@@ -58,7 +58,8 @@ function checkRequest(request: RegisterBrokerRequest, clusterId: Uuid): Refusal 
   if (request.clusterId !== clusterId) {
     return refuse(
       'INVALID_ARGUMENT',
-      `broker ${brokerId} is formatted for cluster '${request.clusterId}', and this is cluster '${clusterId}'`,
+      `broker ${brokerId} is formatted for cluster '${request.clusterId}', and its controllers are of cluster '${clusterId}': ` +
+        'correct controller.quorum.voters, or format empty log.dirs for that cluster',
     );
   }
   const problem =
