@@ -4,7 +4,9 @@ import type { NodeId, Offset } from '../base/ids.ts';
 import type { Uuid } from '../base/uuid.ts';
 import type { ControllerChannel } from '../client/controller-channel.ts';
 import type { NodeConfig } from '../config/node-config.ts';
+import { sleep } from '../env/clock.ts';
 import type { Env } from '../env/env.ts';
+import { isEnvError } from '../env/error.ts';
 import type { Logger } from '../env/logger.ts';
 import type { RpcService } from '../env/network.ts';
 import { randomUuid } from '../env/random.ts';
@@ -48,8 +50,11 @@ export class Broker {
   readonly #replicas: ReplicaManager;
   readonly #server: KafkaServer;
   readonly #context: BrokerContext;
+  readonly #stopSignal = signal();
   #registration: Registration | undefined;
   #unsubscribe: () => void = () => {};
+  /** Replicas on their way to be open. */
+  #opening: Promise<void> | undefined;
   #stopping = false;
 
   constructor(deps: BrokerDeps) {
@@ -93,8 +98,15 @@ export class Broker {
     }));
   }
 
-  /** Joins the cluster and serves. Resolves when clients are answered and every partition led here can be used; false if stopped. */
-  async start(endpoints: readonly Endpoint[]): Promise<boolean> {
+  /**
+   * Joins the cluster and serves. Resolves when clients are answered and every partition led here can be used; false once it is
+   * clear that this will not be: stopped, or told so by `fatal`.
+   */
+  start(endpoints: readonly Endpoint[]): Promise<boolean> {
+    return Promise.race([this.#join(endpoints), this.#stopSignal.promise.then(() => false)]);
+  }
+
+  async #join(endpoints: readonly Endpoint[]): Promise<boolean> {
     const { env, publisher } = this.#deps;
     const registration = this.#register(endpoints);
     this.#registration = registration;
@@ -103,9 +115,9 @@ export class Broker {
     void registration.keepAlive();
     await publisher.whenAt(brokerEpoch + 1); // D-0.7
     if (this.#stopping) return false;
-    const opened = this.#replicas.open(() => publisher.image, brokerEpoch);
+    this.#opening = this.#replicas.open(() => publisher.image, brokerEpoch);
     this.#unsubscribe = publisher.subscribe((image, delta) => this.#replicas.apply(image, delta));
-    await opened;
+    if (!(await this.#opened(this.#opening))) return false;
     await this.#replicas.settled();
     registration.wantServe();
     await this.#unfenced(brokerEpoch);
@@ -114,6 +126,17 @@ export class Broker {
     this.#server.serve();
     this.#logger.info('broker-ready', { brokerEpoch, endpoints, atMs: Math.round(env.clock.now()) });
     return true;
+  }
+
+  async #opened(opening: Promise<void>): Promise<boolean> {
+    try {
+      await opening;
+    } catch (error) {
+      if (!isEnvError(error)) throw error;
+      if (!this.#stopping) this.#deps.fatal('the log directories cannot be opened', error);
+      return false;
+    }
+    return !this.#stopping;
   }
 
   #register(endpoints: readonly Endpoint[]): Registration {
@@ -143,29 +166,48 @@ export class Broker {
     };
     if (isServing(publisher.image)) return Promise.resolve();
     return new Promise((resolve) => {
-      const stop = publisher.subscribe((image) => {
-        if (!isServing(image)) return;
-        stop();
+      const unsubscribe = publisher.subscribe((image) => {
+        if (!isServing(image) && !this.#stopping) return;
+        unsubscribe();
         resolve();
       });
+      void this.#stopSignal.promise.then(unsubscribe);
     });
   }
 
-  /** Leaves the cluster, answers what is under way, makes everything durable. */
+  /** Leaves the cluster, answers what is under way, makes everything durable. One that was not started lets go what it holds. */
   async stop(): Promise<void> {
     if (this.#stopping) return;
     this.#stopping = true;
+    this.#stopSignal.resolve();
+    const { clock } = this.#deps.env;
     const registration = this.#registration;
     if (registration !== undefined && registration.brokerEpoch >= 0) {
-      const left = await within(this.#deps.env.clock, LEAVE_TIMEOUT_MS, registration.leave());
+      const left = await within(clock, LEAVE_TIMEOUT_MS, registration.leave());
       if (left === 'timeout') this.#logger.warn('not-released', { reason: 'no controller let this broker go in time' });
     }
     registration?.stop();
     this.#unsubscribe();
-    await this.#server.close();
+    // Behaviour 57: who waits for this broker is told that it does not lead any more, then the sockets close.
     await this.#replicas.close();
+    await this.#opening?.catch(() => undefined); // told by `start`
+    await sleep(clock, 0); // those answers are on their way
+    await this.#server.close();
     for (const directory of this.#deps.logDirectories) await directory.close(true, this.#brokerEpoch);
   }
+}
+
+interface Signal {
+  readonly promise: Promise<void>;
+  resolve(): void;
+}
+
+function signal(): Signal {
+  let resolve: () => void = () => {};
+  const promise = new Promise<void>((fulfil) => {
+    resolve = fulfil;
+  });
+  return { promise, resolve: () => resolve() };
 }
 
 function commonEpoch(epochs: readonly Offset[]): Offset {

@@ -1,9 +1,12 @@
-// One client connection: requests are started in the order they came and answered in that order (behaviour 1), but none waits
-// for the end of another: a Produce that waits for its fsync delays no later one. Bad frames close the connection with a reason.
+// One client connection: requests are begun in the order they came and answered in that order (behaviour 1). A Produce that waits
+// for its fsync delays no later one; only a Fetch waits for its turn to be answered, so that a connection holds one large answer
+// at most. Bad frames close the connection with a reason.
 import { AssertionError } from '../base/assert.ts';
 import { BytesError } from '../base/bytes.ts';
 import type { Ms } from '../base/ids.ts';
 import type { ByteStream, StreamHandler } from '../env/network.ts';
+import { apiVersionsApi } from '../protocol/apis/api-versions.ts';
+import type { RequestFrame } from '../protocol/frame.ts';
 import { decodeRequestFrame } from '../protocol/frame.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
 import type { BrokerContext, Call } from './context.ts';
@@ -11,6 +14,7 @@ import type { FramePool } from './frame-pool.ts';
 import type { Frame } from './frame-reader.ts';
 import { FrameReader } from './frame-reader.ts';
 import { answerUnknownVersion } from './handlers/api-versions.ts';
+import type { Route } from './route.ts';
 import { routeFor } from './routes.ts';
 
 /** A connection with so many requests unanswered, or so many response bytes unread, is not read from until it has fewer. */
@@ -19,8 +23,11 @@ const MAX_PENDING_BYTES = 16 * 1024 * 1024;
 
 interface Pending {
   frame: Frame | undefined;
-  done: boolean;
+  /** `held`: not begun, waits for its turn. `begun`: its handler runs. `done`: to be sent when all before it are. */
+  state: 'held' | 'begun' | 'done';
   response: Buffer[] | undefined;
+  /** Of frame and response, as counted in `#pendingBytes`. */
+  bytes: number;
 }
 
 export interface ConnectionOptions {
@@ -79,12 +86,14 @@ export class KafkaConnection implements StreamHandler {
   }
 
   drained(): void {
+    this.#beginHeld();
     this.#throttle();
   }
 
   closed(): void {
     this.#closed = true;
-    for (const pending of this.#pending.splice(0)) if (pending.done) this.#recycle(pending);
+    // What a handler is at work on is its own until it is done.
+    for (const pending of this.#pending.splice(0)) if (pending.state !== 'begun') this.#recycle(pending);
     this.#options.onClose(this);
   }
 
@@ -108,15 +117,24 @@ export class KafkaConnection implements StreamHandler {
 
   #start(frame: Frame): void {
     if (this.#closed) return;
-    const pending: Pending = { frame, done: false, response: undefined };
+    const pending: Pending = { frame, state: 'held', response: undefined, bytes: frame.size };
     this.#pending.push(pending);
     this.#pendingBytes += frame.size;
+    this.#begin(pending, frame);
+  }
+
+  /** Begins the request if it need not wait for its turn. */
+  #begin(pending: Pending, frame: Frame): void {
     try {
-      const answer = this.#answer(frame);
+      const request = decodeRequestFrame(frame.buffer.subarray(0, frame.size));
+      const route = this.#routeOf(request);
+      if (route?.inTurn === true && !this.#isTurnOf(pending)) return;
+      pending.state = 'begun';
+      const answer = this.#answer(request, route);
       if (answer instanceof Promise) {
         answer.then(
           (response) => this.#finish(pending, response),
-          (error: unknown) => this.#fail(error),
+          (error) => this.#fail(error),
         );
       } else this.#finish(pending, answer);
     } catch (error) {
@@ -124,14 +142,29 @@ export class KafkaConnection implements StreamHandler {
     }
   }
 
-  #answer(frame: Frame): Promise<Buffer[] | undefined> | Buffer[] | undefined {
-    const { header, api, reader } = decodeRequestFrame(frame.buffer.subarray(0, frame.size));
-    const unknown = answerUnknownVersion(header);
-    if (unknown !== undefined) return unknown;
+  #isTurnOf(pending: Pending): boolean {
+    return this.#pending[0] === pending && this.#stream.bufferedBytes <= MAX_PENDING_BYTES;
+  }
+
+  /** The head of the line, if it waited to be that. */
+  #beginHeld(): void {
+    const head = this.#pending[0];
+    if (!this.#closed && head?.state === 'held' && head.frame !== undefined) this.#begin(head, head.frame);
+  }
+
+  /** Undefined for an ApiVersions of a version that is not served, which is answered all the same. */
+  #routeOf({ header, api }: RequestFrame): Route | undefined {
     const route = api === undefined ? undefined : routeFor(api);
-    if (route === undefined || !route.api.supports(header.apiVersion)) {
-      throw new ProtocolError(`API key ${header.apiKey} version ${header.apiVersion} is not served`); // behaviour 3
-    }
+    if (route?.api.supports(header.apiVersion) === true) return route;
+    if (header.apiKey === apiVersionsApi.key) return undefined;
+    throw new ProtocolError(`API key ${header.apiKey} version ${header.apiVersion} is not served`); // behaviour 3
+  }
+
+  #answer(
+    { header, reader }: RequestFrame,
+    route: Route | undefined,
+  ): Promise<Buffer[] | undefined> | Buffer[] | undefined {
+    if (route === undefined) return answerUnknownVersion(header);
     const { host, port } = this.#stream.peer;
     const call: Call = {
       apiVersion: header.apiVersion,
@@ -151,25 +184,30 @@ export class KafkaConnection implements StreamHandler {
 
   /** Sends what is at the head of the line and done. */
   #finish(pending: Pending, response: Buffer[] | undefined): void {
-    pending.done = true;
+    pending.state = 'done';
     pending.response = response;
     if (this.#closed) return this.#recycle(pending);
+    const bytes = response?.reduce((sum, part) => sum + part.length, 0) ?? 0;
+    pending.bytes += bytes;
+    this.#pendingBytes += bytes;
     let count = 0;
     for (const head of this.#pending) {
-      if (!head.done) break;
+      if (head.state !== 'done') break;
       count++;
       if (head.response !== undefined) this.#stream.write(head.response);
       this.#recycle(head);
     }
-    if (count === 0) return;
-    this.#pending.splice(0, count);
-    this.lastActiveMs = this.#context.clock.now();
+    if (count > 0) {
+      this.#pending.splice(0, count);
+      this.lastActiveMs = this.#context.clock.now();
+      this.#beginHeld();
+    }
     this.#throttle();
   }
 
   #recycle(pending: Pending): void {
     if (pending.frame === undefined) return;
-    this.#pendingBytes -= pending.frame.size;
+    this.#pendingBytes -= pending.bytes;
     this.#options.pool.giveBack(pending.frame.buffer);
     pending.frame = undefined;
   }

@@ -35,7 +35,7 @@ export class KafkaServer {
     this.#fatal = fatal;
   }
 
-  /** Binds. EnvError ADDRESS_IN_USE and such, after which nothing is bound. */
+  /** Binds. EnvError ADDRESS_IN_USE and such; then `close` lets go what was bound before. */
   async bind(listeners: readonly ListenerConfig[], context: () => BrokerContext): Promise<BoundListener[]> {
     const bound: BoundListener[] = [];
     for (const config of listeners) {

@@ -158,8 +158,9 @@ export class Registration {
     });
   }
 
-  /** C-3.3: asks to be let go, and resolves when nothing depends on this broker any more. */
+  /** C-3.3: asks to be let go, and resolves when nothing depends on this broker any more: at once if it is not it any more. */
   leave(): Promise<void> {
+    if (this.#stopped) return Promise.resolve();
     this.#wantShutdown = true;
     return new Promise((resolve) => {
       const listener = (response: BrokerHeartbeatResponse): void => {

@@ -13,6 +13,8 @@ export type Handler<Req, ResInput> = (
 
 export interface Route {
   readonly api: AnyApi;
+  /** Not begun before every earlier request of the connection is answered: the answer may be large, and would have to wait. */
+  readonly inTurn: boolean;
   /**
    * Decodes, handles and encodes: the pieces of the response frame, or undefined for none. Work up to the handler's first
    * `await` is done when this returns, so that requests of one connection are started in order.
@@ -28,9 +30,11 @@ export interface Route {
 export function route<Req, Res, ReqInput, ResInput>(
   api: ApiDefinition<Req, Res, ReqInput, ResInput>,
   handler: Handler<Req, ResInput>,
+  options: { readonly inTurn?: boolean } = {},
 ): Route {
   return {
     api: api as unknown as AnyApi, // the table forgets the types that `answer` keeps
+    inTurn: options.inTurn ?? false,
     answer(context, call, correlationId, body) {
       const encode = (response: ResInput | undefined): Buffer[] | undefined =>
         response === undefined ? undefined : encodeResponseFrame(api, call.apiVersion, correlationId, response);

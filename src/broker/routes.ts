@@ -30,7 +30,7 @@ import { route } from './route.ts';
 const ROUTES: ReadonlyMap<number, Route> = new Map(
   [
     route(produceApi, produce),
-    route(fetchApi, fetch),
+    route(fetchApi, fetch, { inTurn: true }),
     route(listOffsetsApi, listOffsets),
     route(metadataApi, metadata),
     route(findCoordinatorApi, findCoordinator),

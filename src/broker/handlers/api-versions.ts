@@ -36,9 +36,8 @@ export function apiVersions(
   };
 }
 
-/** The answer to an ApiVersions of a version that is not served; undefined for any other request. */
-export function answerUnknownVersion(header: RequestHeader): Buffer[] | undefined {
-  if (header.apiKey !== apiVersionsApi.key || apiVersionsApi.supports(header.apiVersion)) return undefined;
+/** The answer to an ApiVersions of a version that is not served. */
+export function answerUnknownVersion(header: RequestHeader): Buffer[] {
   return encodeResponseFrame(apiVersionsApi, 0, header.correlationId, {
     errorCode: ErrorCode.UNSUPPORTED_VERSION,
     apiKeys: advertisedVersions([apiVersionsApi]),
