@@ -25,7 +25,7 @@ export async function dev(options: DevOptions): Promise<void> {
   const logger = createLogger({ level });
   exitOnBugs(logger);
   const stop = stopSignal();
-  const cluster = await startLocalCluster({
+  const starting = startLocalCluster({
     controllers: options.controllers,
     brokers: options.brokers,
     ...(options.ephemeral === true ? {} : { dataDir: options.dataDir }),
@@ -36,6 +36,8 @@ export async function dev(options: DevOptions): Promise<void> {
     logLevel: level,
     onFatal: (nodeId, reason, cause) => exitFatally(logger, reason, cause, { node: nodeId }),
   });
+  const cluster = await Promise.race([starting, stop.then(() => undefined)]);
+  if (cluster === undefined) process.exit(0);
   if (options.json === true) {
     const { bootstrap, grpc, controllers, dataDir } = cluster;
     console.log(JSON.stringify({ bootstrap, grpc, controllers, dataDir }));

@@ -13,9 +13,12 @@ export async function start(options: { readonly config: string }): Promise<void>
   exitOnBugs(logger);
   const stop = stopSignal();
   await loadCodecs();
-  const node = await startNode({ ...env, logger }, config, {
+  const starting = startNode({ ...env, logger }, config, {
     fatal: (reason, cause) => exitFatally(logger, reason, cause),
   });
+  const node = await Promise.race([starting, stop.then(() => undefined)]);
+  // Nobody is served yet: there is nothing to leave in good order.
+  if (node === undefined) process.exit(0);
   logger.info('node-started', {
     roles: config.values['process.roles'],
     clusterId: node.clusterId,
