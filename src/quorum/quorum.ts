@@ -4,7 +4,6 @@
 import { assert, unreachable } from '../base/assert.ts';
 import type { Epoch, NodeId, Offset } from '../base/ids.ts';
 import type { Timer } from '../env/clock.ts';
-import { sleep } from '../env/clock.ts';
 import type { Env } from '../env/env.ts';
 import type { Logger } from '../env/logger.ts';
 import type { Address, RpcService } from '../env/network.ts';
@@ -83,6 +82,7 @@ export class Quorum {
   #draining = false;
   #stateMachine: StateMachine | undefined;
   #stopped = false;
+  #closed: Promise<void> | undefined;
 
   private constructor(
     env: Env,
@@ -135,7 +135,7 @@ export class Quorum {
     const from = this.#effects.length;
     const event: RaftEvent = { type: 'propose', now: this.#env.clock.now(), token, claimEpoch, records };
     if (this.#stopped) return undefined;
-    step(this.#raft, event, this.#effects);
+    this.#step(event);
     const answer = this.#effects
       .slice(from)
       .find((effect) => (effect.type === 'proposed' || effect.type === 'refused') && effect.token === token);
@@ -157,16 +157,33 @@ export class Quorum {
     return describeQuorum(this.#raft);
   }
 
-  /** Resigns, makes everything durable, closes. */
-  async stop(): Promise<void> {
-    if (this.#stopped) return;
-    const { role, epoch } = this.describe();
-    if (role === 'leader' && this.#stateMachine !== undefined) this.resign(epoch);
-    await this.#disk.idle();
-    await Promise.race([Promise.all(this.#farewells), sleep(this.#env.clock, FAREWELL_MS)]);
-    await this.#disk.idle();
+  /** Resigns, makes everything durable, closes. After a fatal error it only closes. */
+  stop(): Promise<void> {
+    this.#closed ??= this.#leave();
+    return this.#closed;
+  }
+
+  async #leave(): Promise<void> {
+    if (!this.#stopped && this.#stateMachine !== undefined) {
+      const { role, epoch } = this.describe();
+      if (role === 'leader') this.resign(epoch);
+      await this.#disk.idle();
+      await this.#sayFarewell();
+    }
     this.#shut();
+    await this.#disk.idle();
     await this.#storage.close();
+  }
+
+  /** Waits for the EndQuorumEpoch calls, not for ever. */
+  async #sayFarewell(): Promise<void> {
+    if (this.#farewells.size === 0) return;
+    let timer: Timer | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = this.#env.clock.schedule(FAREWELL_MS, resolve);
+    });
+    await Promise.race([Promise.all(this.#farewells), late]);
+    timer?.cancel();
   }
 
   #shut(): void {
@@ -197,8 +214,17 @@ export class Quorum {
 
   #dispatch(event: RaftEvent): void {
     if (this.#stopped) return;
-    step(this.#raft, event, this.#effects);
+    this.#step(event);
     this.#drain();
+  }
+
+  /** A core that throws is a bug, and its state is not to be trusted: the node stops, whoever brought the event. */
+  #step(event: RaftEvent): void {
+    try {
+      step(this.#raft, event, this.#effects);
+    } catch (error) {
+      this.#fatal('the consensus core failed', error);
+    }
   }
 
   /** Carries out effects in order. An effect that leads to another event (apply -> append) adds behind those that wait. */

@@ -85,6 +85,7 @@ function encodeBatch(batch: Batch): Buffer {
 }
 
 function decodeBatch(key: Buffer, value: Buffer): Batch {
+  if (key.length !== LOG_PREFIX.length + 8) throw corrupt(`the metadata log at key ${key.toString('hex')}`);
   const at = Number(key.readBigInt64BE(LOG_PREFIX.length));
   return unseal(`the metadata log at offset ${at}`, value, (reader) => {
     const control = (reader.uint8() & CONTROL) !== 0;
