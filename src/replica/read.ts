@@ -2,6 +2,7 @@
 import type { Epoch, Offset } from '../base/ids.ts';
 import { EnvError } from '../env/error.ts';
 import type { ErrorName } from '../protocol/error-codes.ts';
+import { RecordError } from '../record/record.ts';
 import type { Partition } from './partition.ts';
 import { checkLeaderEpoch } from './role.ts';
 
@@ -47,15 +48,16 @@ function refusal(partition: Partition, currentLeaderEpoch: Epoch): ErrorName | u
 }
 
 /** What a read gives, or why it gives nothing: the disk failed, or the log was closed under it. */
-async function onDisk<T extends object | undefined>(
+/** A failing disk takes the partition offline; records that a client garbled are the reader's answer only. */
+async function onDisk<T>(
   partition: Partition,
   work: () => Promise<T>,
-): Promise<T | 'KAFKA_STORAGE_ERROR' | 'NOT_LEADER_OR_FOLLOWER'> {
+): Promise<T | 'KAFKA_STORAGE_ERROR' | 'CORRUPT_MESSAGE'> {
   try {
     return await work();
   } catch (error) {
+    if (error instanceof RecordError) return 'CORRUPT_MESSAGE';
     if (!(error instanceof EnvError)) throw error;
-    if (partition.isRetired) return 'NOT_LEADER_OR_FOLLOWER';
     partition.fail(error);
     return 'KAFKA_STORAGE_ERROR';
   }

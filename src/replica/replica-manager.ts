@@ -25,8 +25,8 @@ export interface ReplicaManagerDeps {
   readonly values: NodeValues;
 }
 
-/** Kafka's log.flush.offset.checkpoint.interval.ms is 60 s; less to check after a crash is worth a small write. */
-const CHECKPOINT_INTERVAL_MS = 10_000;
+/** Kafka's log.flush.offset.checkpoint.interval.ms is 60 s; less to check after a crash, and rot told from a torn end, are worth a small write. */
+const CHECKPOINT_INTERVAL_MS = 2000;
 
 interface Place {
   readonly hosted: HostedPartition;
