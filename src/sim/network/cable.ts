@@ -46,6 +46,15 @@ export class Cable implements Carrier {
     if (own?.size === 0) this.#endpoints.delete(endpoint.owner);
   }
 
+  /** How many streams the process on `host` has open. */
+  openAt(host: string): number {
+    let open = 0;
+    for (const [owner, endpoints] of this.#endpoints) {
+      if (owner.host === host && !owner.isDead) for (const { isClosed } of endpoints) open += isClosed ? 0 : 1;
+    }
+    return open;
+  }
+
   soon(endpoint: Endpoint, run: () => void): void {
     this.after(1, endpoint, run);
   }

@@ -47,6 +47,11 @@ export class Host {
     return this.#bindings.get(port);
   }
 
+  /** How many ports are bound. */
+  get boundPorts(): number {
+    return this.#bindings.size;
+  }
+
   /** A port that nobody listens on. */
   ephemeralPort(): number {
     for (;;) {

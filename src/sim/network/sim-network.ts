@@ -95,6 +95,15 @@ export class SimNetwork {
     }
   }
 
+  /** What the process on `host` has open: streams, listeners, calls under way. */
+  openAt(host: string): { streams: number; listeners: number; calls: number } {
+    return {
+      streams: this.#fabric.cable.openAt(host),
+      listeners: this.#fabric.host(host).boundPorts,
+      calls: [...this.#fabric.inFlight].filter(({ from }) => from === host).length,
+    };
+  }
+
   // ---- for processes ----
 
   /** The host exists from here on. */

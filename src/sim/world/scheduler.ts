@@ -115,6 +115,13 @@ export class Scheduler {
     }
   }
 
+  /** The kinds of the events that still wait to run in a life of the process on `host`. */
+  *pendingAt(host: string): Generator<EventKind> {
+    for (const { target, cancelled, kind } of this.#queue.values()) {
+      if (target?.host === host && !target.isDead && !cancelled) yield kind;
+    }
+  }
+
   /** Nothing happens until `timeUs`. */
   advanceTo(timeUs: number): void {
     this.#nowUs = Math.max(this.#nowUs, timeUs);

@@ -116,6 +116,13 @@ export class World {
     };
   }
 
+  /** What the process still has scheduled and open, as `3 timer`; empty for one that left nothing behind (S-X3). */
+  leftOf(process: SimProcess): string[] {
+    const counts = new Map<string, number>(Object.entries(this.network.openAt(process.name)));
+    for (const kind of this.#scheduler.pendingAt(process.name)) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+    return [...counts].filter(([, count]) => count > 0).map(([what, count]) => `${count} ${what}`);
+  }
+
   /** Runs harness code, such as a fault, `delayMs` from now. */
   after(delayMs: number, action: () => void): void {
     this.#scheduler.schedule(delayMs * 1000, 'harness', undefined, action);

@@ -1,0 +1,110 @@
+// What clients did and saw and what the logs hold in the end, as plain data: the same for simulated and for real runs.
+// A record is told by its text (key and value), which no two writes of a history share. Times are of one clock for all.
+import type { Epoch, Ms, Offset } from '../base/ids.ts';
+import type { Uuid } from '../base/uuid.ts';
+
+export interface Place {
+  readonly topic: string;
+  readonly partition: number;
+}
+
+export function placeName({ topic, partition }: Place): string {
+  return `${topic}-${partition}`;
+}
+
+/** `failed`: surely not in the log, now or later. `unknown`: not answered, or answered with "perhaps". */
+export type WriteOutcome = 'acknowledged' | 'failed' | 'unknown';
+
+/** One record that a client sent with acks=all. */
+export interface Write extends Place {
+  readonly text: string;
+  /** The producer instance; order is kept within one. */
+  readonly producer: string;
+  /** Ascending in the order of sending. */
+  readonly order: number;
+  readonly invokedAtMs: Ms;
+  readonly outcome: WriteOutcome;
+  /** As acknowledged; -1 where the broker knew only that it is a duplicate, and where it is not acknowledged. */
+  readonly offset: Offset;
+}
+
+/** One record that a consumer got. */
+export interface Read extends Place {
+  /** The consumer instance with one assignment: offsets go up by one within it. */
+  readonly session: string;
+  readonly offset: Offset;
+  readonly leaderEpoch: Epoch;
+  readonly text: string;
+}
+
+export interface LogRecord {
+  readonly offset: Offset;
+  readonly leaderEpoch: Epoch;
+  readonly text: string;
+  /** -1 without an idempotent producer. */
+  readonly producerId: number;
+  readonly producerEpoch: Epoch;
+  readonly sequence: number;
+}
+
+/** What the leader's log holds at the end. */
+export interface FinalLog extends Place {
+  readonly topicId: Uuid;
+  /** By offset. */
+  readonly records: readonly LogRecord[];
+}
+
+/**
+ * A tail that was allowed to be lost: power went while a log that is flushed without its acknowledgements waiting
+ * (`log.flush.mode=async`) had records that were not synced.
+ */
+export interface TailLoss extends Place {
+  readonly atMs: Ms;
+  /** Everything before it was durable. */
+  readonly fromOffset: Offset;
+  /** Of the last batch at that time. */
+  readonly leaderEpoch: Epoch;
+}
+
+export interface ClientHistory {
+  readonly writes: readonly Write[];
+  readonly reads: readonly Read[];
+  readonly logs: readonly FinalLog[];
+  readonly losses: readonly TailLoss[];
+}
+
+/** Whether a record that was sent before the power cut and lay at `offset` was in the tail that may be gone. */
+export function mayBeLost(losses: readonly TailLoss[], write: Write): boolean {
+  return losses.some(
+    (loss) =>
+      isAt(loss, write) && loss.atMs >= write.invokedAtMs && (write.offset < 0 || write.offset >= loss.fromOffset),
+  );
+}
+
+/** Whether a record that was read was in a tail that may be gone. */
+export function mayBeUnread(losses: readonly TailLoss[], read: Read): boolean {
+  return losses.some(
+    (loss) => isAt(loss, read) && read.leaderEpoch <= loss.leaderEpoch && read.offset >= loss.fromOffset,
+  );
+}
+
+function isAt(a: Place, b: Place): boolean {
+  return a.partition === b.partition && a.topic === b.topic;
+}
+
+/** The logs by place. */
+export function logsByPlace(logs: readonly FinalLog[]): Map<string, FinalLog> {
+  return new Map(logs.map((log) => [placeName(log), log]));
+}
+
+/** The items in groups with equal keys, in the order of their first ones. */
+export function groupBy<T>(items: Iterable<T>, keyOf: (item: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [item]);
+    else group.push(item);
+  }
+  return groups;
+}

@@ -1,0 +1,238 @@
+// The clients of a run, each on a process of its own: producers, consumers, an admin. They use the product's own client,
+// and note what they did and saw.
+import type { Ms, Offset } from '../../base/ids.ts';
+import type { Read, WriteOutcome } from '../../check/history.ts';
+import { placeName } from '../../check/history.ts';
+import type { TopicCreation } from '../../check/topics.ts';
+import { createTopics } from '../../client/admin.ts';
+import { ClientError } from '../../client/client-error.ts';
+import { ClusterClient } from '../../client/cluster.ts';
+import type { ConsumerOptions } from '../../client/consumer.ts';
+import { Consumer } from '../../client/consumer.ts';
+import { ProduceError } from '../../client/produce-error.ts';
+import { Producer } from '../../client/producer.ts';
+import { sleep } from '../../env/clock.ts';
+import type { Env } from '../../env/env.ts';
+import type { Spawned } from '../world/world.ts';
+import type { SimCluster } from './cluster.ts';
+import { recordText } from './disk-logs.ts';
+import type { Workload } from './scenario.ts';
+
+/** A write under way or over. */
+export interface PendingWrite {
+  readonly text: string;
+  readonly producer: string;
+  readonly order: number;
+  readonly topic: string;
+  readonly partition: number;
+  readonly invokedAtMs: Ms;
+  /** `unknown` until it is answered. */
+  outcome: WriteOutcome;
+  offset: Offset;
+}
+
+/** What clients did and saw. */
+export interface ClientLog {
+  readonly writes: PendingWrite[];
+  readonly reads: Read[];
+  readonly creations: TopicCreation[];
+  /** What a consumer was told when the log had lost what it read. */
+  readonly truncations: string[];
+  /** Topics that were created, with their partitions. */
+  readonly topics: Map<string, number>;
+}
+
+/** Asks the clients to come to an end. */
+export interface Stop {
+  producing: boolean;
+  consuming: boolean;
+}
+
+export function newClientLog(): ClientLog {
+  return { writes: [], reads: [], creations: [], truncations: [], topics: new Map() };
+}
+
+/** Starts `main` on a host of its own, which faults may hit too. */
+export function spawnClient<T>(cluster: SimCluster, name: string, main: (env: Env) => Promise<T>): Spawned<T> {
+  const spawned = cluster.world.spawn(name, main);
+  cluster.clients.push(spawned.process);
+  return spawned;
+}
+
+export function clusterClient(cluster: SimCluster, env: Env, workload: Workload): ClusterClient {
+  const { requestTimeoutMs } = workload;
+  return new ClusterClient(env, { bootstrap: cluster.bootstrap, clientId: 'simulated', requestTimeoutMs });
+}
+
+/** Sends unique records to random partitions until it is asked to stop, then waits for what is under way. */
+export async function produce(
+  cluster: SimCluster,
+  env: Env,
+  name: string,
+  workload: Workload,
+  log: ClientLog,
+  stop: Stop,
+): Promise<void> {
+  const client = clusterClient(cluster, env, workload);
+  const { lingerMs, maxInFlight, deliveryTimeoutMs, requestTimeoutMs } = workload;
+  const producer = new Producer(client, { lingerMs, maxInFlight, deliveryTimeoutMs, requestTimeoutMs });
+  const draw = (what: string, bound: number): number => env.random.below(`workload.${what}`, bound);
+  for (let order = 0; !stop.producing; ) {
+    await sleep(env.clock, draw('pause', 2 * workload.intervalMs + 1));
+    const places = [...log.topics];
+    const [topic, partitions] = places[draw('topic', Math.max(1, places.length))] ?? ['', 0];
+    if (partitions === 0 || producer.unresolved >= workload.maxUnresolved) continue;
+    const partition = draw('partition', partitions);
+    for (let left = 1 + draw('records', workload.maxRecords); left > 0; left--) {
+      const value = 'x'.repeat(draw('bytes', workload.maxValueBytes + 1));
+      const message = { topic, partition, key: Buffer.from(`${name}-${order}`), value: Buffer.from(value) };
+      const write: PendingWrite = {
+        text: recordText(message.key, message.value),
+        producer: name,
+        order: order++,
+        topic,
+        partition,
+        invokedAtMs: cluster.world.nowMs,
+        outcome: 'unknown',
+        offset: -1,
+      };
+      log.writes.push(write);
+      void settle(write, producer.send(message));
+    }
+  }
+  await producer.close();
+  client.close();
+}
+
+async function settle(write: PendingWrite, sent: Promise<{ readonly offset: Offset }>): Promise<void> {
+  try {
+    write.offset = (await sent).offset;
+    write.outcome = 'acknowledged';
+  } catch (error) {
+    if (!(error instanceof ProduceError)) throw error;
+    write.outcome = error.outcome;
+  }
+}
+
+/** Reads every partition there is from the beginning on, and goes on where it was when there are new ones. */
+export async function consume(
+  cluster: SimCluster,
+  env: Env,
+  name: string,
+  workload: Workload,
+  log: ClientLog,
+  stop: Stop,
+): Promise<void> {
+  const client = clusterClient(cluster, env, workload);
+  const positions = new Map<string, Offset>();
+  for (let session = 1; !stop.consuming; session++) {
+    if (log.topics.size === 0) {
+      await sleep(env.clock, 100);
+      continue;
+    }
+    const known = log.topics.size;
+    const consumer = new Consumer(client, assignments(log, positions), fetchLimits(workload));
+    const endsSoon = (): boolean => stop.consuming || log.topics.size > known;
+    const watch = (): void => {
+      if (endsSoon()) consumer.close();
+      else env.clock.schedule(500, watch);
+    };
+    env.clock.schedule(500, watch);
+    try {
+      await readAll(consumer, `${name}.${session}`, log, positions);
+    } catch (error) {
+      if (!(error instanceof ClientError)) throw error;
+      if (error.code === 'LOG_TRUNCATED' || error.kafkaError === 'OFFSET_OUT_OF_RANGE') {
+        log.truncations.push(`${name}: ${error.message}`);
+        positions.clear();
+      }
+      await sleep(env.clock, 100);
+    }
+  }
+  client.close();
+}
+
+/** Reads everything from the beginning to the end that the partitions have when it starts. ClientError. */
+export async function readEverything(
+  cluster: SimCluster,
+  env: Env,
+  name: string,
+  workload: Workload,
+  log: ClientLog,
+): Promise<void> {
+  const client = clusterClient(cluster, env, workload);
+  const options = { ...fetchLimits(workload), readToEnd: true };
+  await readAll(new Consumer(client, assignments(log, new Map()), options), name, log, new Map());
+  client.close();
+}
+
+function fetchLimits({ fetchMaxWaitMs, fetchMaxBytes }: Workload): ConsumerOptions {
+  return { maxWaitMs: fetchMaxWaitMs, maxBytes: fetchMaxBytes, partitionMaxBytes: fetchMaxBytes };
+}
+
+function assignments(log: ClientLog, positions: ReadonlyMap<string, Offset>) {
+  return [...log.topics].flatMap(([topic, partitions]) =>
+    Array.from({ length: partitions }, (_, partition) => {
+      const offset = positions.get(placeName({ topic, partition }));
+      return { topic, partition, start: offset === undefined ? ('beginning' as const) : { offset } };
+    }),
+  );
+}
+
+async function readAll(consumer: Consumer, session: string, log: ClientLog, positions: Map<string, Offset>) {
+  for await (const { topic, partition, offset, leaderEpoch, key, value } of consumer.records()) {
+    log.reads.push({ session, topic, partition, offset, leaderEpoch, text: recordText(key, value) });
+    positions.set(placeName({ topic, partition }), offset + 1);
+  }
+}
+
+/** Answers that leave open whether the creation was or will be carried out. */
+const UNSURE: ReadonlySet<string> = new Set(['REQUEST_TIMED_OUT', 'NOT_CONTROLLER', 'UNKNOWN_SERVER_ERROR']);
+
+/** Creates a topic, once, and notes how it went. */
+export async function createTopic(
+  client: ClusterClient,
+  log: ClientLog,
+  topic: string,
+  partitions: number,
+  timeoutMs: Ms,
+): Promise<TopicCreation['outcome']> {
+  const index = log.creations.push({ topic, partitions, outcome: 'unknown' }) - 1;
+  const outcome = await createdOrNot(client, topic, partitions, timeoutMs);
+  log.creations[index] = { topic, partitions, outcome };
+  if (outcome === 'created') log.topics.set(topic, partitions);
+  return outcome;
+}
+
+async function createdOrNot(
+  client: ClusterClient,
+  topic: string,
+  partitions: number,
+  timeoutMs: Ms,
+): Promise<TopicCreation['outcome']> {
+  try {
+    const [answer] = await createTopics(client, [{ name: topic, partitions, replicationFactor: 1 }], { timeoutMs });
+    if (answer?.error === undefined) return answer === undefined ? 'unknown' : 'created';
+    return UNSURE.has(answer.error.kafkaError ?? '') ? 'unknown' : 'failed';
+  } catch (error) {
+    if (!(error instanceof ClientError)) throw error;
+    return error.maybeSent ? 'unknown' : 'failed';
+  }
+}
+
+/** Creates topics now and then until it is asked to stop. */
+export async function administrate(
+  cluster: SimCluster,
+  env: Env,
+  workload: Workload,
+  log: ClientLog,
+  stop: Stop,
+): Promise<void> {
+  const client = clusterClient(cluster, env, workload);
+  const { partitions } = cluster.scenario.config;
+  for (let number = 1; !stop.producing && workload.createEveryMs > 0; number++) {
+    await sleep(env.clock, env.random.below('workload.create', 2 * workload.createEveryMs + 1));
+    await createTopic(client, log, `during-${number}`, partitions, workload.requestTimeoutMs);
+  }
+  client.close();
+}

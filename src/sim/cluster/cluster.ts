@@ -1,0 +1,98 @@
+// A simulated cluster: formatted nodes and the hosts of clients, in one world.
+import type { Uuid } from '../../base/uuid.ts';
+import type { NodeConfig } from '../../config/node-config.ts';
+import { parseNodeConfig } from '../../config/node-config.ts';
+import type { Env } from '../../env/env.ts';
+import type { Address } from '../../env/network.ts';
+import type { SimProcess } from '../process/process.ts';
+import { World } from '../world/world.ts';
+import type { SimNode } from './node.ts';
+import { DATA_DIRECTORY } from './node.ts';
+import { Ghost } from './observe.ts';
+import type { ClusterConfig, ClusterScenario } from './scenario.ts';
+
+export interface SimCluster {
+  readonly scenario: ClusterScenario;
+  readonly world: World;
+  readonly ghost: Ghost;
+  readonly clusterId: Uuid;
+  /** By id: controllers first. */
+  readonly nodes: readonly SimNode[];
+  readonly controllers: readonly SimNode[];
+  readonly brokers: readonly SimNode[];
+  /** Kafka addresses of the brokers. */
+  readonly bootstrap: readonly Address[];
+  readonly clients: SimProcess[];
+}
+
+const CLUSTER_ID: Uuid = 'c2ltdWxhdGVkLWNsdXN0ZQ';
+const CONTROLLER_PORT = 9093;
+const KAFKA_PORT = 9092;
+const GRPC_PORT = 9094;
+
+export function createCluster(scenario: ClusterScenario, tamper: SimNode['tamper'] = untouched): SimCluster {
+  const { config, seed } = scenario;
+  const world = new World({ seed, logLines: 5000 });
+  const ghost = new Ghost();
+  const nodes = Array.from({ length: config.controllers + config.brokers }, (_, index): SimNode => {
+    const id = index + 1;
+    const isController = index < config.controllers;
+    const node: SimNode = {
+      id,
+      process: world.process(hostName(id, isController), {
+        judge: () => (node.isExcused ? 'die' : 'fail'),
+      }),
+      config: nodeConfig(config, id, isController),
+      world,
+      ghost,
+      tamper,
+      node: undefined,
+      isExcused: false,
+    };
+    return node;
+  });
+  const brokers = nodes.slice(config.controllers);
+  return {
+    scenario,
+    world,
+    ghost,
+    clusterId: CLUSTER_ID,
+    nodes,
+    controllers: nodes.slice(0, config.controllers),
+    brokers,
+    bootstrap: brokers.map(({ process }) => ({ host: process.name, port: KAFKA_PORT })),
+    clients: [],
+  };
+}
+
+function untouched(env: Env): Env {
+  return env;
+}
+
+function hostName(id: number, isController: boolean): string {
+  return `${isController ? 'controller' : 'broker'}${id}`;
+}
+
+function nodeConfig(config: ClusterConfig, id: number, isController: boolean): NodeConfig {
+  const host = hostName(id, isController);
+  const voters = Array.from(
+    { length: config.controllers },
+    (_, i) => `${i + 1}@${hostName(i + 1, true)}:${CONTROLLER_PORT}`,
+  );
+  const lines = [
+    `node.id=${id}`,
+    `process.roles=${isController ? 'controller' : 'broker'}`,
+    `controller.quorum.voters=${voters.join(',')}`,
+    isController
+      ? `listeners=CONTROLLER://${host}:${CONTROLLER_PORT}`
+      : `listeners=PLAINTEXT://${host}:${KAFKA_PORT},GRPC://${host}:${GRPC_PORT}`,
+    `log.dirs=${DATA_DIRECTORY}`,
+    `timing.profile=${config.timingProfile}`,
+    `log.flush.mode=${config.flushMode}`,
+    `log.segment.bytes=${config.segmentBytes}`,
+    'auto.create.topics.enable=false',
+  ];
+  const parsed = parseNodeConfig(lines.join('\n'));
+  if (!parsed.ok) throw new Error(`the scenario's nodes cannot be configured: ${parsed.errors.join('; ')}`);
+  return parsed.config;
+}

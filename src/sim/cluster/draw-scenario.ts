@@ -1,0 +1,139 @@
+// A whole-cluster scenario from a seed: swarm parameters (safety.md 8.7), each fault off in at least half of the seeds,
+// since many bugs need some faults absent.
+import { KeyedRandom } from '../../base/keyed-random.ts';
+import type { ClusterConfig, ClusterScenario, FaultKind, LinkSwarm, TimedFault, Workload } from './scenario.ts';
+import { SCHEMA_VERSION } from './scenario.ts';
+
+export function drawScenario(seed: number): ClusterScenario {
+  const draw = new Draw(seed);
+  const config = drawConfig(draw);
+  return {
+    schemaVersion: SCHEMA_VERSION,
+    seed,
+    config,
+    faults: drawFaults(draw, config),
+    workload: drawWorkload(draw),
+  };
+}
+
+/** Draws by name, so that a new parameter does not change the others. */
+class Draw {
+  readonly #random: KeyedRandom;
+
+  constructor(seed: number) {
+    this.#random = new KeyedRandom(seed);
+  }
+
+  chance(name: string, probability: number): boolean {
+    return this.#random.chance(name, probability);
+  }
+
+  between(name: string, low: number, high: number): number {
+    return low + this.#random.below(name, high - low + 1);
+  }
+
+  /** Small values as often as large ones. */
+  spread(name: string, low: number, high: number): number {
+    const share = this.#random.below(name, 1_000_001) / 1_000_000;
+    return Math.round(low * (high / low) ** share);
+  }
+
+  pick<T>(name: string, items: readonly T[]): T {
+    return items[this.#random.below(name, items.length)] as T;
+  }
+
+  /** 0 with probability 1 - `probability`. */
+  maybe(name: string, probability: number, high: number): number {
+    const on = this.chance(`${name}?`, probability);
+    const value = this.between(name, 1, high);
+    return on ? value : 0;
+  }
+}
+
+function drawConfig(draw: Draw): ClusterConfig {
+  const controllers = draw.pick('controllers', [1, 3, 3, 3, 3, 3, 3, 5]);
+  const brokers = draw.between('brokers', 1, 3);
+  const drifting = draw.chance('drifting', 0.25);
+  return {
+    controllers,
+    brokers,
+    topics: draw.between('topics', 1, 2),
+    partitions: draw.between('partitions', 1, 3),
+    flushMode: draw.chance('async', 0.3) ? 'async' : 'sync',
+    timingProfile: draw.pick('timing', ['default', 'fast', 'dev', 'dev']),
+    segmentBytes: draw.pick('segment', [1024, 8 * 1024, 1024 * 1024]),
+    faultPhaseMs: draw.between('fault phase', 10_000, 30_000),
+    links: drawLinks(draw),
+    syncLatencyMs: draw.spread('sync latency', 1, 50),
+    clockPercent: drifting ? Array.from({ length: controllers + brokers }, () => draw.spread('clock', 50, 200)) : [],
+  };
+}
+
+function drawLinks(draw: Draw): LinkSwarm {
+  const slow = draw.chance('slow links', 0.3);
+  return {
+    latencyMs: slow ? draw.spread('latency', 1, 40) : 0.2,
+    tailMs: slow ? draw.spread('tail', 1, 40) : 0.2,
+    lossPermille: draw.maybe('loss', 0.4, 200),
+    duplicatePermille: draw.maybe('duplicates', 0.4, 200),
+  };
+}
+
+function drawWorkload(draw: Draw): Workload {
+  return {
+    producers: draw.between('producers', 1, 2),
+    intervalMs: draw.spread('interval', 5, 500),
+    maxRecords: draw.pick('records', [1, 3, 10]),
+    maxValueBytes: draw.pick('value bytes', [10, 100, 2000]),
+    lingerMs: draw.chance('linger?', 0.3) ? draw.between('linger', 1, 20) : 0,
+    maxInFlight: draw.pick('in flight', [1, 5, 5]),
+    deliveryTimeoutMs: draw.spread('delivery timeout', 1000, 60_000),
+    requestTimeoutMs: draw.spread('request timeout', 500, 10_000),
+    maxUnresolved: draw.pick('unresolved', [1, 20, 200]),
+    consumers: draw.between('consumers', 1, 2),
+    fetchMaxWaitMs: draw.pick('fetch wait', [50, 500]),
+    fetchMaxBytes: draw.pick('fetch bytes', [1, 4096, 1024 * 1024]),
+    createEveryMs: draw.chance('create?', 0.5) ? draw.spread('create', 500, 5000) : 0,
+  };
+}
+
+/** Which kinds occur at all in this seed. */
+function drawKinds(draw: Draw): FaultKind[] {
+  const kinds: FaultKind[] = [];
+  if (draw.chance('kills', 0.5)) kinds.push('kill', 'kill');
+  if (draw.chance('power cuts', 0.5)) kinds.push('power', 'power');
+  if (draw.chance('stops', 0.25)) kinds.push('stop');
+  if (draw.chance('pauses', 0.3)) kinds.push('pause');
+  if (draw.chance('cuts', 0.5)) kinds.push('cut', 'cutOneWay', 'cutOneWay', 'isolate', 'cutFromControllers');
+  if (draw.chance('resets', 0.25)) kinds.push('reset');
+  if (draw.chance('stalls', 0.25)) kinds.push('stallDisk');
+  if (draw.chance('sync failures', 0.15)) kinds.push('failSync');
+  if (draw.chance('jumps', 0.15)) kinds.push('jumpClock');
+  return kinds;
+}
+
+/** Their duration is the time until the node starts again. */
+const DEATHS: readonly FaultKind[] = ['kill', 'power', 'stop', 'failSync'];
+
+function drawFaults(draw: Draw, config: ClusterConfig): TimedFault[] {
+  const kinds = drawKinds(draw);
+  const faults: TimedFault[] = [];
+  const everyMs = draw.spread('fault interval', 200, 5000);
+  const quick = draw.chance('quick restarts', 0.5);
+  let at = 0;
+  while (kinds.length > 0 && faults.length < 100) {
+    const dt = draw.between('fault after', 0, 2 * everyMs);
+    at += dt;
+    if (at > config.faultPhaseMs) break;
+    const kind = draw.pick('fault kind', kinds);
+    const isQuick = quick && DEATHS.includes(kind);
+    faults.push({
+      dt,
+      kind,
+      i: draw.between('fault i', 0, 30),
+      j: draw.between('fault j', 0, 30),
+      durationMs: isQuick ? draw.between('quick restart', 1, 60) : draw.spread('fault duration', 10, 10_000),
+    });
+  }
+  return faults;
+}

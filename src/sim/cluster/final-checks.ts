@@ -1,0 +1,98 @@
+// The checks that need the whole run: histories of clients against the logs, topics, metadata logs, and what is left open.
+import { hash32 } from '../../base/keyed-random.ts';
+import type { ClientHistory, FinalLog } from '../../check/history.ts';
+import { checkMetadataLogs } from '../../check/quorum.ts';
+import type { MetadataLog } from '../../check/quorum.ts';
+import { checkFullReading, checkReadsAgree, checkReadsCommitted, checkReadsInOrder } from '../../check/reads.ts';
+import { checkTopics } from '../../check/topics.ts';
+import { checkIdempotence, checkNoAckedLoss, checkNoInvention, checkOrder, checkOutcomes } from '../../check/writes.ts';
+import type { MetadataImage } from '../../metadata/image.ts';
+import { topicsInOrder } from '../../metadata/image.ts';
+import { QuorumStorage } from '../../quorum/storage.ts';
+import type { Batch } from '../../raft/types.ts';
+import type { ClientLog } from './clients.ts';
+import type { SimCluster } from './cluster.ts';
+import { diskLogs, logRecords } from './disk-logs.ts';
+import type { SimNode } from './node.ts';
+import { DATA_DIRECTORY } from './node.ts';
+import { must, ViolatedError } from './violated.ts';
+
+/** The session that reads everything at the end. */
+export const FINAL_READER = 'final';
+
+/** Everything about clients and topics. `image`: of the active controller, at the end. */
+export function checkClients(cluster: SimCluster, log: ClientLog, image: MetadataImage): ClientHistory {
+  const { writes, reads } = log;
+  const { losses } = cluster.ghost;
+  const history: ClientHistory = { writes, reads, losses, logs: finalLogs(cluster, image) };
+  must(
+    checkTopics(log.creations, new Map(topicsInOrder(image).map(({ name, partitions }) => [name, partitions.size]))),
+  );
+  must(checkNoInvention(history));
+  must(checkIdempotence(history));
+  must(checkOutcomes(history));
+  must(checkOrder(history));
+  must(checkNoAckedLoss(history));
+  must(checkReadsInOrder(history));
+  must(checkReadsAgree(history));
+  must(checkReadsCommitted(history));
+  const created = history.logs.filter(({ topic }) => log.topics.has(topic));
+  must(checkFullReading({ ...history, logs: created }, FINAL_READER));
+  const [truncation] = log.truncations;
+  if (truncation !== undefined && losses.length === 0) {
+    throw new ViolatedError({ property: 'S-C1', detail: `a consumer was told of a loss without one: ${truncation}` });
+  }
+  return history;
+}
+
+/** The log of every partition, at the broker that leads it. */
+function finalLogs(cluster: SimCluster, image: MetadataImage): FinalLog[] {
+  const logs: FinalLog[] = [];
+  for (const { process, id } of cluster.brokers) {
+    for (const log of diskLogs(process.disk, DATA_DIRECTORY, 'cached')) {
+      const { topic, partition } = log;
+      const topicId = image.topicIds.get(topic) ?? '';
+      const leader = image.topics.get(topicId)?.partitions.get(partition)?.leader;
+      if (leader === id) logs.push({ topic, partition, topicId, records: logRecords(log) });
+    }
+  }
+  return logs;
+}
+
+/** S-R4, S-R6: reads the metadata log of every node, with the product's reader, in a life of its own. */
+export async function checkQuorumLogs(cluster: SimCluster): Promise<void> {
+  const logs: MetadataLog[] = [];
+  for (const node of cluster.nodes) {
+    node.process.kill();
+    node.process.start(async (env) => {
+      const store = await env.openStore(`${DATA_DIRECTORY}/metadata`);
+      const { batches } = await new QuorumStorage(store).load();
+      await store.close();
+      logs.push(metadataLog(node, batches));
+    });
+  }
+  await cluster.world.runUntil(() => logs.length === cluster.nodes.length, 10_000, 'the metadata logs are read');
+  must(checkMetadataLogs(logs));
+}
+
+function metadataLog({ process, ghost }: SimNode, batches: readonly Batch[]): MetadataLog {
+  return {
+    node: process.name,
+    committedEndOffset: ghost.appliedEndOffsets.get(process.name) ?? 0,
+    batches: batches.map(({ baseOffset, epoch, control, records }) => {
+      const text = records.map((record) => Buffer.from(record).toString('latin1')).join('\n');
+      const digest = `${epoch} ${control} ${records.length} ${hash32(text)}`;
+      return { baseOffset, endOffset: baseOffset + records.length, epoch, digest };
+    }),
+  };
+}
+
+/** S-X3: a process that stopped in good order has nothing scheduled, connected or bound any more. */
+export function checkNothingLeft(cluster: SimCluster): void {
+  for (const process of [...cluster.nodes.map((node) => node.process), ...cluster.clients]) {
+    const left = cluster.world.leftOf(process);
+    if (left.length === 0) continue;
+    const detail = `${process.name} has stopped, and left ${left.join(', ')}`;
+    throw new ViolatedError({ property: 'S-X3', detail });
+  }
+}

@@ -1,0 +1,131 @@
+// One simulated node: its process, the lives of it, and what the checkers see of each life. Started by the same call as a
+// real one.
+import type { NodeId } from '../../base/ids.ts';
+import type { Uuid } from '../../base/uuid.ts';
+import type { NodeConfig } from '../../config/node-config.ts';
+import type { Env } from '../../env/env.ts';
+import type { LogFields } from '../../env/logger.ts';
+import type { MetadataImage } from '../../metadata/image.ts';
+import type { Node } from '../../server/node.ts';
+import { startNode } from '../../server/node.ts';
+import { formatStorage } from '../../server/storage.ts';
+import type { SimProcess } from '../process/process.ts';
+import type { World } from '../world/world.ts';
+import { diskLogs, endOffsetOf } from './disk-logs.ts';
+import type { Ghost } from './observe.ts';
+import { batchesOf, observedLogger, seenImage } from './observe.ts';
+import { must, ViolatedError } from './violated.ts';
+
+export interface SimNode {
+  readonly id: NodeId;
+  readonly process: SimProcess;
+  readonly config: NodeConfig;
+  readonly world: World;
+  readonly ghost: Ghost;
+  /** Wraps what the node is given of the world; for tests that break a port on purpose. */
+  readonly tamper: (env: Env, node: SimNode) => Env;
+  /** The composed node of this life, once it is up. */
+  node: Node | undefined;
+  /** A disk error was injected in this life: it may end in a fatal error. */
+  isExcused: boolean;
+}
+
+export const DATA_DIRECTORY = '/data';
+
+/** Formats the disk of a node that has never run. */
+export async function formatNode(node: SimNode, clusterId: Uuid): Promise<void> {
+  node.process.disk.provision(DATA_DIRECTORY);
+  let done = false;
+  node.process.start(async (env) => {
+    await formatStorage(env, node.config, clusterId);
+    done = true;
+  });
+  await node.world.runUntil(() => done, 10_000, `${node.process.name} is formatted`);
+  node.process.kill();
+}
+
+/** Begins a life. Nothing if it lives. */
+export function startLife(node: SimNode): void {
+  if (node.process.isAlive) return;
+  const life = node.process.lives + 1;
+  node.isExcused = false;
+  node.process.start(async (env) => {
+    const logger = observedLogger(env.logger, (event, fields) => seeLine(node, life, event, fields));
+    const started = await startNode(node.tamper({ ...env, logger }, node), node.config, {
+      fatal: (reason, cause) => fail(node, reason, cause),
+    });
+    node.node = started;
+    const { publisher } = started;
+    if (publisher.image.endOffset > 0) seeImage(node, publisher.image);
+    publisher.subscribe((image) => seeImage(node, image));
+  });
+}
+
+/** S-X2: what a node calls fatal fails the run, unless a fault explains it: then the process ends. */
+function fail(node: SimNode, reason: string, cause: unknown): void {
+  if (node.isExcused) killLife(node);
+  else {
+    const detail = `${node.process.name} stopped: ${reason}`;
+    node.world.fail('S-X2', new ViolatedError({ property: 'S-X2', detail }, cause));
+  }
+}
+
+export function killLife(node: SimNode): void {
+  if (!node.process.isAlive) return;
+  endLife(node);
+  node.process.kill();
+}
+
+/** Power goes. Where acknowledged records need not be synced, notes which ones may be lost (S-D1). */
+export function cutPower(node: SimNode): void {
+  endLife(node);
+  const { process, config, ghost, world } = node;
+  if (config.isBroker && config.values['log.flush.mode'] === 'async') {
+    const durable = diskLogs(process.disk, DATA_DIRECTORY, 'durable');
+    for (const log of diskLogs(process.disk, DATA_DIRECTORY, 'cached')) {
+      const { topic, partition } = log;
+      const fromOffset = endOffsetOf(durable.find((other) => other.topic === topic && other.partition === partition));
+      const leaderEpoch = log.batches.at(-1)?.partitionLeaderEpoch ?? -1;
+      if (fromOffset < endOffsetOf(log)) {
+        ghost.losses.push({ topic, partition, atMs: world.nowMs, fromOffset, leaderEpoch });
+      }
+    }
+  }
+  process.powerCut();
+}
+
+/** Stops in good order. Resolves when it has; the process is gone then. */
+export async function stopLife(node: SimNode): Promise<void> {
+  const { process, node: running } = node;
+  const life = process.lives;
+  if (!process.isAlive) return;
+  // A node that is still starting is simply killed, as an impatient supervisor does.
+  if (running !== undefined) await running.stop();
+  if (process.lives === life) killLife(node);
+}
+
+/** What the checkers must see of a life before it is over. */
+export function endLife(node: SimNode): void {
+  node.node = undefined;
+  if (!node.process.isAlive || !node.config.isBroker) return;
+  const appender = `${node.process.name}#${node.process.lives}`;
+  for (const log of diskLogs(node.process.disk, DATA_DIRECTORY, 'cached')) {
+    for (const batch of batchesOf(log)) must(node.ghost.appends.see(appender, batch));
+  }
+}
+
+function seeLine(node: SimNode, life: number, event: string, fields: LogFields): void {
+  const { ghost, process, world } = node;
+  ghost.logged.set(event, (ghost.logged.get(event) ?? 0) + 1);
+  if (event !== 'quorum-role') return;
+  const { role, epoch } = fields as { role: string; epoch: number };
+  const violation = ghost.roles.see({ replica: process.name, life, role, epoch });
+  if (violation !== undefined) world.fail(violation.property, new ViolatedError(violation));
+}
+
+function seeImage(node: SimNode, image: MetadataImage): void {
+  const { ghost, process, world } = node;
+  ghost.appliedEndOffsets.set(process.name, image.endOffset);
+  const violation = ghost.images.see(process.name, seenImage(image));
+  if (violation !== undefined) world.fail(violation.property, new ViolatedError(violation));
+}

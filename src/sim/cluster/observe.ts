@@ -1,0 +1,65 @@
+// The ghost state of a run (safety.md 6): what nodes show of themselves, checked as it comes. Nodes never read it.
+import { hash32 } from '../../base/keyed-random.ts';
+import type { Offset } from '../../base/ids.ts';
+import { AppendHistory } from '../../check/appends.ts';
+import type { TailLoss } from '../../check/history.ts';
+import type { SeenImage } from '../../check/metadata.ts';
+import { ImageHistory } from '../../check/metadata.ts';
+import { RoleHistory } from '../../check/quorum.ts';
+import type { LogFields, Logger } from '../../env/logger.ts';
+import { imageToRecords } from '../../metadata/image-records.ts';
+import type { MetadataImage } from '../../metadata/image.ts';
+import { brokersInOrder, isActive, topicsInOrder } from '../../metadata/image.ts';
+import { encodeRecord } from '../../metadata/record.ts';
+import type { DiskLog } from './disk-logs.ts';
+
+export class Ghost {
+  readonly roles = new RoleHistory();
+  readonly images = new ImageHistory();
+  readonly appends = new AppendHistory();
+  readonly losses: TailLoss[] = [];
+  /** Newest image of each node, over all its lives. */
+  readonly appliedEndOffsets = new Map<string, Offset>();
+  /** Events that nodes logged, by name. */
+  readonly logged = new Map<string, number>();
+}
+
+/** The parts of an image that are checked, and a digest of all of it. */
+export function seenImage(image: MetadataImage): SeenImage {
+  const text = imageToRecords(image).map((record) => Buffer.from(encodeRecord(record)).toString('latin1'));
+  return {
+    endOffset: image.endOffset,
+    digest: `${text.length} records, ${hash32(text.join('\n')).toString(16)}`,
+    brokers: brokersInOrder(image).map((broker) => {
+      const { brokerId, brokerEpoch, incarnationId } = broker;
+      return { brokerId, brokerEpoch, incarnationId, isActive: isActive(broker) };
+    }),
+    partitions: topicsInOrder(image).flatMap(({ name, topicId, partitions }) =>
+      [...partitions].map((state, partition) => ({ topic: name, topicId, partition, ...state })),
+    ),
+  };
+}
+
+/** A logger that tells `see` of every line too. */
+export function observedLogger(logger: Logger, see: (event: string, fields: LogFields) => void): Logger {
+  const also =
+    (level: 'debug' | 'info' | 'warn' | 'error') =>
+    (event: string, fields: LogFields = {}): void => {
+      logger[level](event, fields);
+      see(event, fields);
+    };
+  return {
+    debug: also('debug'),
+    info: also('info'),
+    warn: also('warn'),
+    error: also('error'),
+    child: (fields) => observedLogger(logger.child(fields), see),
+  };
+}
+
+/** The batches of a log as they lie there at the end of a life of their broker. */
+export function* batchesOf({ topic, partition, batches }: DiskLog) {
+  for (const { baseOffset, partitionLeaderEpoch, crc } of batches) {
+    yield { topic, partition, baseOffset, leaderEpoch: partitionLeaderEpoch, crc };
+  }
+}

@@ -1,0 +1,217 @@
+// Runs a whole-cluster scenario through the phases of safety.md 8.8: bootstrap → faults → heal → liveness → final reading →
+// checks. The codecs must be loaded (loadCodecs). The same scenario gives the same hash (S-X1).
+import { hash32 } from '../../base/keyed-random.ts';
+import type { Ms } from '../../base/ids.ts';
+import type { Violation } from '../../check/violation.ts';
+import { SimulationFailure } from '../world/failure.ts';
+import type { ClientLog, Stop } from './clients.ts';
+import {
+  administrate,
+  clusterClient,
+  consume,
+  createTopic,
+  newClientLog,
+  produce,
+  readEverything,
+  spawnClient,
+} from './clients.ts';
+import type { SimCluster } from './cluster.ts';
+import { createCluster } from './cluster.ts';
+import { Nemesis } from './faults.ts';
+import { checkClients, checkNothingLeft, checkQuorumLogs, FINAL_READER } from './final-checks.ts';
+import { CONVERGE_LIMIT_MS, converge, probe } from './liveness.ts';
+import type { SimNode } from './node.ts';
+import { endLife, formatNode, startLife } from './node.ts';
+import type { ClusterScenario } from './scenario.ts';
+import { CALM_WORKLOAD } from './scenario.ts';
+import { ViolatedError } from './violated.ts';
+
+export interface ClusterRunOptions {
+  /** Wraps what a node is given of the world, to see that a broken port is found out. */
+  readonly tamper?: SimNode['tamper'];
+  /** Told of each phase as it begins. */
+  readonly onPhase?: (name: string, atMs: Ms) => void;
+}
+
+/** What happened, in numbers. */
+export interface ClusterStats {
+  readonly elections: number;
+  /** Faults carried out, by kind. */
+  readonly faults: ReadonlyMap<string, number>;
+  readonly acknowledged: number;
+  readonly failed: number;
+  readonly unknown: number;
+  readonly read: number;
+  readonly truncations: number;
+  readonly tailsLost: number;
+  readonly topics: number;
+  /** Lines that nodes logged, by event name. */
+  readonly logged: ReadonlyMap<string, number>;
+}
+
+export interface ClusterVerdict {
+  readonly ok: boolean;
+  /** What does not hold. */
+  readonly violation?: Violation;
+  /** Virtual time of the end. */
+  readonly atMs: Ms;
+  readonly events: number;
+  /** Over all events and all that clients saw. */
+  readonly hash: number;
+  readonly stats: ClusterStats;
+  /** The last lines that the nodes logged. */
+  readonly log: () => string;
+}
+
+const BOOTSTRAP_LIMIT_MS = 30_000;
+/** Over the delivery timeout of the producers, since it is the retry in flight that ends last. */
+const CLIENT_SLACK_MS = 60_000;
+const STOP_LIMIT_MS = 30_000;
+
+export async function runClusterScenario(
+  scenario: ClusterScenario,
+  options: ClusterRunOptions = {},
+): Promise<ClusterVerdict> {
+  const cluster = createCluster(scenario, options.tamper);
+  const nemesis = new Nemesis(cluster);
+  const log = newClientLog();
+  try {
+    await play(cluster, nemesis, log, (name) => options.onPhase?.(name, cluster.world.nowMs));
+  } catch (error) {
+    const violation = violationOf(error);
+    if (violation === undefined) throw error;
+    return { ok: false, violation, ...outcome(cluster, nemesis, log) };
+  }
+  return { ok: true, ...outcome(cluster, nemesis, log) };
+}
+
+function violationOf(error: unknown): Violation | undefined {
+  if (error instanceof ViolatedError) return error.violation;
+  if (!(error instanceof SimulationFailure)) return undefined;
+  if (error.cause instanceof ViolatedError) return error.cause.violation;
+  const stack = error.cause instanceof Error ? (error.cause.stack ?? '') : '';
+  return { property: error.message.includes('L-M1') ? 'L-M1' : 'S-X2', detail: `${error.message}\n${stack}` };
+}
+
+async function play(
+  cluster: SimCluster,
+  nemesis: Nemesis,
+  log: ClientLog,
+  phase: (name: string) => void,
+): Promise<void> {
+  const { world, scenario } = cluster;
+  const { workload, config } = scenario;
+  phase('bootstrap');
+  await bootstrap(cluster, log);
+  const stop: Stop = { producing: false, consuming: false };
+  const producers = clients('producer', workload.producers, (name) =>
+    spawnClient(cluster, name, (env) => produce(cluster, env, name, workload, log, stop)),
+  );
+  const consumers = clients('consumer', workload.consumers, (name) =>
+    spawnClient(cluster, name, (env) => consume(cluster, env, name, workload, log, stop)),
+  );
+  const admin = spawnClient(cluster, 'admin', (env) => administrate(cluster, env, workload, log, stop));
+  phase('faults');
+  nemesis.begin();
+  await world.runFor(config.faultPhaseMs);
+  phase('heal');
+  nemesis.heal();
+  await converge(cluster);
+  phase('liveness');
+  stop.producing = true;
+  const patience = workload.deliveryTimeoutMs + CLIENT_SLACK_MS;
+  await world.runUntil(
+    () => [...producers, admin].every(({ isDone }) => isDone),
+    patience,
+    'L-M1: producers come to their end',
+  );
+  await probe(cluster, log);
+  phase('final reading');
+  const reader = spawnClient(cluster, 'reader', (env) =>
+    readEverything(cluster, env, FINAL_READER, CALM_WORKLOAD, log),
+  );
+  await world.runUntil(() => reader.isDone, CONVERGE_LIMIT_MS, 'L-C1: everything is read');
+  stop.consuming = true;
+  await world.runUntil(() => consumers.every(({ isDone }) => isDone), patience, 'L-C1: consumers come to their end');
+  phase('checks');
+  await finish(cluster, log);
+}
+
+function clients<T>(name: string, count: number, make: (name: string) => T): T[] {
+  return Array.from({ length: count }, (_, i) => make(`${name}${i + 1}`));
+}
+
+/** Formats and starts all nodes, and creates the first topics. */
+async function bootstrap(cluster: SimCluster, log: ClientLog): Promise<void> {
+  const { world, nodes, scenario, clusterId } = cluster;
+  const { topics, partitions } = scenario.config;
+  for (const node of nodes) await formatNode(node, clusterId);
+  for (const node of nodes) startLife(node);
+  await converge(cluster);
+  const founding = spawnClient(cluster, 'founder', async (env) => {
+    const client = clusterClient(cluster, env, CALM_WORKLOAD);
+    for (let number = 1; number <= topics; number++) {
+      await createTopic(client, log, `topic-${number}`, partitions, BOOTSTRAP_LIMIT_MS);
+    }
+    client.close();
+  });
+  await world.runUntil(() => founding.isDone, BOOTSTRAP_LIMIT_MS, 'L-M1: the first topics are created');
+}
+
+async function finish(cluster: SimCluster, log: ClientLog): Promise<void> {
+  const { world, controllers, brokers } = cluster;
+  const active = controllers.find(({ node }) => node?.quorum.describe().role === 'leader')?.node;
+  if (active === undefined) throw new ViolatedError({ property: 'L-R1', detail: 'there is no leader at the end' });
+  // Later ones have no leaders any more.
+  const { image } = active.publisher;
+  checkClients(cluster, log, image);
+  await stopAll(cluster, brokers);
+  await stopAll(cluster, controllers);
+  await world.runFor(STOP_LIMIT_MS);
+  checkNothingLeft(cluster);
+  // The stop neither adds nor takes away.
+  checkClients(cluster, log, image);
+  await checkQuorumLogs(cluster);
+}
+
+/** Stops nodes in good order, all at once; their processes stay, to see what they leave behind. */
+async function stopAll({ world }: SimCluster, nodes: readonly SimNode[]): Promise<void> {
+  let stopped = 0;
+  for (const each of nodes) {
+    const { node } = each;
+    endLife(each);
+    if (node === undefined) continue;
+    node.stop().then(
+      () => stopped++,
+      (error: unknown) => world.fail(`stop of ${each.process.name}`, error),
+    );
+  }
+  await world.runUntil(() => stopped === nodes.length, STOP_LIMIT_MS, 'L-M1: nodes stop in good order');
+}
+
+function outcome(
+  cluster: SimCluster,
+  nemesis: Nemesis,
+  log: ClientLog,
+): Pick<ClusterVerdict, 'atMs' | 'events' | 'hash' | 'stats' | 'log'> {
+  const { world, ghost } = cluster;
+  const count = (wanted: string): number => log.writes.filter(({ outcome: its }) => its === wanted).length;
+  return {
+    atMs: world.nowMs,
+    events: world.eventCount,
+    hash: (world.hash ^ hash32(JSON.stringify([log.writes, log.reads, log.creations, log.truncations]))) >>> 0,
+    stats: {
+      elections: ghost.roles.elections,
+      faults: nemesis.injected,
+      acknowledged: count('acknowledged'),
+      failed: count('failed'),
+      unknown: count('unknown'),
+      read: log.reads.length,
+      truncations: log.truncations.length,
+      tailsLost: ghost.losses.length,
+      topics: log.topics.size,
+      logged: ghost.logged,
+    },
+    log: () => world.log.format(),
+  };
+}

@@ -1,0 +1,155 @@
+// A whole-cluster run as plain data (safety.md 8.5): nothing but this and the code influences what happens. Times are
+// deltas and hosts are taken modulo their number, so every sublist of faults is valid.
+import type { Ms } from '../../base/ids.ts';
+
+export const SCHEMA_VERSION = 1;
+
+/** What links do while faults are on. Chances are per mille, 0 switches a fault off. */
+export interface LinkSwarm {
+  /** Every message takes latencyMs and an exponential tail with mean tailMs. */
+  readonly latencyMs: Ms;
+  readonly tailMs: Ms;
+  /** A datagram is lost: a call times out, bytes of a stream come late. */
+  readonly lossPermille: number;
+  /** An RPC request arrives twice, as from a client that retries. */
+  readonly duplicatePermille: number;
+}
+
+export interface ClusterConfig {
+  /** 1, 3 or 5; node ids from 1. */
+  readonly controllers: number;
+  /** 1..5; node ids after those of the controllers. */
+  readonly brokers: number;
+  /** Topics that exist before the faults, and partitions of every topic. */
+  readonly topics: number;
+  readonly partitions: number;
+  readonly flushMode: 'sync' | 'async';
+  readonly timingProfile: 'default' | 'fast' | 'dev';
+  readonly segmentBytes: number;
+  readonly faultPhaseMs: Ms;
+  readonly links: LinkSwarm;
+  /** Longest fsync in milliseconds, while faults are on. */
+  readonly syncLatencyMs: Ms;
+  /** Speed of each node's clock in percent, while faults are on; missing entries are 100. */
+  readonly clockPercent: readonly number[];
+}
+
+export const FAULT_KINDS = [
+  /** SIGKILL of node i; what was written survives. Starts again after durationMs. */
+  'kill',
+  /** Power cut at node i; what was not synced is lost, torn or kept. Starts again after durationMs. */
+  'power',
+  /** Node i stops in good order, and starts again durationMs later. */
+  'stop',
+  /** SIGSTOP of host i. */
+  'pause',
+  /** Nothing gets from host i to host j, and back. */
+  'cut',
+  /** Nothing gets from host i to host j. */
+  'cutOneWay',
+  /** Nothing gets to or from host i. */
+  'isolate',
+  /** Nothing gets from host i to the controllers, and back. */
+  'cutFromControllers',
+  /** All connections between hosts i and j break; both notice. */
+  'reset',
+  /** No disk operation of node i ends before durationMs have passed. */
+  'stallDisk',
+  /** The next sync on the disk of node i fails; it is started again after durationMs. */
+  'failSync',
+  /** The wall clock of host i jumps by j seconds, to and fro. */
+  'jumpClock',
+] as const;
+
+export type FaultKind = (typeof FAULT_KINDS)[number];
+
+/** Nodes are numbered 0.. by id; hosts are the nodes, then the clients. */
+export interface TimedFault {
+  /** Since the fault before it, or the begin of the fault phase. */
+  readonly dt: Ms;
+  readonly kind: FaultKind;
+  readonly i: number;
+  readonly j: number;
+  readonly durationMs: Ms;
+}
+
+export interface Workload {
+  readonly producers: number;
+  /** Mean pause between two sends of a producer. */
+  readonly intervalMs: Ms;
+  /** Records per send, 1 up to this. */
+  readonly maxRecords: number;
+  /** Value bytes, 0 up to this besides the name of the record. */
+  readonly maxValueBytes: number;
+  readonly lingerMs: Ms;
+  readonly maxInFlight: number;
+  readonly deliveryTimeoutMs: Ms;
+  readonly requestTimeoutMs: Ms;
+  /** Records without an answer at which a producer waits. */
+  readonly maxUnresolved: number;
+  readonly consumers: number;
+  readonly fetchMaxWaitMs: Ms;
+  readonly fetchMaxBytes: number;
+  /** Mean pause between creations of topics while faults are on; 0: none. */
+  readonly createEveryMs: Ms;
+}
+
+export interface ClusterScenario {
+  readonly schemaVersion: typeof SCHEMA_VERSION;
+  readonly seed: number;
+  readonly config: ClusterConfig;
+  readonly faults: readonly TimedFault[];
+  readonly workload: Workload;
+}
+
+export const CALM_CONFIG: ClusterConfig = {
+  controllers: 3,
+  brokers: 2,
+  topics: 1,
+  partitions: 2,
+  flushMode: 'sync',
+  timingProfile: 'dev',
+  segmentBytes: 1024 * 1024,
+  faultPhaseMs: 10_000,
+  links: { latencyMs: 0.2, tailMs: 0.2, lossPermille: 0, duplicatePermille: 0 },
+  syncLatencyMs: 1,
+  clockPercent: [],
+};
+
+export const CALM_WORKLOAD: Workload = {
+  producers: 1,
+  intervalMs: 50,
+  maxRecords: 3,
+  maxValueBytes: 64,
+  lingerMs: 0,
+  maxInFlight: 5,
+  deliveryTimeoutMs: 20_000,
+  requestTimeoutMs: 5000,
+  maxUnresolved: 100,
+  consumers: 1,
+  fetchMaxWaitMs: 500,
+  fetchMaxBytes: 1024 * 1024,
+  createEveryMs: 0,
+};
+
+/** The scenario that a JSON text describes; what is left out is calm. Error with a sentence for what is not one. */
+export function parseScenario(text: string): ClusterScenario {
+  const given = JSON.parse(text) as Partial<ClusterScenario>;
+  if (given.schemaVersion !== SCHEMA_VERSION) {
+    throw new Error(`the scenario has schemaVersion ${given.schemaVersion}, this version reads ${SCHEMA_VERSION}`);
+  }
+  if (!Number.isSafeInteger(given.seed)) throw new Error(`the scenario has seed ${given.seed}, not an integer`);
+  const config = { ...CALM_CONFIG, ...given.config };
+  const workload = { ...CALM_WORKLOAD, ...given.workload };
+  refuseUnknown('config', config, CALM_CONFIG);
+  refuseUnknown('workload', workload, CALM_WORKLOAD);
+  const faults = given.faults ?? [];
+  const strange = faults.find(({ kind }) => !FAULT_KINDS.includes(kind));
+  if (strange !== undefined) throw new Error(`there is no fault ${strange.kind}; known are ${FAULT_KINDS.join(', ')}`);
+  return { schemaVersion: SCHEMA_VERSION, seed: given.seed as number, config, faults, workload };
+}
+
+function refuseUnknown(what: string, given: object, known: object): void {
+  const strange = Object.keys(given).find((key) => !Object.hasOwn(known, key));
+  if (strange !== undefined) throw new Error(`${what} has no ${strange}; known are ${Object.keys(known).join(', ')}`);
+}
