@@ -134,7 +134,7 @@ export class KafkaConnection implements StreamHandler {
       if (answer instanceof Promise) {
         answer.then(
           (response) => this.#finish(pending, response),
-          (error) => this.#fail(error),
+          (error: unknown) => this.#fail(error),
         );
       } else this.#finish(pending, answer);
     } catch (error) {
