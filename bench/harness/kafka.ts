@@ -1,0 +1,112 @@
+// The Kafka requests that the load consists of, encoded once by the project's own codecs, and the checks on their answers.
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Uuid } from '../../src/base/uuid.ts';
+import { apiVersionsApi } from '../../src/protocol/apis/api-versions.ts';
+import { createTopicsApi } from '../../src/protocol/apis/create-topics.ts';
+import { deleteTopicsApi } from '../../src/protocol/apis/delete-topics.ts';
+import { fetchApi } from '../../src/protocol/apis/fetch.ts';
+import { produceApi } from '../../src/protocol/apis/produce.ts';
+import { ErrorCode } from '../../src/protocol/error-codes.ts';
+import { decodeResponseFrame, encodeRequestFrame } from '../../src/protocol/frame.ts';
+import { buildBatch } from '../../src/record/builder.ts';
+import { splitBatches } from '../../src/record/scan.ts';
+import type { FrameClient } from './frame-client.ts';
+
+export interface Topic {
+  readonly name: string;
+  readonly id: Uuid;
+}
+
+const TIMEOUT_MS = 30_000;
+const HEADER = { correlationId: 1, clientId: 'bench' };
+
+/** A question that any broker answers. */
+export function apiVersionsRequest(): Buffer {
+  const request = { clientSoftwareName: 'bench', clientSoftwareVersion: '1' };
+  return Buffer.concat(
+    encodeRequestFrame(apiVersionsApi, { apiVersion: apiVersionsApi.maxVersion, ...HEADER }, request),
+  );
+}
+
+let topics = 0;
+
+/** A new topic with one partition that takes records. */
+export async function createTopic(client: FrameClient): Promise<Topic> {
+  const name = `bench-${++topics}`;
+  const apiVersion = createTopicsApi.maxVersion;
+  const request = { timeoutMs: TIMEOUT_MS, topics: [{ name, numPartitions: 1, replicationFactor: 1 }] };
+  const answer = await client.call(
+    Buffer.concat(encodeRequestFrame(createTopicsApi, { apiVersion, ...HEADER }, request)),
+  );
+  const [created] = decodeResponseFrame(createTopicsApi, apiVersion, answer).response.topics;
+  if (created?.errorCode !== ErrorCode.NONE) throw new Error(`topic ${name}: ${created?.errorMessage}`);
+  const topic = { name, id: created.topicId };
+  const probe = fetchRequest(topic, 0, 1);
+  const deadline = performance.now() + TIMEOUT_MS;
+  for (;;) {
+    const { errorCode } = partitionOf(await client.call(probe));
+    if (errorCode === ErrorCode.NONE) return topic;
+    if (performance.now() > deadline) throw new Error(`topic ${name} is not served: error ${errorCode}`);
+    await sleep(10);
+  }
+}
+
+export async function deleteTopic(client: FrameClient, { name }: Topic): Promise<void> {
+  const apiVersion = deleteTopicsApi.maxVersion;
+  const request = { timeoutMs: TIMEOUT_MS, topics: [{ name }] };
+  await client.call(Buffer.concat(encodeRequestFrame(deleteTopicsApi, { apiVersion, ...HEADER }, request)));
+}
+
+const RECORD_BYTES = 1000;
+/** What a record takes beside its value, at most. */
+const RECORD_OVERHEAD = 24;
+
+/** A batch of about `size` bytes, never more: records of 1000 random bytes, which nothing can compress. */
+export function randomBatch(size: number): Buffer {
+  const count = Math.floor((size - 61) / (RECORD_BYTES + RECORD_OVERHEAD));
+  const timestamp = Date.now();
+  return buildBatch(
+    Array.from({ length: count }, () => ({ timestamp, key: null, value: randomBytes(RECORD_BYTES), headers: [] })),
+  );
+}
+
+/** A whole Produce frame, acks=1. It is sent again and again: without a producer id every time is another write. */
+export function produceRequest(topic: Topic, batch: Buffer): Buffer {
+  const apiVersion = produceApi.maxVersion;
+  const topicData = [{ name: topic.name, partitionData: [{ index: 0, records: batch }] }];
+  const request = { acks: 1, timeoutMs: TIMEOUT_MS, topicData };
+  return Buffer.concat(encodeRequestFrame(produceApi, { apiVersion, ...HEADER }, request));
+}
+
+/** Throws unless the batch was written. */
+export function checkProduced(frame: Buffer): void {
+  const { response } = decodeResponseFrame(produceApi, produceApi.maxVersion, frame);
+  const answer = response.responses[0]?.partitionResponses[0];
+  if (answer?.errorCode !== ErrorCode.NONE) throw new Error(`produce failed: ${answer?.errorMessage}`);
+}
+
+/** A whole Fetch frame for what is there now. */
+export function fetchRequest(topic: Topic, fetchOffset: number, maxBytes: number): Buffer {
+  const apiVersion = fetchApi.maxVersion;
+  const partitions = [{ partition: 0, fetchOffset, partitionMaxBytes: maxBytes }];
+  const request = { maxWaitMs: 0, minBytes: 1, maxBytes, topics: [{ topicId: topic.id, partitions }] };
+  return Buffer.concat(encodeRequestFrame(fetchApi, { apiVersion, ...HEADER }, request));
+}
+
+function partitionOf(frame: Buffer): { readonly errorCode: number; readonly records: Buffer } {
+  const { response } = decodeResponseFrame(fetchApi, fetchApi.maxVersion, frame);
+  const partition = response.responses[0]?.partitions[0];
+  if (partition === undefined) return { errorCode: response.errorCode, records: Buffer.alloc(0) };
+  const { errorCode } = partition;
+  return { errorCode, records: partition.records ?? Buffer.alloc(0) };
+}
+
+/** How many bytes of records came, and the offset behind them; 0 bytes at the end of the log. Throws on an error. */
+export function checkFetched(frame: Buffer): { readonly bytes: number; readonly nextOffset: number } {
+  const { errorCode, records } = partitionOf(frame);
+  if (errorCode !== ErrorCode.NONE) throw new Error(`fetch failed with error ${errorCode}`);
+  let nextOffset = -1;
+  for (const batch of splitBatches(records)) ({ nextOffset } = batch);
+  return { bytes: records.length, nextOffset };
+}

@@ -1,0 +1,51 @@
+// How much a second of simulation covers: the raft core under random faults with every checker on, and whole clusters.
+import { setImmediate as turn } from 'node:timers/promises';
+import { built } from '../harness/built.ts';
+import { digits } from '../harness/statistics.ts';
+import { printTable } from '../harness/table.ts';
+import type { Part } from './part.ts';
+
+interface Outcome {
+  readonly ok: boolean;
+  readonly events: number;
+  readonly virtualMs: number;
+}
+
+/** Runs seeds 1, 2, … for so long. */
+async function runSeeds(title: string, seconds: number, run: (seed: number) => Outcome | Promise<Outcome>) {
+  // The first seeds pay for compilation.
+  for (let seed = 1; seed <= 3; seed++) await run(seed);
+  const total = { seeds: 0, events: 0, virtualMs: 0 };
+  const startedMs = performance.now();
+  while (performance.now() - startedMs < seconds * 1000) {
+    const outcome = await run(++total.seeds);
+    if (!outcome.ok) throw new Error(`${title}: seed ${total.seeds} failed`);
+    total.events += outcome.events;
+    total.virtualMs += outcome.virtualMs;
+    await turn();
+  }
+  const tookMs = performance.now() - startedMs;
+  return [
+    title,
+    String(total.seeds),
+    digits((total.events / tookMs) * 1000),
+    digits(total.virtualMs / tookMs),
+    digits((total.seeds / tookMs) * 60_000),
+  ];
+}
+
+export const simulation: Part = {
+  name: 'simulation',
+  async run(options) {
+    const raft = await built<typeof import('../../src/sim/raft/simulate.ts')>('sim/raft/simulate.js');
+    const raftSwarm = await built<typeof import('../../src/sim/raft/draw-scenario.ts')>('sim/raft/draw-scenario.js');
+    const seconds = options.seconds * 2;
+    const rows = [
+      await runSeeds('raft core', seconds, (seed) => {
+        const { ok, events, atMs } = raft.runRaftScenario(raftSwarm.drawScenario(seed));
+        return { ok, events, virtualMs: atMs };
+      }),
+    ];
+    printTable('simulation, swarm faults, one core', ['', 'seeds', 'events/s', '× real time', 'seeds/min'], rows);
+  },
+};
