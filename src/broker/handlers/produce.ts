@@ -59,7 +59,9 @@ export function produce(
   });
   const made = outcomes.filter((outcome): outcome is Outcome => !(outcome instanceof Promise));
   if (made.length === outcomes.length) return conclude(context, request, call, made);
-  return Promise.all(outcomes).then((all) => conclude(context, request, call, all));
+  return Promise.all(outcomes.map((outcome) => Promise.resolve(outcome))).then((all) =>
+    conclude(context, request, call, all),
+  );
 }
 
 /** Undefined: its log is being opened. */
