@@ -49,6 +49,7 @@ export function startLife(node: SimNode): void {
   if (node.process.isAlive) return;
   const life = node.process.lives + 1;
   node.isExcused = false;
+  node.process.disk.forgetFailures();
   node.process.start(async (env) => {
     const logger = observedLogger(env.logger, (event, fields) => seeLine(node, life, event, fields));
     const started = await startNode(node.tamper({ ...env, logger }, node), node.config, {

@@ -23,7 +23,8 @@ export class FileNode {
 
   write(bytes: Uint8Array, position: number): void {
     this.cached.write(bytes, position);
-    this.#pending.push({ type: 'write', order: ++this.#order, position, bytes: bytes.slice() });
+    // Not `slice`: on a Buffer, which this may be, that copies nothing.
+    this.#pending.push({ type: 'write', order: ++this.#order, position, bytes: new Uint8Array(bytes) });
   }
 
   truncate(size: number): void {

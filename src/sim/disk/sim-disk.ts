@@ -60,6 +60,11 @@ export class SimDisk {
     this.#planned.push({ kind, pathPart, code, remaining: count });
   }
 
+  /** No planned failure is left. */
+  forgetFailures(): void {
+    this.#planned = [];
+  }
+
   /** Flips bits of one byte of a file, on the platter and in memory. NOT_FOUND without the file. */
   corrupt(path: string, position: number, mask = 1): void {
     this.tree.file(path).flip(position, mask);
