@@ -18,7 +18,7 @@ export function endBootstrap(world: World): void {
   world.steady = { leader, epoch: (world.nodes[leader] as SimNode).view.epoch };
 }
 
-/** L-R2: nobody goes on asking for votes for ten election timeouts while all can talk. Checked halfway through the heal. */
+/** L-R2: nobody is still asking for votes when all have been able to talk for 30 s, ten election timeouts and more. */
 export function checkNobodyCampaigns(world: World): void {
   for (const { view } of world.nodes) {
     const campaigns = view.role === 'prospective' || view.role === 'candidate';
@@ -89,7 +89,7 @@ function checkResources(world: World): void {
   }
 }
 
-/** L-R3: a minority in trouble changes neither leader nor epoch. Looked at after every event of the fault phase. */
+/** L-R3: a minority in trouble changes neither leader nor epoch, nor does its return. Looked at after every event. */
 export function checkStable(world: World): void {
   const { steady } = world;
   if (steady === undefined) return;

@@ -85,7 +85,7 @@ function play(world: World, stopAtMs: number): void {
     world.hash = foldNumber(foldText(world.hash, next.event.kind), next.at);
     if ('node' in next.event) world.hash = foldNumber(world.hash, next.event.node);
     handle(world, next.event);
-    if (stable && world.phase === 'faults') checkStable(world);
+    if (stable && world.phase !== 'bootstrap') checkStable(world);
     if (world.events % DESCRIBE_EVERY === 0)
       compareDescription(world, (world.events / DESCRIBE_EVERY) % world.nodes.length);
   }
