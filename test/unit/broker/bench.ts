@@ -1,6 +1,7 @@
 // One whole node (controller and broker) in a simulated world, and a client that speaks frames: what is tested is what ships,
 // and the test decides how slow or broken the disk is.
 import { expect } from 'vitest';
+import { must } from '../../../src/base/assert.ts';
 import type { Env } from '../../../src/env/env.ts';
 import type { ByteStream } from '../../../src/env/network.ts';
 import { parseNodeConfig } from '../../../src/config/node-config.ts';
@@ -63,6 +64,8 @@ export interface Bench {
   /** The process of the node: its disk and its life. */
   readonly host: SimProcess;
   readonly node: Node;
+  /** Stops the node and starts it again on its disk; `node` stays the first one. */
+  readonly restart: () => Promise<Node>;
   /** The client's world. */
   readonly env: Env;
   readonly connect: () => Promise<Wire>;
@@ -83,12 +86,22 @@ export async function withNode(
   const world = new World({ seed: 1 });
   const host = world.process('node');
   host.disk.provision('/data');
-  let node: Node | undefined;
-  host.start(async (env) => {
-    node = await startOn(env, parsed(configText(keys)));
+  const config = parsed(configText(keys));
+  const boot = (): Promise<Node> =>
+    new Promise((resolve) => {
+      host.start(async (env) => resolve(await startOn(env, config)));
+    });
+  let started: Node | undefined;
+  void boot().then((node) => {
+    started = node;
   });
-  await world.runUntil(() => node !== undefined, LIMIT_MS, 'the node serves');
-  const started = node as unknown as Node;
+  await world.runUntil(() => started !== undefined, LIMIT_MS, 'the node serves');
+  const node = must(started, 'the node');
+  const restart = async (): Promise<Node> => {
+    await node.stop();
+    host.kill();
+    return boot();
+  };
   await world.run('client', LIMIT_MS, async (env) => {
     const connect = (): Promise<Wire> => Wire.open(env);
     const connectWith = async (topics: Readonly<Record<string, TopicSpec>>): Promise<Wire> => {
@@ -96,7 +109,7 @@ export async function withNode(
       await wire.createTopics(topics);
       return wire;
     };
-    await body({ world, host, node: started, env, connect, connectWith });
+    await body({ world, host, node, env, connect, connectWith, restart });
   });
 }
 
