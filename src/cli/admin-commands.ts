@@ -1,5 +1,6 @@
 // Commands of administration: topic, cluster, quorum. They call AdminService, as any gRPC tool can.
 import type { Command } from 'commander';
+import type { Asking, CreateOptions, DeleteOptions } from './command-options.ts';
 import { wholeNumber } from './failure.ts';
 import { withServer } from './server-option.ts';
 
@@ -16,27 +17,33 @@ export function addAdminCommands(program: Command): void {
     .option('-c, --config <key=value...>', 'topic configs, e.g. segment.bytes=1048576')
     .option('--validate-only', 'check, and create nothing')
     .addHelpText('after', '\nExample:\n  kvorum topic create orders --partitions 6 --config log.flush.mode=async')
-    .action(async (names, options) => (await import('./commands/topic.ts')).createTopics(names, options));
+    .action(async (names: string[], options: CreateOptions) =>
+      (await import('./commands/topic.ts')).createTopics(names, options),
+    );
   asking(topic.command('list'))
     .description('List all topics.')
-    .action(async (options) => (await import('./commands/topic.ts')).listTopics(options));
+    .action(async (options: Asking) => (await import('./commands/topic.ts')).listTopics(options));
   asking(topic.command('describe [name...]'))
     .description('Show partitions, leaders, replicas and configs; of all topics if none is named.')
-    .action(async (names, options) => (await import('./commands/topic.ts')).describeTopics(names, options));
+    .action(async (names: string[], options: Asking) =>
+      (await import('./commands/topic.ts')).describeTopics(names, options),
+    );
   asking(topic.command('delete <name...>'))
     .description('Delete topics with all their records.')
     .option('--yes', 'do not ask')
-    .action(async (names, options) => (await import('./commands/topic.ts')).deleteTopics(names, options));
+    .action(async (names: string[], options: DeleteOptions) =>
+      (await import('./commands/topic.ts')).deleteTopics(names, options),
+    );
 
   const cluster = program.command('cluster').description('The cluster as a whole.');
   asking(cluster.command('describe'))
     .description('Show brokers, their states and addresses, and the active controller.')
-    .action(async (options) => (await import('./commands/cluster.ts')).describeCluster(options));
+    .action(async (options: Asking) => (await import('./commands/cluster.ts')).describeCluster(options));
 
   const quorum = program.command('quorum').description('The metadata quorum.');
   asking(quorum.command('describe'))
     .description('Show leader, epoch, high watermark, voters and observers.')
-    .action(async (options) => (await import('./commands/cluster.ts')).describeQuorum(options));
+    .action(async (options: Asking) => (await import('./commands/cluster.ts')).describeQuorum(options));
 }
 
 function asking(command: Command): Command {

@@ -1,9 +1,9 @@
 // `kvorum`: the command line. Each command's code is loaded when it is run, so that `--help` and small commands start quickly.
 import { Command, CommanderError } from 'commander';
 import { addAdminCommands } from './admin-commands.ts';
+import { failWith } from './failure.ts';
 import { addNodeCommands } from './node-commands.ts';
 import { addRecordCommands } from './record-commands.ts';
-import { failWith } from './failure.ts';
 
 const program = new Command('kvorum')
   .description('A KRaft-style metadata quorum and Kafka-compatible message broker.')

@@ -1,5 +1,6 @@
 // Commands that run nodes: dev, format, start. See commands/ for what they do.
 import type { Command } from 'commander';
+import type { DevOptions, FormatOptions, StartOptions } from './command-options.ts';
 import { wholeNumber } from './failure.ts';
 
 export function addNodeCommands(program: Command): void {
@@ -25,7 +26,7 @@ export function addNodeCommands(program: Command): void {
       'after',
       '\nExample:\n  kvorum dev --ephemeral --kafka-port 0 --controller-port 0 --grpc-port 0 --json',
     )
-    .action(async (options) => (await import('./commands/dev.ts')).dev(options));
+    .action(async (options: DevOptions) => (await import('./commands/dev.ts')).dev(options));
   program
     .command('format')
     .description(
@@ -37,7 +38,7 @@ export function addNodeCommands(program: Command): void {
       'after',
       '\nExample:\n  kvorum format --cluster-id $(kvorum random-id) --config deploy/controller-1.properties',
     )
-    .action(async (options) => (await import('./commands/format.ts')).format(options));
+    .action(async (options: FormatOptions) => (await import('./commands/format.ts')).format(options));
   program
     .command('random-id')
     .description('Print a new cluster id.')
@@ -46,7 +47,7 @@ export function addNodeCommands(program: Command): void {
     .command('start')
     .description('Run one node until it is told to stop (SIGINT or SIGTERM).')
     .requiredOption('--config <file>', "the node's configuration, in server.properties syntax")
-    .action(async (options) => (await import('./commands/start.ts')).start(options));
+    .action(async (options: StartOptions) => (await import('./commands/start.ts')).start(options));
 }
 
 function port(name: string): (text: string) => number {

@@ -13,7 +13,7 @@ export interface ServerOption {
   readonly server: string;
 }
 
-export const DEFAULT_SERVER = '127.0.0.1:9094';
+const DEFAULT_SERVER = '127.0.0.1:9094';
 
 /** How long a command waits for its answer. */
 const CALL_TIMEOUT_MS = 15_000;
@@ -25,7 +25,7 @@ export function withServer(command: Command): Command {
 
 export interface AdminClient {
   readonly env: Env;
-  call<Request, Response>(method: RpcMethod<Request, Response>, request: Request): Promise<Response>;
+  readonly call: <Request, Response>(method: RpcMethod<Request, Response>, request: Request) => Promise<Response>;
 }
 
 /** Runs `work` with a client of AdminService at the server, and disconnects. */

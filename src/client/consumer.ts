@@ -1,7 +1,7 @@
 // The consumer of assigned partitions (no group): one fetch at a time per leader, on connections of its own since a fetch
 // waits at the broker; leader changes are followed, and a log that lost what was read is an error, never a silent jump
 // (D-8.2). A partition is fetched again when its last answer is being handed out, so memory stays bounded.
-import type { Epoch, NodeId, Offset, Ms } from '../base/ids.ts';
+import type { Epoch, Ms, NodeId, Offset } from '../base/ids.ts';
 import { sleep } from '../env/clock.ts';
 import { ErrorCode } from '../protocol/error-codes.ts';
 import type { BatchHeader } from '../record/batch.ts';

@@ -1,9 +1,9 @@
 // Records on their way to one partition that travel, succeed and fail together. Plain state for the partition's sender.
 import type { Epoch, Ms, Offset } from '../base/ids.ts';
 import type { Timer } from '../env/clock.ts';
+import { BATCH_HEADER_BYTES, NO_SEQUENCE } from '../record/batch.ts';
 import type { BatchOptions, NewRecord } from '../record/builder.ts';
 import { buildBatch } from '../record/builder.ts';
-import { BATCH_HEADER_BYTES, NO_SEQUENCE } from '../record/batch.ts';
 import { recordBodyBytes } from '../record/record.ts';
 import { ProduceError } from './produce-error.ts';
 

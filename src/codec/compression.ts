@@ -1,6 +1,7 @@
 // Compression as Kafka's record batches use it: five types, synchronous, deterministic, every output limited.
-import { asBuffer } from '../base/bytes.ts';
+
 import { unreachable } from '../base/assert.ts';
+import { asBuffer } from '../base/bytes.ts';
 import { tooLarge } from './error.ts';
 import { gunzip, gzip } from './gzip.ts';
 import { compressLz4, decompressLz4 } from './lz4.ts';

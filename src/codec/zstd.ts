@@ -5,8 +5,8 @@ import { assert } from '../base/assert.ts';
 import { asBuffer } from '../base/bytes.ts';
 import { CodecError, decoding, tooLarge } from './error.ts';
 import { lazily } from './native.ts';
-import { measureZstdFrame } from './zstd-frame.ts';
 import type { ZstdFrame } from './zstd-frame.ts';
+import { measureZstdFrame } from './zstd-frame.ts';
 
 interface ZstdEngine {
   compress(input: Buffer): Buffer;

@@ -1,8 +1,9 @@
 // AdminService on a controller: writes are carried out here if this is the active one, else passed on once; reads are answered
 // from the committed image. DescribeQuorum is answered by the leader of the quorum.
-import { randomUuid } from '../env/random.ts';
+
 import type { RpcContext, RpcMethod, RpcService } from '../env/network.ts';
 import { rpcService } from '../env/network.ts';
+import { randomUuid } from '../env/random.ts';
 import type { DescribeQuorumResponse, QuorumReplica } from '../gen/kvorum/v1/admin.ts';
 import { AdminServiceDefinition } from '../gen/kvorum/v1/admin.ts';
 import { describeCluster, describeTopics, listTopics } from '../metadata/describe.ts';

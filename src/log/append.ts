@@ -118,7 +118,7 @@ function rollIfNeeded(state: LogState, batch: BatchHeader): void {
 }
 
 /** Seals the active segment and starts the next at the log's end. The old one becomes durable with the next flush. */
-export function rollSegment(state: LogState): void {
+function rollSegment(state: LogState): void {
   const { deps, directory, config, logEndOffset } = state;
   const sealed = activeSegment(state);
   sealed.content.index.seal();

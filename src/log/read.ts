@@ -20,7 +20,7 @@ export interface ReadRequest {
   readonly atLeastOne: boolean;
 }
 
-export const NOTHING: Buffer = Buffer.alloc(0);
+const NOTHING: Buffer = Buffer.alloc(0);
 
 /** How many ends of reads are remembered. */
 const MAX_HINTS = 16;

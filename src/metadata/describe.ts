@@ -1,7 +1,8 @@
 // Answers to AdminService's reads, from one image. Used by controllers and brokers alike; DescribeQuorum is not here,
 // since only the leader of the quorum can answer it.
-import { NO_NODE } from '../base/ids.ts';
+
 import type { NodeId } from '../base/ids.ts';
+import { NO_NODE } from '../base/ids.ts';
 import type { Uuid } from '../base/uuid.ts';
 import type {
   BrokerDescription,
@@ -14,8 +15,8 @@ import type {
 } from '../gen/kvorum/v1/admin.ts';
 import type { Endpoint } from '../gen/kvorum/v1/metadata.ts';
 import { itemError } from './errors.ts';
-import { brokersInOrder, configsOf, topicByName, topicEntity, topicsInOrder } from './image.ts';
 import type { MetadataImage, TopicImage } from './image.ts';
+import { brokersInOrder, configsOf, topicByName, topicEntity, topicsInOrder } from './image.ts';
 
 /** What a node knows of the cluster besides its image. */
 export interface ClusterFacts {

@@ -1,10 +1,10 @@
 // An image as the records that make it, in one canonical order: what a snapshot holds, and how two images are compared.
 import type { Epoch, Offset } from '../base/ids.ts';
 import { NO_NODE } from '../base/ids.ts';
-import { ConfigScope } from '../gen/kvorum/v1/metadata.ts';
 import type { MetadataRecord } from '../gen/kvorum/v1/metadata.ts';
-import { brokersInOrder, EMPTY_IMAGE, topicsInOrder } from './image.ts';
+import { ConfigScope } from '../gen/kvorum/v1/metadata.ts';
 import type { BrokerRegistration, ConfigEntity, MetadataImage, TopicImage } from './image.ts';
+import { brokersInOrder, EMPTY_IMAGE, topicsInOrder } from './image.ts';
 import { metadataRecord } from './record.ts';
 import { replay } from './replay.ts';
 

@@ -1,11 +1,11 @@
 // The node's committed image: replays what the quorum commits and tells those who follow (C-0.2, D-0). All in the call of
 // `apply`, so that whoever awaits an offset or reads `image` afterwards sees it.
 import { assert } from '../base/assert.ts';
-import type { Epoch, Offset } from '../base/ids.ts';
 import { Heap } from '../base/heap.ts';
+import type { Epoch, Offset } from '../base/ids.ts';
 import type { MetadataDelta } from './delta.ts';
-import { EMPTY_IMAGE } from './image.ts';
 import type { MetadataImage } from './image.ts';
+import { EMPTY_IMAGE } from './image.ts';
 import { decodeRecords } from './record.ts';
 import { replay } from './replay.ts';
 

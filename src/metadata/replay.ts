@@ -1,12 +1,11 @@
 // Applies records to an image: total, deterministic and pure (C-0.4, C-0.5). Leaders, followers and brokers run exactly this.
 // A record that does not fit the image is a bug or a damaged log, and ends the node.
 import type { Map as ImmutableMap } from 'immutable';
-import { List, Map as ImmutableMapOf } from 'immutable';
+import { Map as ImmutableMapOf, List } from 'immutable';
 import { assert, must, unreachable } from '../base/assert.ts';
 import type { Epoch, NodeId, Offset } from '../base/ids.ts';
 import { NO_NODE } from '../base/ids.ts';
 import type { Uuid } from '../base/uuid.ts';
-import { ConfigScope } from '../gen/kvorum/v1/metadata.ts';
 import type {
   BrokerChangeRecord,
   ConfigRecord,
@@ -17,9 +16,10 @@ import type {
   RegisterBrokerRecord,
   TopicRecord,
 } from '../gen/kvorum/v1/metadata.ts';
+import { ConfigScope } from '../gen/kvorum/v1/metadata.ts';
 import type { MetadataDelta } from './delta.ts';
-import { topicEntity } from './image.ts';
 import type { ConfigEntity, MetadataImage, PartitionState, TopicImage } from './image.ts';
+import { topicEntity } from './image.ts';
 import { LATEST_METADATA_LEVEL } from './record.ts';
 
 /** One atomic batch of the metadata log; records take offsets baseOffset, baseOffset+1, …, all below endOffset. */

@@ -109,9 +109,9 @@ function text({ host, port }: Address): string {
 async function loadLayout(env: Env, dataDir: string, options: LocalClusterOptions): Promise<Layout> {
   const wanted = { controllers: options.controllers ?? 3, brokers: options.brokers ?? 3 };
   const path = join(dataDir, LAYOUT_FILE);
-  const found = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw new StartError(`${path} cannot be read: ${error.message}`, error);
+  const found = await readFile(path, 'utf8').catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw new StartError(`${path} cannot be read: ${(error as Error).message}`, error);
   });
   if (found === undefined) {
     const layout = { clusterId: randomUuid(env.random, 'cluster'), ...wanted };

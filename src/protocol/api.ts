@@ -103,9 +103,9 @@ export function defineApi<Q extends StructField, S extends StructField>(
     supports,
     requestHeaderVersion: (version) => (version >= api.flexibleFrom ? 2 : 1),
     responseHeaderVersion: (version) => (version >= api.flexibleFrom && !api.plainResponseHeader ? 1 : 0),
-    decodeRequest: (version, reader) => requestCodec(version).decode(reader) as Decoded<Q>,
+    decodeRequest: (version, reader) => requestCodec(version).decode(reader),
     encodeRequest: (version, request, writer) => requestCodec(version).encode(writer, request),
-    decodeResponse: (version, reader) => responseCodec(version).decode(reader) as Decoded<S>,
+    decodeResponse: (version, reader) => responseCodec(version).decode(reader),
     encodeResponse: (version, response) => {
       const writer = new MessageWriter();
       responseCodec(version).encode(writer, response);

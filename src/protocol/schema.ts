@@ -103,7 +103,7 @@ type Exact<O, Allowed> = O & { readonly [K in Exclude<keyof O, keyof Allowed>]: 
 type IsOmittable<O> = O extends { default: unknown } | { tag: number } ? true : false;
 type NullIf<O> = O extends { nullable: VersionRange } ? null : never;
 
-export const ALL_VERSIONS: Versions = { min: 0, max: Number.POSITIVE_INFINITY };
+const ALL_VERSIONS: Versions = { min: 0, max: Number.POSITIVE_INFINITY };
 const NO_VERSIONS: Versions = { min: 0, max: -1 };
 
 /** Inclusive bounds of a range text. */
@@ -132,8 +132,9 @@ function fieldBase(options: AnyOptions | undefined, implicitDefault: unknown) {
   };
 }
 
-function scalar<F extends ScalarField>(kind: ScalarKind, options: AnyOptions | undefined, implicitDefault: unknown): F {
-  return { kind, ...fieldBase(options, implicitDefault) } as unknown as F; // the phantom symbols are types only
+/** `never`, since the phantom symbols are types only: each caller says what it is. */
+function scalar(kind: ScalarKind, options: AnyOptions | undefined, implicitDefault: unknown): never {
+  return { kind, ...fieldBase(options, implicitDefault) } as never;
 }
 
 /** A kind whose values are plain numbers, 0 by default. */

@@ -2,9 +2,9 @@
 // fields that a broker may set in place. Layout: https://kafka.apache.org/documentation/#recordbatch
 // Base offset, length and partition leader epoch come before the CRC and are not covered by it.
 import type { Epoch, Offset } from '../base/ids.ts';
-import { crc32c } from '../codec/crc32c.ts';
 import type { CompressionType } from '../codec/compression.ts';
 import { COMPRESSION_TYPES } from '../codec/compression.ts';
+import { crc32c } from '../codec/crc32c.ts';
 
 const BASE_OFFSET_AT = 0;
 export const BATCH_LENGTH_AT = 8;

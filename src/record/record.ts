@@ -1,7 +1,8 @@
 // Single records: decoding the content of a batch, and the encoding of one record. Keys, values and headers are views
 // into the batch where it is not compressed. Layout: https://kafka.apache.org/documentation/#record
-import { ByteReader, BytesError } from '../base/bytes.ts';
+
 import type { ByteWriter } from '../base/bytes.ts';
+import { ByteReader, BytesError } from '../base/bytes.ts';
 import type { Offset } from '../base/ids.ts';
 import { decompress } from '../codec/compression.ts';
 import { CodecError } from '../codec/error.ts';

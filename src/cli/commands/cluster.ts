@@ -1,21 +1,17 @@
 // `kvorum cluster describe`, `kvorum quorum describe`.
 import type { BrokerDescription, QuorumReplica } from '../../gen/kvorum/v1/admin.ts';
 import { AdminServiceDefinition } from '../../gen/kvorum/v1/admin.ts';
+import type { Asking } from '../command-options.ts';
 import { print, table } from '../output.ts';
-import type { ServerOption } from '../server-option.ts';
 import { withAdmin } from '../server-option.ts';
 
 const { describeCluster: cluster, describeQuorum: quorum } = AdminServiceDefinition.methods;
-
-interface Options extends ServerOption {
-  readonly json?: boolean;
-}
 
 function stateOf(broker: BrokerDescription): string {
   return broker.inControlledShutdown ? 'leaving' : broker.fenced ? 'fenced' : 'active';
 }
 
-export async function describeCluster(options: Options): Promise<void> {
+export async function describeCluster(options: Asking): Promise<void> {
   const answer = await withAdmin(options, ({ call }) => call(cluster, {}));
   print(options.json, answer, () => {
     const brokers = answer.brokers.map((broker) => [
@@ -34,7 +30,7 @@ ${table(['BROKER', 'STATE', 'EPOCH', 'LEADS', 'REPLICAS', 'ENDPOINTS'], brokers)
   });
 }
 
-export async function describeQuorum(options: Options): Promise<void> {
+export async function describeQuorum(options: Asking): Promise<void> {
   const answer = await withAdmin(options, ({ call }) => call(quorum, { forwarded: false }));
   const row = (kind: string) => (replica: QuorumReplica) => [
     replica.nodeId,

@@ -2,17 +2,9 @@
 import { once } from 'node:events';
 import type { ConsumedRecord, StartAt } from '../../client/consumer.ts';
 import { Consumer } from '../../client/consumer.ts';
+import type { ConsumeOptions } from '../command-options.ts';
 import { UsageError } from '../failure.ts';
 import { withKafka } from '../kafka-client.ts';
-import type { ServerOption } from '../server-option.ts';
-
-interface Options extends ServerOption {
-  readonly partition?: number;
-  readonly from: string;
-  readonly count?: number;
-  readonly exit?: boolean;
-  readonly json?: boolean;
-}
 
 function startOf(text: string): StartAt {
   if (text === 'beginning' || text === 'end') return text;
@@ -22,7 +14,7 @@ function startOf(text: string): StartAt {
   return match[1] === '@' ? { timestamp: number } : { offset: number };
 }
 
-export async function consume(topic: string, options: Options): Promise<void> {
+export async function consume(topic: string, options: ConsumeOptions): Promise<void> {
   const start = startOf(options.from);
   await withKafka(options, async (cluster) => {
     const { partitions } = await cluster.topic(topic);
@@ -38,7 +30,7 @@ export async function consume(topic: string, options: Options): Promise<void> {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => consumer.close());
     let left = options.count ?? Number.POSITIVE_INFINITY;
     for await (const record of consumer.records()) {
-      if (!process.stdout.write(`${options.json === true ? json(record) : (record.value ?? '')}\n`)) {
+      if (!process.stdout.write(`${options.json === true ? json(record) : (record.value?.toString() ?? '')}\n`)) {
         await once(process.stdout, 'drain');
       }
       if (--left === 0) break;

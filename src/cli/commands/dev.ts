@@ -2,23 +2,11 @@
 import { relative } from 'node:path';
 import type { LocalCluster } from '../../node/local-cluster.ts';
 import { startLocalCluster } from '../../node/local-cluster.ts';
-import { createLogger } from '../../node/logger.ts';
 import type { LogLevel } from '../../node/logger.ts';
+import { createLogger } from '../../node/logger.ts';
+import type { DevOptions } from '../command-options.ts';
 import { UsageError } from '../failure.ts';
 import { exitFatally, exitOnBugs, stopSignal } from '../run-nodes.ts';
-
-export interface DevOptions {
-  readonly controllers: number;
-  readonly brokers: number;
-  readonly dataDir: string;
-  readonly ephemeral?: boolean;
-  readonly kafkaPort: number;
-  readonly controllerPort: number;
-  readonly grpcPort: number;
-  readonly config?: readonly string[];
-  readonly logLevel: string;
-  readonly json?: boolean;
-}
 
 export async function dev(options: DevOptions): Promise<void> {
   const level = logLevelOf(options.logLevel);

@@ -2,23 +2,16 @@
 import { createInterface } from 'node:readline';
 import type { ProducerOptions } from '../../client/producer.ts';
 import { Producer } from '../../client/producer.ts';
+import type { ProduceOptions } from '../command-options.ts';
 import { UsageError } from '../failure.ts';
 import { withKafka } from '../kafka-client.ts';
-import type { ServerOption } from '../server-option.ts';
-
-interface Options extends ServerOption {
-  readonly key?: string;
-  readonly partition?: number;
-  readonly header?: readonly string[];
-  readonly compression?: string;
-}
 
 const CODECS = ['gzip', 'snappy', 'lz4', 'zstd'] as const;
 
 /** Lines that may wait for their acknowledgement before more are read. */
 const MAX_UNRESOLVED = 20_000;
 
-export async function produce(topic: string, options: Options): Promise<void> {
+export async function produce(topic: string, options: ProduceOptions): Promise<void> {
   const message = {
     topic,
     ...(options.partition === undefined ? {} : { partition: options.partition }),
@@ -28,11 +21,11 @@ export async function produce(topic: string, options: Options): Promise<void> {
   const compression = codecOf(options.compression);
   const sent = await withKafka(options, async (cluster) => {
     const producer = new Producer(cluster, { lingerMs: 5, ...compression });
-    let failure: unknown;
+    let failure: Error | undefined;
     let count = 0;
     for await (const line of createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY })) {
       producer.send({ ...message, value: Buffer.from(line) }).catch((error: unknown) => {
-        failure ??= error;
+        failure ??= error instanceof Error ? error : new Error(String(error));
       });
       count++;
       if (producer.unresolved >= MAX_UNRESOLVED) await producer.flush();

@@ -2,10 +2,11 @@
 import { loadCodecs } from '../../codec/compression.ts';
 import { createEnv } from '../../node/env.ts';
 import { startNode } from '../../server/node.ts';
+import type { StartOptions } from '../command-options.ts';
 import { readConfig } from '../read-config.ts';
 import { exitFatally, exitOnBugs, stopSignal } from '../run-nodes.ts';
 
-export async function start(options: { readonly config: string }): Promise<void> {
+export async function start(options: StartOptions): Promise<void> {
   const { config, warnings } = await readConfig(options.config);
   const env = createEnv({ level: config.values['log.level'] });
   const logger = env.logger.child({ node: config.nodeId });

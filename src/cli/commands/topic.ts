@@ -2,9 +2,9 @@
 import { createInterface } from 'node:readline/promises';
 import type { ItemError } from '../../gen/kvorum/v1/admin.ts';
 import { AdminServiceDefinition } from '../../gen/kvorum/v1/admin.ts';
+import type { Asking, CreateOptions, DeleteOptions } from '../command-options.ts';
 import { UsageError } from '../failure.ts';
 import { print, table } from '../output.ts';
-import type { ServerOption } from '../server-option.ts';
 import { withAdmin } from '../server-option.ts';
 
 const {
@@ -13,17 +13,6 @@ const {
   describeTopics: describe,
   deleteTopics: remove,
 } = AdminServiceDefinition.methods;
-
-interface Common extends ServerOption {
-  readonly json?: boolean;
-}
-
-interface CreateOptions extends Common {
-  readonly partitions?: number;
-  readonly replicationFactor?: number;
-  readonly config?: readonly string[];
-  readonly validateOnly?: boolean;
-}
 
 function configsOf(pairs: readonly string[]): Record<string, string> {
   return Object.fromEntries(
@@ -68,7 +57,7 @@ export async function createTopics(names: string[], options: CreateOptions): Pro
   print(options.json, answer, () => report(answer.topics, validateOnly ? 'could be created' : 'created'));
 }
 
-export async function listTopics(options: Common): Promise<void> {
+export async function listTopics(options: Asking): Promise<void> {
   const answer = await withAdmin(options, ({ call }) => call(list, {}));
   print(options.json, answer, () =>
     table(
@@ -78,7 +67,7 @@ export async function listTopics(options: Common): Promise<void> {
   );
 }
 
-export async function describeTopics(names: string[], options: Common): Promise<void> {
+export async function describeTopics(names: string[], options: Asking): Promise<void> {
   const topics = names.map((name) => ({ name, topicId: '' }));
   const answer = await withAdmin(options, ({ call }) => call(describe, { topics }));
   exitCodeFor(answer.topics);
@@ -101,7 +90,7 @@ export async function describeTopics(names: string[], options: Common): Promise<
   );
 }
 
-export async function deleteTopics(names: string[], options: Common & { readonly yes?: boolean }): Promise<void> {
+export async function deleteTopics(names: string[], options: DeleteOptions): Promise<void> {
   if (options.yes !== true && !(await confirm(`Delete ${names.join(', ')} with all records?`))) {
     throw new UsageError('nothing was deleted: confirm with y, or give --yes');
   }

@@ -1,9 +1,10 @@
 // A broker process joins (C-2.1 to C-2.4). The answer's broker epoch is the offset of the registration record, the last of its
 // batch: what the predecessor led and was in sync for is taken from it before.
+
+import { must } from '../../base/assert.ts';
 import type { Offset } from '../../base/ids.ts';
 import type { Uuid } from '../../base/uuid.ts';
 import { isUuid, ZERO_UUID } from '../../base/uuid.ts';
-import { must } from '../../base/assert.ts';
 import type { RegisterBrokerRequest, RegisterBrokerResponse } from '../../gen/kvorum/v1/controller.ts';
 import type { BrokerRegistration, MetadataImage } from '../../metadata/image.ts';
 import { metadataRecord } from '../../metadata/record.ts';
