@@ -5,6 +5,12 @@ import { failWith } from './failure.ts';
 import { addNodeCommands } from './node-commands.ts';
 import { addRecordCommands } from './record-commands.ts';
 
+// `kvorum consume … | head`: a reader that has enough is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
 const program = new Command('kvorum')
   .description('A KRaft-style metadata quorum and Kafka-compatible message broker.')
   .version('0.1.0')
