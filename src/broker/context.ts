@@ -9,6 +9,7 @@ import type { Random } from '../env/random.ts';
 import type { MetadataPublisher } from '../metadata/publisher.ts';
 import type { AnyApi } from '../protocol/api.ts';
 import type { ReplicaManager } from '../replica/replica-manager.ts';
+import type { FramePool } from './frame-pool.ts';
 import type { ProducerIds } from './producer-ids.ts';
 import type { TopicCommands } from './topic-commands.ts';
 
@@ -20,6 +21,8 @@ export interface BrokerContext {
   readonly logger: Logger;
   readonly metadata: MetadataPublisher;
   readonly replicas: ReplicaManager;
+  /** Memory for frames and for what is read to be sent. */
+  readonly buffers: FramePool;
   /** To the active controller. */
   readonly controller: ControllerChannel;
   readonly producerIds: ProducerIds;

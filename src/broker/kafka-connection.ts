@@ -10,7 +10,6 @@ import type { RequestFrame } from '../protocol/frame.ts';
 import { decodeRequestFrame } from '../protocol/frame.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
 import type { BrokerContext, Call } from './context.ts';
-import type { FramePool } from './frame-pool.ts';
 import type { Frame } from './frame-reader.ts';
 import { FrameReader } from './frame-reader.ts';
 import { answerUnknownVersion } from './handlers/api-versions.ts';
@@ -32,7 +31,6 @@ interface Pending {
 
 export interface ConnectionOptions {
   readonly listener: string;
-  readonly pool: FramePool;
   /** Called once, when the connection is gone. */
   onClose(connection: KafkaConnection): void;
   /** A bug in a handler: the node stops rather than goes on (S-X2). */
@@ -46,6 +44,9 @@ export class KafkaConnection implements StreamHandler {
   readonly #reader: FrameReader;
   readonly #pending: Pending[] = [];
   #pendingBytes = 0;
+  /** Pieces of responses in lent memory, which the network may still read from; and their bytes. */
+  #leaving: Buffer[] = [];
+  #leavingBytes = 0;
   #paused = false;
   #serving: boolean;
   #closed = false;
@@ -58,7 +59,7 @@ export class KafkaConnection implements StreamHandler {
     this.#stream = stream;
     this.#options = options;
     this.#serving = serving;
-    this.#reader = new FrameReader(options.pool, context.config.values['socket.request.max.bytes']);
+    this.#reader = new FrameReader(context.buffers, context.config.values['socket.request.max.bytes']);
     this.lastActiveMs = context.clock.now();
     if (!serving) stream.pause();
   }
@@ -86,6 +87,7 @@ export class KafkaConnection implements StreamHandler {
   }
 
   drained(): void {
+    this.#takeBackSent();
     this.#beginHeld();
     this.#throttle();
   }
@@ -194,7 +196,7 @@ export class KafkaConnection implements StreamHandler {
     for (const head of this.#pending) {
       if (head.state !== 'done') break;
       count++;
-      if (head.response !== undefined) this.#stream.write(head.response);
+      if (head.response !== undefined) this.#send(head.response);
       this.#recycle(head);
     }
     if (count > 0) {
@@ -205,10 +207,34 @@ export class KafkaConnection implements StreamHandler {
     this.#throttle();
   }
 
+  #send(response: Buffer[]): void {
+    this.#takeBackSent();
+    this.#stream.write(response);
+    for (const part of response) {
+      if (!this.#context.buffers.isLent(part)) continue;
+      this.#leaving.push(part);
+      this.#leavingBytes += part.length;
+    }
+    // So busy that its queue is never seen empty: better some garbage than all that memory held.
+    if (this.#leavingBytes > 2 * MAX_PENDING_BYTES) this.#forgetSent();
+  }
+
+  /** Once nothing is queued, nobody reads from what was sent. Not after the end, when that cannot be known. */
+  #takeBackSent(): void {
+    if (this.#leaving.length === 0 || this.#closed || this.#stream.bufferedBytes > 0) return;
+    for (const part of this.#leaving) this.#context.buffers.takeBack(part);
+    this.#forgetSent();
+  }
+
+  #forgetSent(): void {
+    this.#leaving = [];
+    this.#leavingBytes = 0;
+  }
+
   #recycle(pending: Pending): void {
     if (pending.frame === undefined) return;
     this.#pendingBytes -= pending.bytes;
-    this.#options.pool.giveBack(pending.frame.buffer);
+    this.#context.buffers.giveBack(pending.frame.buffer);
     pending.frame = undefined;
   }
 }

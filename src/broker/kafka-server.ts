@@ -7,11 +7,7 @@ import type { Timer } from '../env/clock.ts';
 import type { Env } from '../env/env.ts';
 import type { Listener } from '../env/network.ts';
 import type { BrokerContext } from './context.ts';
-import { FramePool } from './frame-pool.ts';
 import { KafkaConnection } from './kafka-connection.ts';
-
-/** Frames kept for use again, per broker. */
-const POOL_BYTES = 32 * 1024 * 1024;
 
 export interface BoundListener {
   readonly config: ListenerConfig;
@@ -23,7 +19,6 @@ export class KafkaServer {
   readonly #env: Env;
   readonly #idleMs: number;
   readonly #fatal: (reason: string, cause: unknown) => void;
-  readonly #pool = new FramePool(POOL_BYTES);
   readonly #connections = new Set<KafkaConnection>();
   #listeners: Listener[] = [];
   #serving = false;
@@ -42,7 +37,6 @@ export class KafkaServer {
       const listener = await this.#env.network.listen(config.bind, (stream) => {
         const connection = new KafkaConnection(context(), stream, this.#serving, {
           listener: config.name,
-          pool: this.#pool,
           onClose: (closed) => this.#connections.delete(closed),
           fatal: this.#fatal,
         });

@@ -26,7 +26,7 @@ export async function createTopics(
         if (topic.error !== undefined) return failed(topic.name, topic.error.code, topic.error.message);
         return {
           name: topic.name,
-          topicId: topic.topicId,
+          topicId: topic.topicId === '' ? ZERO_UUID : topic.topicId, // none is given where it is only validated
           errorCode: ErrorCode.NONE,
           errorMessage: null,
           numPartitions: topic.partitions,

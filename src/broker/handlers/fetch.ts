@@ -51,6 +51,7 @@ export async function fetch(context: BrokerContext, request: FetchRequest, call:
       const reads = await readAll(context, request, targets);
       if (isEnough(request, reads) || context.clock.now() >= deadline)
         return respond(context, request, call, targets, reads);
+      for (const { records } of reads) context.buffers.takeBack(records);
       await move.promise;
     } finally {
       move.cancel();
@@ -109,6 +110,7 @@ async function readAll(
       lastFetchedEpoch: wanted.lastFetchedEpoch,
       maxBytes: Math.max(0, Math.min(left, wanted.partitionMaxBytes)),
       atLeastOne: !any,
+      allocate: (size) => context.buffers.lend(size),
     });
     any ||= read.records.length > 0;
     left -= read.records.length;

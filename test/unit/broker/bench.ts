@@ -68,7 +68,8 @@ export interface Bench {
   readonly restart: () => Promise<Node>;
   /** The client's world. */
   readonly env: Env;
-  readonly connect: () => Promise<Wire>;
+  /** To the broker at that host, `node` if not given. */
+  readonly connect: (host?: string) => Promise<Wire>;
   /** Connected, with the topics created. */
   readonly connectWith: (topics: Readonly<Record<string, TopicSpec>>) => Promise<Wire>;
 }
@@ -103,7 +104,7 @@ export async function withNode(
     return boot();
   };
   await world.run('client', LIMIT_MS, async (env) => {
-    const connect = (): Promise<Wire> => Wire.open(env);
+    const connect = (at = 'node'): Promise<Wire> => Wire.open(env, at);
     const connectWith = async (topics: Readonly<Record<string, TopicSpec>>): Promise<Wire> => {
       const wire = await connect();
       await wire.createTopics(topics);
@@ -135,9 +136,9 @@ export class Wire {
     this.stream = stream;
   }
 
-  static async open(env: Env): Promise<Wire> {
+  static async open(env: Env, host: string): Promise<Wire> {
     let wire: Wire | undefined;
-    await env.network.connect({ host: 'node', port: 9092 }, 10_000, (stream) => {
+    await env.network.connect({ host, port: 9092 }, 10_000, (stream) => {
       const opened = new Wire(stream);
       wire = opened;
       return { data: (chunk) => opened.#take(chunk), closed: () => opened.#end() };
