@@ -4,7 +4,7 @@ import type { ConsumedRecord, StartAt } from '../../client/consumer.ts';
 import { Consumer } from '../../client/consumer.ts';
 import type { ConsumeOptions } from '../command-options.ts';
 import { UsageError } from '../failure.ts';
-import { withKafka } from '../kafka-client.ts';
+import { existingTopic, withKafka } from '../kafka-client.ts';
 
 function startOf(text: string): StartAt {
   if (text === 'beginning' || text === 'end') return text;
@@ -17,7 +17,7 @@ function startOf(text: string): StartAt {
 export async function consume(topic: string, options: ConsumeOptions): Promise<void> {
   const start = startOf(options.from);
   await withKafka(options, async (cluster) => {
-    const { partitions } = await cluster.topic(topic);
+    const { partitions } = await existingTopic(cluster, topic);
     const wanted = options.partition === undefined ? partitions.map((_, i) => i) : [options.partition];
     if (wanted.some((partition) => partition >= partitions.length)) {
       throw new UsageError(`${topic} has partitions 0 to ${partitions.length - 1}, not ${options.partition}`);

@@ -4,7 +4,7 @@ import type { ProducerOptions } from '../../client/producer.ts';
 import { Producer } from '../../client/producer.ts';
 import type { ProduceOptions } from '../command-options.ts';
 import { UsageError } from '../failure.ts';
-import { withKafka } from '../kafka-client.ts';
+import { existingTopic, withKafka } from '../kafka-client.ts';
 
 const CODECS = ['gzip', 'snappy', 'lz4', 'zstd'] as const;
 
@@ -20,6 +20,7 @@ export async function produce(topic: string, options: ProduceOptions): Promise<v
   };
   const compression = codecOf(options.compression);
   const sent = await withKafka(options, async (cluster) => {
+    await existingTopic(cluster, topic);
     const producer = new Producer(cluster, { lingerMs: 5, ...compression });
     let failure: Error | undefined;
     let count = 0;
