@@ -18,7 +18,7 @@ export function becomeFollower(state: RaftState, effects: RaftEffect[], epoch: E
 }
 
 export function newFollower(): Follower {
-  return { name: 'follower', hasFetched: false, fetchCall: undefined, askElsewhere: false };
+  return { name: 'follower', hasFetched: false, fetchCall: undefined, askElsewhere: false, leaderGone: false };
 }
 
 /** Arms the fetch timeout and sends the first fetch. */
@@ -41,6 +41,23 @@ export function onFetchFailed(state: RaftState, effects: RaftEffect[], follower:
   // an observer asks another voter in between, for its leader may be gone.
   follower.askElsewhere = to === state.leaderId && !isVoter(state);
   retryLater(state, effects);
+}
+
+/** How soon, at the latest, a follower asks to replace a leader whose process is gone. */
+const LEADER_GONE_MS = 300;
+
+/**
+ * R-3.3: nobody listens where the leader was. Its process has ended, and with it its leadership (R-1.3): the follower does
+ * not wait its fetch timeout out, and grants pre-votes. Drawn once, so that refusals do not put it off.
+ */
+export function onLeaderRefused(state: RaftState, effects: RaftEffect[], to: NodeId): void {
+  const { role } = state;
+  if (role.name !== 'follower' || role.leaderGone || to !== state.leaderId || !isVoter(state)) return;
+  role.leaderGone = true;
+  role.hasFetched = false;
+  const delayMs = state.random.below('leaderGone', LEADER_GONE_MS);
+  const { fetch } = state.timers;
+  if (!fetch.armed || fetch.at > state.now + delayMs) setTimer(state, effects, 'fetch', delayMs);
 }
 
 /** an observer goes on fetching after its fetch timeout, not waiting for the call that hangs: somebody else may lead. */
@@ -70,6 +87,7 @@ export function onFetchResponse(
   follower.fetchCall = undefined;
   follower.hasFetched = true;
   follower.askElsewhere = false;
+  follower.leaderGone = false;
   // only here.
   setTimer(state, effects, 'fetch', state.config.fetchTimeoutMs);
   const problem =

@@ -53,6 +53,8 @@ export interface Follower {
   fetchCall: CallId | undefined;
   /** Observers: the next fetch asks another voter who leads. */
   askElsewhere: boolean;
+  /** A call to the leader was refused since the last successful fetch: its process is not there. */
+  leaderGone: boolean;
 }
 
 export type Role = Unattached | Prospective | Candidate | Leader | Resigned | Follower;

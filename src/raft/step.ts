@@ -9,7 +9,13 @@ import {
   onVoteResponse,
 } from './election.ts';
 import { completeParked, expireParked, onFetchRequest } from './fetch-request.ts';
-import { fetchNext, onFetchFailed, onFetchResponse, onObserverFetchTimeout } from './fetch-response.ts';
+import {
+  fetchNext,
+  onFetchFailed,
+  onFetchResponse,
+  onLeaderRefused,
+  onObserverFetchTimeout,
+} from './fetch-response.ts';
 import { hearResponse } from './gossip.ts';
 import { advanceCommit } from './high-watermark.ts';
 import { onApplied, onBeginAnswered, propose, tellVoters, tellVotersAgain } from './leader.ts';
@@ -19,7 +25,7 @@ import { becomeResigned } from './resigned.ts';
 import { start } from './start.ts';
 import type { OutstandingCall, RaftState } from './state.ts';
 import { isVoter } from './state.ts';
-import type { CallId, OpId, RaftEffect, RaftEvent, RaftRequest, RaftResponse, TimerId } from './types.ts';
+import type { CallFailure, CallId, OpId, RaftEffect, RaftEvent, RaftRequest, RaftResponse, TimerId } from './types.ts';
 import { discoverLater, discoverLeader } from './unattached.ts';
 import { onVoteRequest } from './vote-request.ts';
 
@@ -53,7 +59,7 @@ function dispatch(state: RaftState, event: RaftEvent, effects: RaftEffect[]): vo
     case 'response':
       return onResponse(state, effects, event.call, event.message);
     case 'callFailed':
-      return onCallFailed(state, effects, event.call);
+      return onCallFailed(state, effects, event.call, event.failure);
     case 'diskDone':
       return onDiskDone(state, effects, event.op);
     case 'propose':
@@ -145,11 +151,12 @@ function onResponse(state: RaftState, effects: RaftEffect[], call: CallId, respo
   }
 }
 
-function onCallFailed(state: RaftState, effects: RaftEffect[], call: CallId): void {
+function onCallFailed(state: RaftState, effects: RaftEffect[], call: CallId, failure: CallFailure): void {
   const outstanding = state.calls.get(call);
   if (outstanding === undefined) return;
   state.calls.delete(call);
   failCall(state, effects, outstanding);
+  if (failure === 'refused') onLeaderRefused(state, effects, outstanding.to);
 }
 
 /** A call without a usable answer: tried again after the backoff. */

@@ -1,7 +1,8 @@
 // The directed scenarios of the safety rules (appendix B), as scripts. Each also says what would go wrong.
 import { describe, expect, it } from 'vitest';
 import { describeQuorum } from '../../../src/raft/describe.ts';
-import type { VoteRequest } from '../../../src/raft/types.ts';
+import { onLeaderRefused } from '../../../src/raft/fetch-response.ts';
+import type { RaftEffect, VoteRequest } from '../../../src/raft/types.ts';
 import type { Envelope } from './lab.ts';
 import { CLUSTER, keyOf, keys, Lab, logOf, newCluster, quorumState } from './lab.ts';
 
@@ -343,5 +344,36 @@ describe('votes of a stale candidate', () => {
     const leaders = [...lab.nodes.values()].flatMap(({ told }) => told.filter((line) => line.startsWith('leader')));
     expect(new Set(leaders).size).toBe(leaders.length);
     expect(lab.leader()).toBeDefined();
+  });
+});
+
+describe('R-3.3 a leader whose process has ended', () => {
+  it('is replaced in under a second, by a follower that its refusals woke', () => {
+    const lab = newCluster(3);
+    lab.start(1, 2, 3);
+    lab.run();
+    lab.propose(1, 'a');
+    lab.run();
+    const crashedAt = lab.now;
+    lab.crash(1);
+    lab.until(() => lab.leader() !== undefined);
+    expect(lab.now - crashedAt).toBeLessThan(1000);
+  });
+
+  it('is not given up for a refusal by somebody else, nor put off by further refusals', () => {
+    const lab = newCluster(3);
+    lab.start(1, 2, 3);
+    lab.run();
+    const { state } = lab.node(2);
+    const due = state.timers.fetch.at;
+    const effects: RaftEffect[] = [];
+    onLeaderRefused(state, effects, 3);
+    expect(state.timers.fetch.at).toBe(due);
+    onLeaderRefused(state, effects, 1);
+    const earlier = state.timers.fetch.at;
+    expect(earlier).toBeLessThanOrEqual(state.now + 300);
+    state.now += 100;
+    onLeaderRefused(state, effects, 1);
+    expect(state.timers.fetch.at).toBe(earlier);
   });
 });
