@@ -26,7 +26,7 @@ export function drawScenario(seed: number): RaftScenario {
     config,
     faults: drawFaults(draw, config),
     triggers: drawTriggers(draw),
-    workload: drawWorkload(draw),
+    workload: drawWorkload(draw, config),
   };
 }
 
@@ -116,13 +116,17 @@ function drawDisk(draw: Draw): DiskSwarm {
   };
 }
 
-function drawWorkload(draw: Draw): SimWorkload {
+function drawWorkload(draw: Draw, { timings }: SimConfig): SimWorkload {
+  const burst = draw.pick('burst', [1, 1, 1, 2, 5]);
+  const intervalMs = draw.chance('sparse', 0.5) ? draw.spread('interval', 200, 3000) : draw.spread('interval', 3, 200);
+  // One batch for each fetch: whoever was away would not have caught up when liveness is looked at.
+  const leastMs = timings.fetchMaxBytes === 1 ? 10 * burst : 0;
   return {
-    intervalMs: draw.chance('sparse', 0.5) ? draw.spread('interval', 200, 3000) : draw.spread('interval', 3, 200),
+    intervalMs: Math.max(intervalMs, leastMs),
     maxRecords: draw.pick('records', [1, 1, 3, 10]),
     maxRecordBytes: 24,
     strayPermille: draw.maybe('stray', 0.4, 300),
-    burst: draw.pick('burst', [1, 1, 1, 2, 5]),
+    burst,
   };
 }
 
