@@ -17,6 +17,7 @@ import type { MetadataPublisher } from '../metadata/publisher.ts';
 import { ReplicaManager } from '../replica/replica-manager.ts';
 import { adminService } from './admin-service.ts';
 import type { BrokerContext } from './context.ts';
+import { FramePool } from './frame-pool.ts';
 import { KafkaServer } from './kafka-server.ts';
 import { ProducerIds } from './producer-ids.ts';
 import { Registration } from './registration.ts';
@@ -41,6 +42,9 @@ export interface BrokerDeps {
 
 /** How long a stopping broker waits for the controller to move its leaders. */
 const LEAVE_TIMEOUT_MS = 5000;
+
+/** Memory of frames and reads that is kept for use again. */
+const POOL_BYTES = 32 * 1024 * 1024;
 
 export class Broker {
   /** AdminService, for a gRPC listener. */
@@ -74,6 +78,7 @@ export class Broker {
       logger,
       metadata: publisher,
       replicas: this.#replicas,
+      buffers: new FramePool(POOL_BYTES),
       controller,
       producerIds: new ProducerIds({ controller, logger, brokerId, brokerEpoch: () => this.#brokerEpoch }),
       topics: new TopicCommands({ clock, logger, controller, metadata: publisher, values: config.values }),

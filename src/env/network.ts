@@ -31,7 +31,7 @@ export interface StreamHandler {
 
 export interface ByteStream {
   readonly peer: Address;
-  /** Queues the chunks, which must not change afterwards. After the close they are dropped. */
+  /** Queues the chunks, which must not change while any bytes are queued. After the close they are dropped. */
   write(chunks: readonly Uint8Array[]): void;
   /** Bytes queued but not yet taken by the network: back-pressure is the caller's to apply. */
   readonly bufferedBytes: number;

@@ -117,10 +117,17 @@ export class PartitionLog {
 
   /**
    * Stored bytes of whole batches, from the one that holds `offset` (at least logStartOffset), below `endOffset`, at most
-   * `maxBytes`, but at least one batch if `atLeastOne`. Ends at the end of a segment. The buffer is the caller's.
+   * `maxBytes`, but at least one batch if `atLeastOne`. Ends at the end of a segment. The buffer is the caller's,
+   * of memory from `allocate`, which may be asked for more than is returned, and more than once.
    */
-  read(offset: Offset, maxBytes: number, endOffset: Offset, atLeastOne: boolean): Promise<Buffer> {
-    return readLog(this.#state, this.#hints, { offset, maxBytes, endOffset, atLeastOne });
+  read(
+    offset: Offset,
+    maxBytes: number,
+    endOffset: Offset,
+    atLeastOne: boolean,
+    allocate: (size: number) => Buffer = Buffer.allocUnsafeSlow,
+  ): Promise<Buffer> {
+    return readLog(this.#state, this.#hints, { offset, maxBytes, endOffset, atLeastOne, allocate });
   }
 
   /** The first record below `endOffset` with at least this timestamp. */

@@ -18,6 +18,8 @@ export interface ReadRequest {
   readonly endOffset: Offset;
   /** Return the first batch even if it is larger than maxBytes (kafka-protocol.md 30). */
   readonly atLeastOne: boolean;
+  /** Memory for what is read. */
+  allocate(size: number): Buffer;
 }
 
 const NOTHING: Buffer = Buffer.alloc(0);
@@ -51,7 +53,7 @@ export class PositionHints {
   }
 }
 
-/** The bytes, in a buffer of their own; empty if nothing qualifies. One segment's at most. */
+/** The bytes, in memory that was allocated for them; empty if nothing qualifies. One segment's at most. */
 export async function readLog(state: LogState, hints: PositionHints, request: ReadRequest): Promise<Buffer> {
   assert(
     request.offset >= state.logStartOffset,
@@ -109,14 +111,14 @@ async function readSegment(view: SegmentView, hints: PositionHints, request: Rea
   const { segment, size } = view;
   const position = hints.get(view, request.offset) ?? (await positionOf(view, request.offset));
   const wanted = Math.min(Math.max(request.maxBytes, BATCH_HEADER_BYTES), size - position);
-  const bytes = await readAt(view, position, wanted);
+  const bytes = await readAt(view, position, wanted, request.allocate);
   const cut = cutToWholeBatches(segment, bytes, position, request);
   if (cut.length > 0) {
     hints.set(view, cut.nextOffset, position + cut.length);
     return bytes.subarray(0, cut.length);
   }
   if (cut.firstBatchBytes === 0 || !request.atLeastOne) return NOTHING;
-  const first = await readAt(view, position, cut.firstBatchBytes);
+  const first = await readAt(view, position, cut.firstBatchBytes, request.allocate);
   hints.set(view, cut.nextOffset, position + first.length);
   return first;
 }
@@ -173,9 +175,14 @@ async function searchFrom({ content, size }: SegmentView, offset: Offset): Promi
   return found;
 }
 
-/** So many bytes at a position, in a buffer of their own. */
-export async function readAt({ segment, content }: SegmentView, position: number, length: number): Promise<Buffer> {
-  const bytes = Buffer.allocUnsafeSlow(length);
+/** So many bytes at a position, in a buffer of their own unless other memory is given. */
+export async function readAt(
+  { segment, content }: SegmentView,
+  position: number,
+  length: number,
+  allocate: (size: number) => Buffer = Buffer.allocUnsafeSlow,
+): Promise<Buffer> {
+  const bytes = allocate(length);
   const count = await readFully(content.file, bytes, length, position);
   if (count === length) return bytes;
   throw new EnvError('CORRUPT', `${segment.path} ends at ${position + count}, below ${position + length}`);

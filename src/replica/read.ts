@@ -16,6 +16,8 @@ export interface PartitionFetch {
   readonly maxBytes: number;
   /** Return one whole batch even if it is larger (behaviour 30). */
   readonly atLeastOne: boolean;
+  /** Memory for the records, which are the only view of it; fresh memory unless given. */
+  readonly allocate?: (size: number) => Buffer;
 }
 
 export interface PartitionRead {
@@ -47,17 +49,20 @@ function refusal(partition: Partition, currentLeaderEpoch: Epoch): ErrorName | u
   );
 }
 
-/** What a read gives, or why it gives nothing: the disk failed, or the log was closed under it. */
-/** A failing disk takes the partition offline; records that a client garbled are the reader's answer only. */
-async function onDisk<T>(
+/**
+ * What a read gives, or why it gives nothing. A failing disk takes the partition offline; records that a client garbled, and a
+ * log that was closed under the read, are the reader's answer only.
+ */
+async function onDisk<T extends object | undefined>(
   partition: Partition,
   work: () => Promise<T>,
-): Promise<T | 'KAFKA_STORAGE_ERROR' | 'CORRUPT_MESSAGE'> {
+): Promise<T | 'KAFKA_STORAGE_ERROR' | 'CORRUPT_MESSAGE' | 'NOT_LEADER_OR_FOLLOWER'> {
   try {
     return await work();
   } catch (error) {
     if (error instanceof RecordError) return 'CORRUPT_MESSAGE';
     if (!(error instanceof EnvError)) throw error;
+    if (partition.isRetired) return 'NOT_LEADER_OR_FOLLOWER';
     partition.fail(error);
     return 'KAFKA_STORAGE_ERROR';
   }
@@ -80,7 +85,9 @@ export async function readPartition(partition: Partition, fetch: PartitionFetch)
     if (diverging !== undefined) return { ...answer, diverging };
   }
   if (fetchOffset >= highWatermark) return answer; // D-6.6
-  const records = await onDisk(partition, () => log.read(fetchOffset, fetch.maxBytes, highWatermark, fetch.atLeastOne));
+  const records = await onDisk(partition, () =>
+    log.read(fetchOffset, fetch.maxBytes, highWatermark, fetch.atLeastOne, fetch.allocate),
+  );
   return typeof records === 'string' ? unreadable(records) : { ...answer, records };
 }
 

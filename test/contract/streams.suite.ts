@@ -202,6 +202,26 @@ export function streamsSuite(name: string, harness: Harness): void {
         await listener.close();
       }));
 
+    it('lets memory be used again once nothing is queued', () =>
+      harness.run(async (world) => {
+        const { listener, server, client } = await pair(world);
+        const memory = Buffer.alloc(1_500_000);
+        for (let round = 1; round <= 4; round++) {
+          const drained = signal();
+          client.onDrained = () => drained.resolve();
+          memory.fill(round);
+          client.write(memory.subarray(0, 700_000), memory.subarray(700_000));
+          await drained.promise;
+        }
+        memory.fill(0xee);
+        await server.receive(4 * memory.length);
+        for (let round = 1; round <= 4; round++) {
+          const part = server.bytes.subarray((round - 1) * memory.length, round * memory.length);
+          expect(part.equals(Buffer.alloc(memory.length, round))).toBe(true);
+        }
+        await listener.close();
+      }));
+
     it('names the peer', () =>
       harness.run(async (world) => {
         const { listener, server, client } = await pair(world);

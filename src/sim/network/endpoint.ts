@@ -205,7 +205,8 @@ export class Endpoint implements ByteStream {
       const part = chunk.length <= left ? chunk : chunk.subarray(0, left);
       if (part === chunk) this.#queue.shift();
       else this.#queue[0] = chunk.subarray(left);
-      segment.chunks.push(part);
+      // A copy: its owner may change it once it has left the queue, and not before.
+      segment.chunks.push(Buffer.from(part));
       segment.length += part.length;
       left -= part.length;
       this.#queuedBytes -= part.length;

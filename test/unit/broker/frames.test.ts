@@ -134,4 +134,27 @@ describe('FramePool', () => {
     expect(again).toContain(second);
     expect(again).not.toContain(third);
   });
+
+  test('lends exactly what is asked for, and takes back by any view of it, once', () => {
+    const pool = new FramePool(1 << 20);
+    const page = pool.lend(100_000);
+    expect(page.length).toBe(100_000);
+    const view = page.subarray(10, 20);
+    expect(pool.isLent(view)).toBe(true);
+    pool.takeBack(view);
+    pool.takeBack(page);
+    expect(pool.isLent(page)).toBe(false);
+    const [again, other] = [pool.lend(100_000), pool.lend(100_000)];
+    expect(again.buffer).toBe(page.buffer);
+    expect(other.buffer).not.toBe(page.buffer);
+  });
+
+  test('what node keeps slices of is never lent', () => {
+    const pool = new FramePool(1 << 20);
+    const small = pool.lend(100);
+    expect(small.length).toBe(100);
+    expect(pool.isLent(small)).toBe(false);
+    expect(pool.isLent(Buffer.from('x'))).toBe(false);
+    pool.takeBack(small);
+  });
 });
