@@ -73,8 +73,10 @@ export class ByteReader {
 
   /** Unsigned LEB128 of up to 5 bytes, 0 .. 2^32-1. */
   uvarint(): number {
-    let value = 0;
-    for (let shift = 0; shift < 35; shift += 7) {
+    const first = this.uint8();
+    if (first < 0x80) return first;
+    let value = first & 0x7f;
+    for (let shift = 7; shift < 35; shift += 7) {
       const byte = this.uint8();
       value += (byte & 0x7f) * 2 ** shift;
       if (byte < 0x80) {
