@@ -1,0 +1,73 @@
+// A broker's replicas on a simulated disk, following metadata that the test writes.
+import type { Env } from '../../../src/env/env.ts';
+import type { NodeValues } from '../../../src/config/node-keys.ts';
+import type { MetadataRecord } from '../../../src/gen/kvorum/v1/metadata.ts';
+import { LogDirectory } from '../../../src/log/log-directory.ts';
+import { writeMetaProperties } from '../../../src/log/storage.ts';
+import { MetadataPublisher } from '../../../src/metadata/publisher.ts';
+import { encodeRecord } from '../../../src/metadata/record.ts';
+import { ReplicaManager } from '../../../src/replica/replica-manager.ts';
+import type { Partition } from '../../../src/replica/partition.ts';
+import { World } from '../../../src/sim/world/world.ts';
+import { configText, parsed } from '../broker/bench.ts';
+import { partitionRecord, registration, topicRecord, uuid } from '../metadata/fixture.ts';
+
+export const SELF = 1;
+const CLUSTER = uuid(999);
+
+export interface Replicas {
+  readonly env: Env;
+  readonly world: World;
+  readonly publisher: MetadataPublisher;
+  readonly manager: ReplicaManager;
+  readonly directory: LogDirectory;
+  /** Commits the records as one batch, and the replicas follow it. */
+  readonly commit: (...records: MetadataRecord[]) => void;
+  /** Partition 0 of the topic, served. */
+  readonly partition: (topicId: string) => Promise<Partition>;
+}
+
+/** Runs `body` in a process whose disk is `world.process('host').disk`; `lives` is how often it was run on the disk before. */
+export async function withReplicas(
+  body: (replicas: Replicas) => Promise<void>,
+  options: { readonly keys?: Record<string, string>; readonly world?: World; readonly before?: MetadataRecord[] } = {},
+): Promise<World> {
+  const world = options.world ?? new World({ seed: 3 });
+  const host = world.process('host');
+  const isNew = host.lives === 0;
+  if (isNew) host.disk.provision('/data');
+  host.kill();
+  const values: NodeValues = parsed(configText(options.keys)).values;
+  await world.run('host', 600_000, async (env) => {
+    const owner = { clusterId: CLUSTER, nodeId: SELF };
+    if (isNew) await writeMetaProperties(env.disk, '/data', { ...owner, directoryId: uuid(1), version: 1 });
+    const { clock, disk, logger, openStore } = env;
+    const directory = await LogDirectory.open({ clock, disk, logger, openStore }, '/data', owner);
+    const publisher = new MetadataPublisher();
+    const commit = (...records: MetadataRecord[]): void => {
+      const baseOffset = publisher.image.endOffset;
+      const endOffset = baseOffset + records.length;
+      publisher.apply({ baseOffset, endOffset, epoch: 1, records: records.map(encodeRecord) });
+    };
+    const manager = new ReplicaManager({ brokerId: SELF, clock, logger, logDirectories: [directory], values });
+    publisher.subscribe((image, delta) => manager.apply(image, delta));
+    commit(registration(SELF));
+    const brokerEpoch = publisher.image.endOffset - 1;
+    if (options.before !== undefined) commit(...options.before);
+    await manager.open(() => publisher.image, brokerEpoch);
+    const partition = async (topicId: string): Promise<Partition> => {
+      const found = await manager.find(topicId, 0);
+      if (typeof found === 'string') throw new Error(found);
+      return found;
+    };
+    await body({ env, world, publisher, manager, directory, commit, partition });
+    await manager.close();
+    await directory.close(true, brokerEpoch);
+  });
+  return world;
+}
+
+/** A topic with one partition on this broker, which leads it in epoch 0. */
+export function topic(name: string, topicId: string, fields: Parameters<typeof partitionRecord>[3] = {}) {
+  return [topicRecord(name, topicId), partitionRecord(topicId, 0, [SELF], fields)];
+}

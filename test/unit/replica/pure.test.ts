@@ -1,0 +1,131 @@
+// The parts of replica/ that are arithmetic or bookkeeping only: roles, the high watermark, waiters.
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { AssertionError } from '../../../src/base/assert.ts';
+import type { PartitionState } from '../../../src/metadata/image.ts';
+import { effectiveMinIsr, nextHighWatermark } from '../../../src/replica/high-watermark.ts';
+import { OffsetWaiters } from '../../../src/replica/offset-waiters.ts';
+import type { Role } from '../../../src/replica/role.ts';
+import { checkLeaderEpoch, decideRole } from '../../../src/replica/role.ts';
+
+const SELF = 1;
+
+function state(leader: number, leaderEpoch: number, partitionEpoch: number): PartitionState {
+  return { replicas: [1, 2], isr: [1, 2], leader, leaderEpoch, partitionEpoch, directories: [] };
+}
+
+const SMALL = [0, 1, 2];
+const LEADERS = [-1, SELF, 2];
+
+/** Every state of a small scope. */
+const states = LEADERS.flatMap((leader) =>
+  SMALL.flatMap((leaderEpoch) => SMALL.map((partitionEpoch) => state(leader, leaderEpoch, partitionEpoch))),
+);
+
+describe('decideRole, over every pair of states of a small scope', () => {
+  test('a log that was just opened takes any state', () => {
+    for (const next of states) {
+      expect(decideRole(undefined, next, SELF).kind).toBe(next.leader === SELF ? 'lead' : 'stand-by');
+    }
+  });
+
+  test('D-0.1, D-0.2: only a newer partition epoch counts, only a higher leader epoch changes the role', () => {
+    let [stale, kept, changed, broken] = [0, 0, 0, 0];
+    for (const known of states) {
+      const current: Role =
+        known.leader === SELF
+          ? { kind: 'leader', state: known, epochStartOffset: 7 }
+          : { kind: 'standby', state: known };
+      for (const next of states) {
+        const decide = () => decideRole(current, next, SELF);
+        if (next.partitionEpoch <= known.partitionEpoch) {
+          stale++;
+          expect(decide()).toEqual({ kind: 'stale' });
+        } else if (next.leaderEpoch < known.leaderEpoch) {
+          broken++;
+          expect(decide).toThrow(AssertionError);
+        } else if (next.leaderEpoch > known.leaderEpoch) {
+          changed++;
+          expect(decide()).toEqual({ kind: next.leader === SELF ? 'lead' : 'stand-by', state: next });
+        } else if (next.leader !== known.leader) {
+          broken++;
+          expect(decide).toThrow(AssertionError);
+        } else {
+          kept++;
+          expect(decide()).toEqual({ kind: 'update', role: { ...current, state: next } });
+        }
+      }
+    }
+    expect(Math.min(stale, kept, changed, broken)).toBeGreaterThan(0);
+  });
+
+  test('checkLeaderEpoch', () => {
+    for (let current = 0; current < 4; current++) {
+      for (let asked = -1; asked < 5; asked++) {
+        const expected =
+          asked === -1 || asked === current
+            ? undefined
+            : asked < current
+              ? 'FENCED_LEADER_EPOCH'
+              : 'UNKNOWN_LEADER_EPOCH';
+        expect(checkLeaderEpoch(asked, current)).toBe(expected);
+      }
+    }
+  });
+});
+
+test('nextHighWatermark: never back, never above the slowest of the maximal ISR, still while the ISR is too small (D-6)', () => {
+  const offset = fc.nat({ max: 20 });
+  fc.assert(
+    fc.property(
+      fc.record({
+        current: offset,
+        maximalIsrEndOffsets: fc.array(offset, { minLength: 1, maxLength: 4 }),
+        committedIsrSize: fc.integer({ min: 0, max: 4 }),
+        minInsyncReplicas: fc.integer({ min: 1, max: 5 }),
+        replicationFactor: fc.integer({ min: 1, max: 4 }),
+      }),
+      (inputs) => {
+        const next = nextHighWatermark(inputs);
+        const slowest = Math.min(...inputs.maximalIsrEndOffsets);
+        const enough = inputs.committedIsrSize >= Math.min(inputs.minInsyncReplicas, inputs.replicationFactor);
+        expect(next).toBe(enough ? Math.max(inputs.current, slowest) : inputs.current);
+      },
+    ),
+  );
+  expect(effectiveMinIsr(3, 1)).toBe(1);
+});
+
+test('OffsetWaiters: each is answered once, at its offset, in order; a failure answers all that are left', async () => {
+  const operation = fc.oneof(
+    { weight: 5, arbitrary: fc.record({ type: fc.constant('wait' as const), end: fc.nat({ max: 300 }) }) },
+    { weight: 3, arbitrary: fc.record({ type: fc.constant('reached' as const), end: fc.nat({ max: 300 }) }) },
+    { weight: 1, arbitrary: fc.record({ type: fc.constant('fail' as const), end: fc.constant(0) }) },
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(operation, { maxLength: 400 }), async (operations) => {
+      const waiters = new OffsetWaiters<string>();
+      const answers: { end: number; failure: string | undefined }[] = [];
+      let waiting: number[] = [];
+      for (const { type, end } of operations) {
+        const before = answers.length;
+        let expected: { end: number; failure: string | undefined }[] = [];
+        if (type === 'wait') {
+          waiting.push(end);
+          void waiters.wait(end).then((failure) => answers.push({ end, failure }));
+        } else {
+          const done = type === 'fail' ? waiting : waiting.filter((it) => it <= end);
+          waiting = waiting.filter((it) => !done.includes(it));
+          expected = done
+            .toSorted((a, b) => a - b)
+            .map((it) => ({ end: it, failure: type === 'fail' ? 'failed' : undefined }));
+          if (type === 'fail') waiters.fail('failed');
+          else waiters.reached(end);
+        }
+        await Promise.resolve();
+        expect(answers.slice(before)).toEqual(expected);
+      }
+    }),
+    { numRuns: 60 },
+  );
+});
