@@ -13,7 +13,7 @@ import type { LogConfig, LogDeps, LogState } from './log-state.ts';
 import { activeSegment, checkNotClosed, failLog } from './log-state.ts';
 import { encodeProducerSnapshot } from './producer-snapshot.ts';
 import type { ProducerStates } from './producer-states.ts';
-import { PositionHints, readLog } from './read.ts';
+import { freshMemory, PositionHints, readLog } from './read.ts';
 import type { FoundTimestamp } from './timestamps.ts';
 import { findMaxTimestamp, findTimestamp } from './timestamps.ts';
 import { truncateLog } from './truncate.ts';
@@ -125,7 +125,7 @@ export class PartitionLog {
     maxBytes: number,
     endOffset: Offset,
     atLeastOne: boolean,
-    allocate: (size: number) => Buffer = Buffer.allocUnsafeSlow,
+    allocate: (size: number) => Buffer = freshMemory,
   ): Promise<Buffer> {
     return readLog(this.#state, this.#hints, { offset, maxBytes, endOffset, atLeastOne, allocate });
   }

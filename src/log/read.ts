@@ -19,7 +19,7 @@ export interface ReadRequest {
   /** Return the first batch even if it is larger than maxBytes (kafka-protocol.md 30). */
   readonly atLeastOne: boolean;
   /** Memory for what is read. */
-  allocate(size: number): Buffer;
+  readonly allocate: (size: number) => Buffer;
 }
 
 const NOTHING: Buffer = Buffer.alloc(0);
@@ -175,12 +175,17 @@ async function searchFrom({ content, size }: SegmentView, offset: Offset): Promi
   return found;
 }
 
+/** Memory that nobody had before. */
+export function freshMemory(size: number): Buffer {
+  return Buffer.allocUnsafeSlow(size);
+}
+
 /** So many bytes at a position, in a buffer of their own unless other memory is given. */
 export async function readAt(
   { segment, content }: SegmentView,
   position: number,
   length: number,
-  allocate: (size: number) => Buffer = Buffer.allocUnsafeSlow,
+  allocate: (size: number) => Buffer = freshMemory,
 ): Promise<Buffer> {
   const bytes = allocate(length);
   const count = await readFully(content.file, bytes, length, position);
