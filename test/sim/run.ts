@@ -24,11 +24,11 @@ const { values: flags } = parseArgs({
   },
 });
 
-function describe({ seed, config, faults, workload }: ClusterScenario): string {
+function describe({ seed, config, faults, triggers, workload }: ClusterScenario): string {
   const { controllers, brokers, topics, partitions, flushMode, timingProfile, links } = config;
   return [
     `seed ${seed}: ${controllers} controllers, ${brokers} brokers, ${topics} topics of ${partitions} partitions,`,
-    `flush ${flushMode}, timing ${timingProfile}, loss ${links.lossPermille} ‰, ${faults.length} faults,`,
+    `flush ${flushMode}, timing ${timingProfile}, loss ${links.lossPermille} ‰, ${faults.length} faults, ${triggers.length} triggers,`,
     `${workload.producers} producers, ${workload.consumers} consumers`,
   ].join(' ');
 }

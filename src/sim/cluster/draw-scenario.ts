@@ -1,19 +1,23 @@
 // A whole-cluster scenario from a seed: swarm parameters (safety.md 8.7), each fault off in at least half of the seeds,
 // since many bugs need some faults absent.
 import { KeyedRandom } from '../../base/keyed-random.ts';
-import type { ClusterConfig, ClusterScenario, FaultKind, LinkSwarm, TimedFault, Workload } from './scenario.ts';
-import { SCHEMA_VERSION } from './scenario.ts';
+import type {
+  ClusterConfig,
+  ClusterScenario,
+  FaultKind,
+  LinkSwarm,
+  TimedFault,
+  Trigger,
+  Workload,
+} from './scenario.ts';
+import { MOMENTS, SCHEMA_VERSION } from './scenario.ts';
 
 export function drawScenario(seed: number): ClusterScenario {
   const draw = new Draw(seed);
   const config = drawConfig(draw);
-  return {
-    schemaVersion: SCHEMA_VERSION,
-    seed,
-    config,
-    faults: drawFaults(draw, config),
-    workload: drawWorkload(draw),
-  };
+  const faults = drawFaults(draw, config);
+  const triggers = drawTriggers(draw);
+  return { schemaVersion: SCHEMA_VERSION, seed, config, faults, triggers, workload: drawWorkload(draw) };
 }
 
 /** Draws by name, so that a new parameter does not change the others. */
@@ -136,4 +140,36 @@ function drawFaults(draw: Draw, config: ClusterConfig): TimedFault[] {
     });
   }
   return faults;
+}
+
+const TRIGGER_ACTIONS: readonly FaultKind[] = [
+  'kill',
+  'power',
+  'power',
+  'power',
+  'stop',
+  'pause',
+  'isolate',
+  'cutOneWay',
+];
+
+function drawTriggers(draw: Draw): Trigger[] {
+  const triggers: Trigger[] = [];
+  if (!draw.chance('triggers', 0.4)) return triggers;
+  for (let left = draw.between('trigger count', 1, 3); left > 0; left--) {
+    triggers.push({
+      on: draw.pick('trigger on', MOMENTS),
+      nth: draw.spread('trigger nth', 1, 6),
+      times: draw.spread('trigger times', 1, 10),
+      kind: draw.pick('trigger action', TRIGGER_ACTIONS),
+      // Mostly the node on which it happened.
+      i: draw.chance('trigger other', 0.3) ? draw.between('trigger i', 1, 6) : 0,
+      j: draw.between('trigger j', 0, 30),
+      delayMs: draw.chance('trigger at once', 0.5) ? 0 : draw.spread('trigger delay', 1, 50),
+      durationMs: draw.chance('trigger quick', 0.6)
+        ? draw.between('trigger short', 1, 60)
+        : draw.spread('trigger duration', 10, 5000),
+    });
+  }
+  return triggers;
 }

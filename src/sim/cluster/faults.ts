@@ -4,7 +4,7 @@ import type { SimProcess } from '../process/process.ts';
 import type { SimCluster } from './cluster.ts';
 import type { SimNode } from './node.ts';
 import { cutPower, killLife, startLife, stopLife } from './node.ts';
-import type { TimedFault } from './scenario.ts';
+import type { FaultAction, Trigger } from './scenario.ts';
 import { ViolatedError } from './violated.ts';
 
 /** A graceful stop takes no longer. */
@@ -34,6 +34,24 @@ export class Nemesis {
       process.setClockRate((clockPercent[index] ?? 100) / 100);
     }
     this.#next(0);
+    for (const trigger of scenario.triggers) this.#arm(trigger);
+  }
+
+  #arm(trigger: Trigger): void {
+    const { ghost, world } = this.#cluster;
+    const others = ghost.onMoment;
+    let count = 0;
+    ghost.onMoment = (nodeId, moment) => {
+      others(nodeId, moment);
+      if (moment !== trigger.on || this.#isHealed) return;
+      count++;
+      if (count % trigger.nth !== 0 || count > trigger.nth * trigger.times) return;
+      const fault = { ...trigger, i: nodeId - 1 + trigger.i };
+      // In an event of its own: what happens to the node does not happen in the middle of its step.
+      world.after(trigger.delayMs, () => {
+        if (!this.#isHealed) this.inject(fault);
+      });
+    };
   }
 
   #next(index: number): void {
@@ -46,7 +64,7 @@ export class Nemesis {
     });
   }
 
-  inject(fault: TimedFault): void {
+  inject(fault: FaultAction): void {
     const { nodes, clients, controllers, world } = this.#cluster;
     const { network } = world;
     const { kind, i, j, durationMs } = fault;
@@ -108,6 +126,7 @@ export class Nemesis {
     node.isExcused = true;
     node.process.disk.failNext('sync');
     this.#cluster.world.after(durationMs, () => {
+      if (!node.isExcused) return;
       killLife(node);
       startLife(node);
     });
@@ -137,7 +156,7 @@ export class Nemesis {
     this.#isHealed = true;
     Object.assign(world.network.defaults, { latencyMs: 0.2, tailMs: 0.2, loss: 0 });
     world.network.duplicateRequests(0);
-    world.network.heal();
+    world.network.resetLinks();
     for (const process of [...nodes.map((node) => node.process), ...clients]) process.resume();
     for (const node of nodes) {
       node.process.setClockRate(1);

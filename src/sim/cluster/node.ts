@@ -118,8 +118,9 @@ export function endLife(node: SimNode): void {
 function seeLine(node: SimNode, life: number, event: string, fields: LogFields): void {
   const { ghost, process, world } = node;
   ghost.logged.set(event, (ghost.logged.get(event) ?? 0) + 1);
-  if (event !== 'quorum-role') return;
+  if (event !== 'quorum-role') return ghost.onMoment(node.id, event);
   const { role, epoch } = fields as { role: string; epoch: number };
+  ghost.onMoment(node.id, role);
   const violation = ghost.roles.see({ replica: process.name, life, role, epoch });
   if (violation !== undefined) world.fail(violation.property, new ViolatedError(violation));
 }

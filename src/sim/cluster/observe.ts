@@ -1,6 +1,6 @@
 // The ghost state of a run (safety.md 6): what nodes show of themselves, checked as it comes. Nodes never read it.
 import { hash32 } from '../../base/keyed-random.ts';
-import type { Offset } from '../../base/ids.ts';
+import type { NodeId, Offset } from '../../base/ids.ts';
 import { AppendHistory } from '../../check/appends.ts';
 import type { TailLoss } from '../../check/history.ts';
 import type { SeenImage } from '../../check/metadata.ts';
@@ -20,6 +20,8 @@ export class Ghost {
   readonly losses: TailLoss[] = [];
   /** Newest image of each node, over all its lives. */
   readonly appliedEndOffsets = new Map<string, Offset>();
+  /** Told of each line that a node logs: of its id and what happened. */
+  onMoment: (nodeId: NodeId, moment: string) => void = () => {};
   /** Events that nodes logged, by name. */
   readonly logged = new Map<string, number>();
 }

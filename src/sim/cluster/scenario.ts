@@ -64,13 +64,39 @@ export const FAULT_KINDS = [
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
 /** Nodes are numbered 0.. by id; hosts are the nodes, then the clients. */
-export interface TimedFault {
-  /** Since the fault before it, or the begin of the fault phase. */
-  readonly dt: Ms;
+export interface FaultAction {
   readonly kind: FaultKind;
   readonly i: number;
   readonly j: number;
   readonly durationMs: Ms;
+}
+
+export interface TimedFault extends FaultAction {
+  /** Since the fault before it, or the begin of the fault phase. */
+  readonly dt: Ms;
+}
+
+/** Moments at which a fault may hit a node, by the line that the node logs then (`leader`: it leads the quorum). */
+export const MOMENTS = [
+  'leader',
+  'controller-active',
+  'topic-created',
+  'broker-registered',
+  'broker-unfenced',
+  'broker-ready',
+  'log-recovered',
+  'partition-leader',
+] as const;
+
+export type Moment = (typeof MOMENTS)[number];
+
+/** A fault when something happens (safety.md 8.6), while faults are on. `i` counts from the node it happened on. */
+export interface Trigger extends FaultAction {
+  readonly on: Moment;
+  /** At every nth time, `times` times. */
+  readonly nth: number;
+  readonly times: number;
+  readonly delayMs: Ms;
 }
 
 export interface Workload {
@@ -99,6 +125,7 @@ export interface ClusterScenario {
   readonly seed: number;
   readonly config: ClusterConfig;
   readonly faults: readonly TimedFault[];
+  readonly triggers: readonly Trigger[];
   readonly workload: Workload;
 }
 
@@ -143,10 +170,12 @@ export function parseScenario(text: string): ClusterScenario {
   const workload = { ...CALM_WORKLOAD, ...given.workload };
   refuseUnknown('config', config, CALM_CONFIG);
   refuseUnknown('workload', workload, CALM_WORKLOAD);
-  const faults = given.faults ?? [];
-  const strange = faults.find(({ kind }) => !FAULT_KINDS.includes(kind));
+  const { faults = [], triggers = [] } = given;
+  const strange = [...faults, ...triggers].find(({ kind }) => !FAULT_KINDS.includes(kind));
   if (strange !== undefined) throw new Error(`there is no fault ${strange.kind}; known are ${FAULT_KINDS.join(', ')}`);
-  return { schemaVersion: SCHEMA_VERSION, seed: given.seed as number, config, faults, workload };
+  const never = triggers.find(({ on }) => !MOMENTS.includes(on));
+  if (never !== undefined) throw new Error(`there is no moment ${never.on}; known are ${MOMENTS.join(', ')}`);
+  return { schemaVersion: SCHEMA_VERSION, seed: given.seed as number, config, faults, triggers, workload };
 }
 
 function refuseUnknown(what: string, given: object, known: object): void {
