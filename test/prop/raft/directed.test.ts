@@ -130,4 +130,23 @@ describe('L-R3 stable leadership', () => {
       expect(verdict.detail, `seed ${seed}`).toBeUndefined();
     }
   });
+
+  it('a leader whose process ends is replaced in under a second (R-3.3)', () => {
+    for (let seed = 1; seed <= 5; seed++) {
+      const config = { liveness: 'deposed', faultPhaseMs: 1000 } as const;
+      const verdict = runRaftScenario(scenario({ seed, config, faults: [fault(0, 'leader', 'kill', 20_000)] }));
+      expect(verdict.detail, `seed ${seed}`).toBeUndefined();
+    }
+  });
+
+  it('the followers of a leader whose machine dies do not split the vote', () => {
+    let lost = 0;
+    for (let seed = 1; seed <= 20; seed++) {
+      const config = { voters: 5, faultPhaseMs: 4000 };
+      const verdict = runRaftScenario(scenario({ seed, config, faults: [fault(0, 'leader', 'power', 20_000)] }));
+      expect(verdict.detail, `seed ${seed}`).toBeUndefined();
+      lost += verdict.coverage.electionsLost;
+    }
+    expect(lost).toBeLessThanOrEqual(3);
+  });
 });
