@@ -1,0 +1,240 @@
+// Three quorum nodes over the simulated network and disks: elections, commits, stops, failures of disk and state machine.
+import { describe, expect, test } from 'vitest';
+import type { Env } from '../../../src/env/env.ts';
+import type { CommittedBatch, StateMachine } from '../../../src/quorum/quorum.ts';
+import { Quorum } from '../../../src/quorum/quorum.ts';
+import type { SimProcess } from '../../../src/sim/process/process.ts';
+import { World } from '../../../src/sim/world/world.ts';
+import { uuid } from '../metadata/fixture.ts';
+
+const IDS = [1, 2, 3];
+const ELECTION_MS = 250;
+const VOTERS = new Map(IDS.map((id) => [id, { host: `c${id}`, port: 9093 }]));
+
+/** One life of one node. */
+class Member {
+  readonly id: number;
+  readonly process: SimProcess;
+  quorum: Quorum | undefined;
+  applied: CommittedBatch[] = [];
+  readonly events: string[] = [];
+  readonly fatal: string[] = [];
+  claimed: number | undefined;
+  /** Thrown by the next apply of a batch with records. */
+  sabotage: Error | undefined;
+  env: Env | undefined;
+
+  constructor(world: World, id: number) {
+    this.id = id;
+    this.process = world.process(`c${id}`);
+  }
+
+  start(): void {
+    if (this.process.lives === 0) this.process.disk.provision('/data');
+    this.applied = [];
+    this.claimed = undefined;
+    this.process.start(async (env) => {
+      this.env = env;
+      await this.open(env);
+    });
+  }
+
+  async open(env: Env): Promise<void> {
+    const quorum = await Quorum.open(env, {
+      directory: '/data/metadata',
+      raft: {
+        clusterId: uuid(1),
+        replica: { id: this.id, directoryId: uuid(100 + this.id) },
+        electionTimeoutMs: ELECTION_MS,
+        fetchTimeoutMs: 600,
+        requestTimeoutMs: 1000,
+        retryBackoffMs: 20,
+        fetchMaxWaitMs: 300,
+        fetchMaxBytes: 1 << 20,
+      },
+      findVoters: () => Promise.resolve(VOTERS),
+      fatal: (reason) => {
+        this.fatal.push(reason);
+      },
+    });
+    await env.network.serve({ host: `c${this.id}`, port: 9093 }, [quorum.service]);
+    this.quorum = quorum;
+    quorum.start(this.#machine());
+  }
+
+  #machine(): StateMachine {
+    return {
+      apply: (batch) => {
+        if (batch.records.length > 0 && this.sabotage !== undefined) throw this.sabotage;
+        expect(batch.baseOffset).toBe(this.applied.at(-1)?.endOffset ?? 0); // R-9.1
+        this.applied.push(batch);
+      },
+      claim: (epoch) => {
+        expect(this.claimed).toBeUndefined();
+        this.claimed = epoch;
+        this.events.push(`claim ${epoch}`);
+      },
+      renounce: (epoch) => {
+        expect(this.claimed).toBe(epoch);
+        this.claimed = undefined;
+        this.events.push(`renounce ${epoch}`);
+      },
+      leaderChanged: () => {},
+    };
+  }
+
+  get records(): string[] {
+    return this.applied.flatMap(({ records }) => records.map((record) => Buffer.from(record).toString()));
+  }
+
+  append(...records: string[]) {
+    return this.quorum?.append(
+      this.claimed ?? -1,
+      records.map((record) => Buffer.from(record)),
+    );
+  }
+}
+
+class Trio {
+  readonly world = new World({ seed: 11 });
+  readonly members = IDS.map((id) => new Member(this.world, id));
+
+  startAll(): void {
+    for (const member of this.members) member.start();
+  }
+
+  get leader(): Member | undefined {
+    return this.members.find(({ claimed, process }) => claimed !== undefined && process.isAlive);
+  }
+
+  async elected(): Promise<Member> {
+    await this.world.runUntil(() => this.leader !== undefined, 30_000, 'a leader');
+    return this.leader as Member;
+  }
+
+  async committed(records: string[], members = this.members): Promise<void> {
+    const same = ({ records: its }: Member): boolean => its.join() === records.join();
+    await this.world.runUntil(() => members.every(same), 30_000, `${records.join()} everywhere`);
+  }
+}
+
+async function elected(): Promise<{ trio: Trio; leader: Member }> {
+  const trio = new Trio();
+  trio.startAll();
+  const leader = await trio.elected();
+  await trio.world.runFor(1000); // all have found it
+  return { trio, leader };
+}
+
+test('what the leader appends is applied by all, in order; a batch is a batch', async () => {
+  const { trio, leader } = await elected();
+  expect(leader.append('a')).toEqual({ baseOffset: 2, lastOffset: 2 });
+  expect(leader.append('b', 'c')).toEqual({ baseOffset: 3, lastOffset: 4 });
+  await trio.committed(['a', 'b', 'c']);
+  for (const { applied } of trio.members) {
+    expect(applied.at(-1)?.records).toHaveLength(2);
+    expect(applied[0]?.records).toEqual([]);
+  }
+  expect(leader.quorum?.describe()).toMatchObject({ role: 'leader', leaderId: leader.id, logEndOffset: 5 });
+});
+
+test('nobody appends without a claim of the epoch', async () => {
+  const { trio, leader } = await elected();
+  for (const member of trio.members) {
+    for (const epoch of [-1, 0, 99]) expect(member.quorum?.append(epoch, [Buffer.from('x')])).toBeUndefined();
+    if (member !== leader) expect(member.quorum?.append(leader.claimed ?? 0, [Buffer.from('x')])).toBeUndefined();
+  }
+});
+
+test('after the leader has died another takes over with all that was committed; the old one returns as a follower', async () => {
+  const { trio, leader } = await elected();
+  leader.append('a');
+  await trio.committed(['a']);
+  leader.process.powerCut();
+  const next = await trio.elected();
+  expect(next).not.toBe(leader);
+  next.append('b');
+  await trio.committed(
+    ['a', 'b'],
+    trio.members.filter((member) => member !== leader),
+  );
+  leader.start();
+  await trio.committed(['a', 'b']);
+});
+
+test('a leader that stops says goodbye: the next one does not wait for the election timeout, and nothing is left open', async () => {
+  const { trio, leader } = await elected();
+  leader.append('a');
+  await trio.committed(['a']);
+  const asked = trio.world.nowMs;
+  let stopped = false;
+  void leader.quorum?.stop().then(() => {
+    stopped = true;
+  });
+  await trio.world.runUntil(() => stopped && trio.leader !== undefined && trio.leader !== leader, 10_000, 'another');
+  expect(trio.world.nowMs - asked).toBeLessThan(ELECTION_MS);
+  expect(leader.events.at(-1)).toMatch(/^renounce/);
+  // The same process can open it again at once.
+  await leader.quorum?.stop();
+  const env = leader.env as Env;
+  let reopened = false;
+  void env
+    .openStore('/data/metadata')
+    .then((store) => store.close())
+    .then(() => {
+      reopened = true;
+    });
+  await trio.world.runUntil(() => reopened, 1000, 'the folder is free');
+});
+
+describe('fatal', () => {
+  test('a disk that does not take the log: said once, nothing answered any more, the folder can be closed (R-14.3)', async () => {
+    const { trio, leader } = await elected();
+    leader.process.disk.failNext('store', '/data/metadata', 100);
+    leader.append('a');
+    await trio.world.runUntil(() => leader.fatal.length > 0, 1000, 'fatal');
+    expect(leader.append('b')).toBeUndefined();
+    const next = await (async () => {
+      await trio.world.runUntil(() => trio.members.some((it) => it !== leader && it.claimed !== undefined), 20_000);
+      return trio.members.find((it) => it !== leader && it.claimed !== undefined);
+    })();
+    expect(next).toBeDefined();
+    expect(leader.fatal).toEqual(['the metadata log cannot be written']);
+    leader.process.disk.settings.errorChance.store = 0;
+    let closed = false;
+    void (async () => {
+      await leader.quorum?.stop();
+      const store = await (leader.env as Env).openStore('/data/metadata');
+      await store.close();
+      closed = true;
+    })();
+    await trio.world.runUntil(() => closed, 1000, 'the folder is free');
+  });
+
+  test('a state machine that fails stops the node, and only that (R-9.4)', async () => {
+    const { trio, leader } = await elected();
+    const victim = trio.members.find((member) => member !== leader) as Member;
+    victim.sabotage = new Error('cannot apply');
+    leader.append('a');
+    await trio.world.runUntil(() => victim.fatal.length > 0, 5000, 'fatal');
+    expect(victim.fatal).toEqual(['the metadata state machine failed']);
+    expect(victim.records).toEqual([]);
+    const rest = trio.members.filter((member) => member !== victim);
+    await trio.committed(['a'], rest);
+    leader.append('b');
+    await trio.committed(['a', 'b'], rest);
+  });
+});
+
+test('a leader that is cut off renounces before another is heard of, and drops what it could not commit', async () => {
+  const { trio, leader } = await elected();
+  leader.append('a');
+  await trio.committed(['a']);
+  trio.world.network.isolate(`c${leader.id}`);
+  expect(leader.append('lost')).toBeDefined();
+  await trio.world.runUntil(() => leader.claimed === undefined, 30_000, 'renounced');
+  const next = await trio.elected();
+  next.append('b');
+  trio.world.network.heal();
+  await trio.committed(['a', 'b']);
+});
