@@ -2,8 +2,8 @@
 // Operations are ordered: a power cut keeps a prefix of the unsynced ones, a killed process all of them (safety.md 8.4).
 import type { Epoch, Offset } from '../../base/ids.ts';
 import type { Batch, DurableState, OpId, QuorumState, ReplicaKey } from '../../raft/types.ts';
-import { endOffsetOf, entryAfter } from './log-entry.ts';
 import type { LogEntry } from './log-entry.ts';
+import { endOffsetOf, entryAfter } from './log-entry.ts';
 
 export type DiskOp =
   | { readonly kind: 'state'; readonly op: OpId; readonly state: QuorumState }

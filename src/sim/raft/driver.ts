@@ -17,7 +17,7 @@ import {
   observeStateWrite,
   observeTruncate,
 } from './observe.ts';
-import { startSync } from './process.ts';
+import { startSync } from './sync.ts';
 import { noteOccurrence } from './triggers.ts';
 import { check, Violation } from './violation.ts';
 import type { HeldEffect, SimNode, World } from './world.ts';

@@ -3,8 +3,8 @@
 import type { Epoch, NodeId, Offset } from '../../base/ids.ts';
 import type { Uuid } from '../../base/uuid.ts';
 import type { ReplicaKey, RoleName } from '../../raft/types.ts';
-import { newDisk } from './disk.ts';
 import type { SimDisk } from './disk.ts';
+import { newDisk } from './disk.ts';
 import type { LogEntry, VotersOf } from './log-entry.ts';
 
 /** What one node has shown of itself in its effects. */

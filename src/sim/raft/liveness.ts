@@ -1,8 +1,8 @@
 // What must happen in the end, or must not. L-R1: thirty seconds after the heal there is one leader, everybody agrees with
 // it, and an append commits within two seconds. L-R2, L-R3 beside it. S-X3 at the end.
 import { currentLeader } from './faults.ts';
-import { endOffsetOf } from './log-entry.ts';
 import type { LogEntry } from './log-entry.ts';
+import { endOffsetOf } from './log-entry.ts';
 import { check, Violation } from './violation.ts';
 import { propose } from './workload.ts';
 import type { SimNode, World } from './world.ts';
@@ -19,7 +19,7 @@ export function endBootstrap(world: World): void {
 }
 
 /** L-R2: nobody is still asking for votes when all have been able to talk for 30 s, ten election timeouts and more. */
-export function checkNobodyCampaigns(world: World): void {
+function checkNobodyCampaigns(world: World): void {
   for (const { view } of world.nodes) {
     const campaigns = view.role === 'prospective' || view.role === 'candidate';
     check('L-R2', !campaigns, () => `node ${view.id} is still ${view.role} in epoch ${view.epoch}`);

@@ -3,10 +3,10 @@
 import type { Epoch, Offset } from '../../base/ids.ts';
 import type { Batch, OpId, QuorumState, RaftRequest, RaftResponse, ReplicaKey } from '../../raft/types.ts';
 import type { RaftChecker, RolePoint } from './checker.ts';
-import { entriesFor, issue, newDisk, rewindToSynced, syncOldest } from './disk.ts';
 import type { DiskOp } from './disk.ts';
-import { batchKey } from './ghost.ts';
+import { entriesFor, issue, newDisk, rewindToSynced, syncOldest } from './disk.ts';
 import type { Ghost, NodeView } from './ghost.ts';
+import { batchKey } from './ghost.ts';
 import type { LogEntry } from './log-entry.ts';
 import { check } from './violation.ts';
 

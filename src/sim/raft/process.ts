@@ -1,19 +1,17 @@
-// The life of a simulated process and its disk: start, crash, pause, sync (safety.md 8.4).
+// The life of a simulated process: start, crash, pause (safety.md 8.4).
 import { newClock, whenShows } from './clock.ts';
 import { coverCrash } from './cover.ts';
 import { durableStateOf } from './disk.ts';
 import { describeEffect, feed, feedDiskDone, localNow, runStep } from './driver.ts';
 import { sendFailure } from './network.ts';
-import { observeCrash, observeStarted, observeSync } from './observe.ts';
+import { observeCrash, observeStarted } from './observe.ts';
 import { replicaKey } from './replica-key.ts';
 import { noteOccurrence } from './triggers.ts';
 import type { SimNode, World } from './world.ts';
-import { aliveProcess, isFaulty } from './world.ts';
+import { isFaulty } from './world.ts';
 
 /** One cluster for all runs. */
 const CLUSTER_ID = 'kvorumSimulatedClustrw';
-/** One sync outside the fault phase. */
-const CALM_SYNC_US = 500;
 
 export function startProcess(world: World, node: SimNode): void {
   if (node.view.alive) return;
@@ -99,43 +97,7 @@ export function resumeProcess(world: World, node: SimNode): void {
   }
 }
 
-// ---- the disk ----
-
-/** Begins a sync of all that is written, unless one is under way: what is written meanwhile forms the next. */
-export function startSync(world: World, node: SimNode): void {
-  const { disk, id, incarnation } = node.view;
-  if (node.syncing || disk.pending.length === 0) return;
-  node.syncing = true;
-  let delay = CALM_SYNC_US + node.draws.disk.below(CALM_SYNC_US);
-  if (isFaulty(world)) {
-    const { baseUs, tailUs, tailPermille } = world.scenario.config.disk;
-    delay = baseUs + node.draws.disk.below(baseUs + 1);
-    if (node.draws.disk.chance(tailPermille)) delay += node.draws.disk.below(tailUs + 1);
-  }
-  const at = Math.max(world.now + delay, node.stalledUntil);
-  world.queue.push(at, { kind: 'sync', node: id, incarnation, op: disk.issuedOp });
-}
-
-/** The disk is done with everything up to `op`, whether or not the process is awake to hear it. */
-export function finishSync(world: World, node: SimNode, incarnation: number, op: number): void {
-  if (!aliveProcess(node, incarnation)) return;
-  if (node.stalledUntil > world.now) {
-    world.queue.push(node.stalledUntil, { kind: 'sync', node: node.view.id, incarnation, op });
-    return;
-  }
-  const { disk } = node.view;
-  const grouped = world.scenario.config.disk.groupedReports;
-  while (disk.pending.length > 0 && (disk.pending[0]?.op ?? op + 1) <= op) {
-    const done = observeSync(world.observer, node.view).op;
-    if (!grouped || done === op) {
-      world.queue.push(world.now, { kind: 'diskDone', node: node.view.id, incarnation, op: done });
-    }
-  }
-  node.syncing = false;
-  noteOccurrence(world, node, 'synced');
-  startSync(world, node);
-}
-
+/** The process hears of a sync; while it is paused, later. */
 export function reportDiskDone(world: World, node: SimNode, op: number): void {
   const event = { type: 'diskDone', now: localNow(world, node), op } as const;
   if (world.trace !== undefined)

@@ -3,6 +3,7 @@
 import { KeyedRandom } from '../../base/keyed-random.ts';
 import type { RaftState } from '../../raft/state.ts';
 import type { CallId, RaftEffect, RaftEvent, RaftRequest, TimerId } from '../../raft/types.ts';
+import type { RaftChecker } from './checker.ts';
 import type { NodeClock } from './clock.ts';
 import { newClock } from './clock.ts';
 import type { RaftCore } from './core.ts';
@@ -16,7 +17,6 @@ import { newGhost } from './ghost.ts';
 import { FNV_START } from './hash.ts';
 import type { Observer } from './observe.ts';
 import { newObserver } from './observe.ts';
-import type { RaftChecker } from './checker.ts';
 import { replicaKey } from './replica-key.ts';
 import type { RaftScenario } from './scenario.ts';
 

@@ -1,11 +1,11 @@
 // Cores with a defect in what surrounds them, to show that the simulator finds defects (safety.md §7). Each wraps `step`
 // and changes events or effects; the core itself stays as it is.
-import type { StepFunction } from '../../../src/sim/raft/core.ts';
-import { RAFT_CORE } from '../../../src/sim/raft/core.ts';
-import type { RaftCore } from '../../../src/sim/raft/core.ts';
+
 import type { RaftState } from '../../../src/raft/state.ts';
 import { step } from '../../../src/raft/step.ts';
 import type { RaftEffect, RaftEvent } from '../../../src/raft/types.ts';
+import type { RaftCore, StepFunction } from '../../../src/sim/raft/core.ts';
+import { RAFT_CORE } from '../../../src/sim/raft/core.ts';
 
 function withStep(broken: StepFunction): RaftCore {
   return { ...RAFT_CORE, step: broken };

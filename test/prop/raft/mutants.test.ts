@@ -4,8 +4,8 @@ import { describe, expect, it } from 'vitest';
 import type { CheckerName } from '../../../src/sim/raft/checks/all.ts';
 import type { RaftCore } from '../../../src/sim/raft/core.ts';
 import { drawScenario } from '../../../src/sim/raft/draw-scenario.ts';
-import { runRaftScenario } from '../../../src/sim/raft/simulate.ts';
 import type { Verdict } from '../../../src/sim/raft/simulate.ts';
+import { runRaftScenario } from '../../../src/sim/raft/simulate.ts';
 import * as broken from './broken-drivers.ts';
 
 const MAX_SEEDS = 150;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { FetchRequest, FetchResponse, QuorumEpochResponse } from '../../../src/raft/types.ts';
 import { claims } from '../../../src/sim/raft/checks/claims.ts';
 import { durabilityBarrier } from '../../../src/sim/raft/checks/durability-barrier.ts';
-import type { FetchRequest, FetchResponse, QuorumEpochResponse } from '../../../src/raft/types.ts';
 import { History, violationOf } from './history.ts';
 
 function fetchRequest(history: History, id: number, epoch: number, fetchOffset: number): FetchRequest {

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import type { VoteRequest, VoteResponse } from '../../../src/raft/types.ts';
 import { electionSafety } from '../../../src/sim/raft/checks/election-safety.ts';
 import { epochMonotone } from '../../../src/sim/raft/checks/epoch-monotone.ts';
 import { leaderCompleteness } from '../../../src/sim/raft/checks/leader-completeness.ts';
 import { oneVote } from '../../../src/sim/raft/checks/one-vote.ts';
 import { legalTransitions } from '../../../src/sim/raft/checks/transitions.ts';
 import { replicaKey } from '../../../src/sim/raft/replica-key.ts';
-import type { VoteRequest, VoteResponse } from '../../../src/raft/types.ts';
 import { History, violationOf } from './history.ts';
 
 function voteRequest(history: History, candidate: number, epoch: number, preVote = false): VoteRequest {

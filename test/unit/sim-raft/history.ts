@@ -1,5 +1,8 @@
 // Hand-made histories for the checkers' own tests: says what nodes did, in the words of the rules, without any core.
+
+import type { Batch, QuorumState, RaftRequest, RaftResponse, ReplicaKey, RoleName } from '../../../src/raft/types.ts';
 import type { RaftChecker } from '../../../src/sim/raft/checker.ts';
+import { safetyCheckers } from '../../../src/sim/raft/checks/all.ts';
 import type { Ghost, NodeView } from '../../../src/sim/raft/ghost.ts';
 import { newGhost } from '../../../src/sim/raft/ghost.ts';
 import { endOffsetOf } from '../../../src/sim/raft/log-entry.ts';
@@ -20,9 +23,7 @@ import {
   observeTruncate,
 } from '../../../src/sim/raft/observe.ts';
 import { replicaKey } from '../../../src/sim/raft/replica-key.ts';
-import { safetyCheckers } from '../../../src/sim/raft/checks/all.ts';
 import { Violation } from '../../../src/sim/raft/violation.ts';
-import type { Batch, QuorumState, RaftRequest, RaftResponse, ReplicaKey, RoleName } from '../../../src/raft/types.ts';
 
 export interface HistoryOptions {
   readonly voters?: number;

@@ -4,8 +4,8 @@ import type { Epoch } from '../../../base/ids.ts';
 import type { Uuid } from '../../../base/uuid.ts';
 import type { ReplicaKey } from '../../../raft/types.ts';
 import type { RaftChecker } from '../checker.ts';
-import { nameOf, sameReplica } from '../ghost.ts';
 import type { NodeView } from '../ghost.ts';
+import { nameOf, sameReplica } from '../ghost.ts';
 import { check } from '../violation.ts';
 
 export function oneVote(): RaftChecker {

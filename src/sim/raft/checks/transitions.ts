@@ -2,8 +2,8 @@
 // who is no pinned voter only follows. The table is written out here and not taken from the core.
 import type { RoleName } from '../../../raft/types.ts';
 import type { RaftChecker, RolePoint } from '../checker.ts';
-import { pinnedVoters, sameReplica } from '../ghost.ts';
 import type { Ghost, NodeView } from '../ghost.ts';
+import { pinnedVoters, sameReplica } from '../ghost.ts';
 import { check } from '../violation.ts';
 
 type EpochChange = 'none' | 'one' | 'some' | 'any';
