@@ -1,8 +1,8 @@
 // The checks that need the whole run: histories of clients against the logs, topics, metadata logs, and what is left open.
 import { hash32 } from '../../base/keyed-random.ts';
 import type { ClientHistory, FinalLog } from '../../check/history.ts';
-import { checkMetadataLogs } from '../../check/quorum.ts';
 import type { MetadataLog } from '../../check/quorum.ts';
+import { checkMetadataLogs } from '../../check/quorum.ts';
 import { checkFullReading, checkReadsAgree, checkReadsCommitted, checkReadsInOrder } from '../../check/reads.ts';
 import { checkTopics } from '../../check/topics.ts';
 import { checkIdempotence, checkNoAckedLoss, checkNoInvention, checkOrder, checkOutcomes } from '../../check/writes.ts';
@@ -31,8 +31,8 @@ export function checkClients(cluster: SimCluster, log: ClientLog, image: Metadat
   must(checkNoInvention(history));
   must(checkIdempotence(history));
   must(checkOutcomes(history));
-  must(checkOrder(history));
   must(checkNoAckedLoss(history));
+  must(checkOrder(history));
   must(checkReadsInOrder(history));
   must(checkReadsAgree(history));
   must(checkReadsCommitted(history));

@@ -1,7 +1,7 @@
 // L-M1 and L-R1 after the heal: everybody is back within the deadline, and the cluster does what it is for.
 import { brokersInOrder, isActive, topicsInOrder } from '../../metadata/image.ts';
-import { createTopic, clusterClient, produce, spawnClient } from './clients.ts';
 import type { ClientLog } from './clients.ts';
+import { clusterClient, createTopic, produce, spawnClient } from './clients.ts';
 import type { SimCluster } from './cluster.ts';
 import { seenImage } from './observe.ts';
 import type { Workload } from './scenario.ts';

@@ -1,15 +1,16 @@
 // The ghost state of a run (safety.md 6): what nodes show of themselves, checked as it comes. Nodes never read it.
-import { hash32 } from '../../base/keyed-random.ts';
+
 import type { NodeId, Offset } from '../../base/ids.ts';
+import { hash32 } from '../../base/keyed-random.ts';
 import { AppendHistory } from '../../check/appends.ts';
 import type { TailLoss } from '../../check/history.ts';
 import type { SeenImage } from '../../check/metadata.ts';
 import { ImageHistory } from '../../check/metadata.ts';
 import { RoleHistory } from '../../check/quorum.ts';
 import type { LogFields, Logger } from '../../env/logger.ts';
-import { imageToRecords } from '../../metadata/image-records.ts';
 import type { MetadataImage } from '../../metadata/image.ts';
 import { brokersInOrder, isActive, topicsInOrder } from '../../metadata/image.ts';
+import { imageToRecords } from '../../metadata/image-records.ts';
 import { encodeRecord } from '../../metadata/record.ts';
 import type { DiskLog } from './disk-logs.ts';
 

@@ -1,7 +1,8 @@
 // Runs a whole-cluster scenario through the phases of safety.md 8.8: bootstrap → faults → heal → liveness → final reading →
 // checks. The codecs must be loaded (loadCodecs). The same scenario gives the same hash (S-X1).
-import { hash32 } from '../../base/keyed-random.ts';
+
 import type { Ms } from '../../base/ids.ts';
+import { hash32 } from '../../base/keyed-random.ts';
 import type { Violation } from '../../check/violation.ts';
 import { SimulationFailure } from '../world/failure.ts';
 import type { ClientLog, Stop } from './clients.ts';

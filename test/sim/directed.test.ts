@@ -1,0 +1,97 @@
+// Whole clusters in the situations that operators know: each with one thing that goes wrong.
+import { beforeAll, expect, test } from 'vitest';
+import { loadCodecs } from '../../src/codec/compression.ts';
+import type { ClusterVerdict } from '../../src/sim/cluster/run.ts';
+import { runWell, scenario } from './scenarios.ts';
+
+beforeAll(loadCodecs);
+
+/** Node numbers of the calm cluster: three controllers, then two brokers. */
+const BROKER = 3;
+const OTHER_BROKER = 4;
+
+function logged({ stats }: ClusterVerdict, event: string): number {
+  return stats.logged.get(event) ?? 0;
+}
+
+test('nothing goes wrong: everything is acknowledged', async () => {
+  const { stats } = await runWell(scenario({ workload: { createEveryMs: 1000 } }));
+  expect(stats).toMatchObject({ elections: 1, unknown: 0, failed: 0, truncations: 0 });
+  expect(stats.acknowledged).toBeGreaterThan(100);
+  expect(stats.topics).toBeGreaterThan(3);
+});
+
+test('the active controller is killed when it has created a topic, three times', async () => {
+  const verdict = await runWell(
+    scenario({
+      workload: { createEveryMs: 300 },
+      triggers: [{ on: 'topic-created', kind: 'kill', nth: 3, times: 3, durationMs: 1500 }],
+    }),
+  );
+  expect(verdict.stats.faults.get('kill')).toBe(3);
+  expect(verdict.stats.elections).toBeGreaterThan(3);
+  // Producing needs no controller.
+  expect(verdict.stats).toMatchObject({ unknown: 0, failed: 0 });
+});
+
+test('a broker loses power, with flush=sync: nothing acknowledged is lost', async () => {
+  const power = { kind: 'power', i: BROKER, dt: 1000, durationMs: 300 } as const;
+  const verdict = await runWell(
+    scenario({ faults: [power, power, power], workload: { intervalMs: 5 }, config: { syncLatencyMs: 10 } }),
+  );
+  expect(verdict.stats.tailsLost).toBe(0);
+  expect(logged(verdict, 'broker-ready')).toBe(2 + 3);
+});
+
+test('a broker loses power, with flush=async: what is lost is an unsynced tail', async () => {
+  const power = { kind: 'power', i: BROKER, dt: 1000, durationMs: 300 } as const;
+  const verdict = await runWell(
+    scenario({ faults: [power, power, power], workload: { intervalMs: 5 }, config: { flushMode: 'async' } }),
+  );
+  expect(verdict.stats.tailsLost).toBeGreaterThan(0);
+});
+
+test('a broker is killed, with flush=async: the page cache survives', async () => {
+  const kill = { kind: 'kill', i: BROKER, dt: 1000, durationMs: 300 } as const;
+  const { stats } = await runWell(
+    scenario({ faults: [kill, kill], workload: { intervalMs: 5 }, config: { flushMode: 'async' } }),
+  );
+  expect(stats.tailsLost).toBe(0);
+});
+
+test('a broker cannot reach the controllers: it is fenced, and comes back', async () => {
+  const verdict = await runWell(
+    scenario({
+      faults: [{ kind: 'cutFromControllers', i: BROKER, dt: 500, durationMs: 5000 }],
+      config: { faultPhaseMs: 8000 },
+    }),
+  );
+  expect(logged(verdict, 'broker-fenced')).toBeGreaterThan(0);
+  expect(verdict.stats.failed).toBe(0);
+});
+
+test('only what a broker says to the controllers is lost', async () => {
+  const faults = [0, 1, 2].map((j) => ({ kind: 'cutOneWay', i: BROKER, j, durationMs: 5000 }) as const);
+  const verdict = await runWell(scenario({ faults, config: { faultPhaseMs: 8000 } }));
+  expect(logged(verdict, 'broker-fenced')).toBeGreaterThan(0);
+});
+
+test('everything is killed at once, and then loses power at once', async () => {
+  const all = (kind: 'kill' | 'power', dt: number) =>
+    [0, 1, 2, BROKER, OTHER_BROKER].map((i) => ({ kind, i, dt: i === 0 ? dt : 0, durationMs: 700 }));
+  const verdict = await runWell(scenario({ faults: [...all('kill', 1000), ...all('power', 2500)] }));
+  expect(logged(verdict, 'broker-ready')).toBe(3 * 2);
+  expect(verdict.stats.acknowledged).toBeGreaterThan(50);
+});
+
+test('a broker loses power whenever it has recovered a log', async () => {
+  const verdict = await runWell(
+    scenario({
+      faults: [{ kind: 'power', i: BROKER, dt: 1000, durationMs: 10 }],
+      triggers: [{ on: 'log-recovered', kind: 'power', times: 5, durationMs: 20 }],
+      config: { flushMode: 'async', segmentBytes: 1024 },
+      workload: { intervalMs: 5 },
+    }),
+  );
+  expect(verdict.stats.faults.get('power')).toBe(6);
+});

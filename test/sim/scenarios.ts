@@ -1,0 +1,39 @@
+// Scenarios for tests: calm but for what a test names.
+import { readFileSync } from 'node:fs';
+import { expect } from 'vitest';
+import type { ClusterVerdict } from '../../src/sim/cluster/run.ts';
+import { runClusterScenario } from '../../src/sim/cluster/run.ts';
+import type { ClusterConfig, ClusterScenario, TimedFault, Trigger, Workload } from '../../src/sim/cluster/scenario.ts';
+import { CALM_CONFIG, CALM_WORKLOAD, parseScenario, SCHEMA_VERSION } from '../../src/sim/cluster/scenario.ts';
+
+export interface Wanted {
+  readonly seed?: number;
+  readonly config?: Partial<ClusterConfig>;
+  readonly workload?: Partial<Workload>;
+  readonly faults?: readonly (Partial<TimedFault> & Pick<TimedFault, 'kind'>)[];
+  readonly triggers?: readonly (Partial<Trigger> & Pick<Trigger, 'kind' | 'on'>)[];
+}
+
+export function scenario({ seed = 1, config, workload, faults = [], triggers = [] }: Wanted): ClusterScenario {
+  const action = { i: 0, j: 0, durationMs: 500 };
+  return {
+    schemaVersion: SCHEMA_VERSION,
+    seed,
+    config: { ...CALM_CONFIG, faultPhaseMs: 6000, ...config },
+    workload: { ...CALM_WORKLOAD, ...workload },
+    faults: faults.map((fault) => ({ dt: 0, ...action, ...fault })),
+    triggers: triggers.map((trigger) => ({ nth: 1, times: 1, delayMs: 0, ...action, ...trigger })),
+  };
+}
+
+export function readScenario(path: string): ClusterScenario {
+  return parseScenario(readFileSync(path, 'utf8'));
+}
+
+/** Runs the scenario, which must pass. */
+export async function runWell(wanted: ClusterScenario): Promise<ClusterVerdict> {
+  const verdict = await runClusterScenario(wanted);
+  const lastLines = verdict.log().split('\n').slice(-30).join('\n');
+  expect(verdict.violation, `${JSON.stringify(wanted)}\n${lastLines}`).toBeUndefined();
+  return verdict;
+}
