@@ -198,7 +198,9 @@ export class Broker {
     await this.#opening?.catch(() => undefined); // told by `start`
     await sleep(clock, 0); // those answers are on their way
     await this.#server.close();
-    for (const directory of this.#deps.logDirectories) await directory.close(true, this.#brokerEpoch);
+    const closing = this.#deps.logDirectories.map((directory) => directory.close(true, this.#brokerEpoch));
+    const failed = (await Promise.allSettled(closing)).find(({ status }) => status === 'rejected');
+    if (failed?.status === 'rejected') throw failed.reason;
   }
 }
 

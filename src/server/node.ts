@@ -176,16 +176,31 @@ async function compose(
   void ready.then((serving) => {
     probes.brokerReady = serving;
   });
-  return new Node({ nodeId: config.nodeId, clusterId, addresses, ready, quorum, publisher }, async () => {
+  return new Node({ nodeId: config.nodeId, clusterId, addresses, ready, quorum, publisher }, () => {
     probes.brokerReady = false;
-    await broker?.stop();
-    await closeAll([...grpcListeners, ...httpListeners]);
-    voters.stop();
-    running.controller?.stop();
-    await quorum.stop();
-    await closeAll(controllerListeners);
-    channel.close();
+    return inTurn([
+      () => broker?.stop(),
+      () => closeAll([...grpcListeners, ...httpListeners]),
+      () => voters.stop(),
+      () => running.controller?.stop(),
+      () => quorum.stop(),
+      () => closeAll(controllerListeners),
+      () => channel.close(),
+    ]);
   });
+}
+
+/** Takes every step, whatever became of those before; then throws the first failure. */
+async function inTurn(steps: readonly (() => Promise<void> | void)[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (const step of steps) {
+    try {
+      await step();
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw failures[0];
 }
 
 /** With bootstrap servers nobody configured the voters: the node shows those that it has found so far. */

@@ -29,7 +29,6 @@ function read(partition: Partition, fields: Partial<Parameters<typeof readPartit
     lastFetchedEpoch: -1,
     maxBytes: 1 << 20,
     atLeastOne: true,
-    allocate: Buffer.alloc,
   };
   return readPartition(partition, { ...all, ...fields });
 }
