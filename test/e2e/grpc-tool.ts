@@ -1,8 +1,8 @@
 // A gRPC tool that knows nothing of Kvorum, as grpcurl does not: it asks a server by reflection what it serves, builds its
 // client from the answer, and calls. Only gRPC's own two protocols are known before.
 import { join } from 'node:path';
-import type { ServiceClientConstructor, ServiceError } from '@grpc/grpc-js';
-import { credentials, Client, loadPackageDefinition } from '@grpc/grpc-js';
+import type { Client, ServiceClientConstructor, ServiceError } from '@grpc/grpc-js';
+import { credentials, loadPackageDefinition } from '@grpc/grpc-js';
 import type { PackageDefinition } from '@grpc/proto-loader';
 import { loadFileDescriptorSetFromBuffer, loadSync } from '@grpc/proto-loader';
 

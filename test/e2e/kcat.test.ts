@@ -5,7 +5,16 @@ import { pipeline } from 'node:stream/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { KEY_DELIMITER, keyOf, valueOf, writeRecords } from './generated-records.ts';
 import type { KcatRecord } from './kcat.ts';
-import { consumeWithKcat, hasKcat, kcat, kcatOk, listWithKcat, parseLines, startKcat } from './kcat.ts';
+import {
+  consumeWithKcat,
+  hasKcat,
+  kcat,
+  kcatOk,
+  leadersWithKcat,
+  listWithKcat,
+  parseLines,
+  startKcat,
+} from './kcat.ts';
 import type { RunningDev } from './kvorum.ts';
 import { kvorumOk, startDev } from './kvorum.ts';
 import { cleanUp, temporaryFolder } from './processes.ts';
@@ -38,10 +47,9 @@ describe.skipIf(!hasKcat)('kcat', () => {
 
   it('shows topics with leaders spread over all brokers', async () => {
     await createTopic('spread', 6);
-    const { brokers, topics } = await listWithKcat(bootstrap, 'spread');
-    expect(brokers.map(({ id }) => id).sort()).toEqual([4, 5, 6]);
-    const leaders = topics[0]?.partitions.map(({ leader }) => leader) ?? [];
-    expect(leaders.toSorted()).toEqual([4, 4, 5, 5, 6, 6]);
+    const { brokers } = await listWithKcat(bootstrap);
+    expect(new Set(brokers.map(({ id }) => id))).toEqual(new Set([4, 5, 6]));
+    expect(await leadersWithKcat(bootstrap, 'spread')).toEqual([4, 4, 5, 5, 6, 6]);
   });
 
   it('creates a topic by producing to it', async () => {

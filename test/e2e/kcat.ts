@@ -97,3 +97,9 @@ export async function listWithKcat(bootstrap: string, topic?: string): Promise<L
   const { stdout } = await kcatOk(['-L', '-J', '-b', bootstrap, ...(topic === undefined ? [] : ['-t', topic])]);
   return JSON.parse(stdout) as Listing;
 }
+
+/** The leaders of the topic's partitions, lowest id first. */
+export async function leadersWithKcat(bootstrap: string, topic: string): Promise<number[]> {
+  const { topics } = await listWithKcat(bootstrap, topic);
+  return (topics[0]?.partitions ?? []).map(({ leader }) => leader).toSorted((a, b) => a - b);
+}

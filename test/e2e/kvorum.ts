@@ -39,7 +39,8 @@ export async function startDev(options: { dataDir?: string; args?: readonly stri
   const data = options.dataDir === undefined ? ['--ephemeral'] : ['--data-dir', options.dataDir];
   const ports = ['--kafka-port', '0', '--controller-port', '0', '--grpc-port', '0'];
   const args = [program, 'dev', '--json', ...data, ...ports, ...(options.args ?? [])];
-  const process = new Process(globalThis.process.execPath, args, { cwd: temporaryFolder(), group: true });
+  const temporary = temporaryFolder();
+  const process = new Process(globalThis.process.execPath, args, { cwd: temporary, temporary, group: true });
   await process.until(({ stdout }) => stdout.includes('\n'), 'first line');
   const cluster = JSON.parse(process.stdout.slice(0, process.stdout.indexOf('\n'))) as DevCluster;
   return { ...cluster, process, server: cluster.grpc[0] ?? '' };

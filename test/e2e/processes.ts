@@ -19,6 +19,8 @@ export interface Ended {
 
 export interface ProcessOptions {
   readonly cwd?: string;
+  /** Where it puts what it means to remove itself, so that it goes even if the process is killed; default the system's. */
+  readonly temporary?: string;
   /** Begin a process group, in which whatever the process leaves behind can be found. */
   readonly group?: boolean;
 }
@@ -26,7 +28,15 @@ export interface ProcessOptions {
 const running = new Set<ChildProcess>();
 const folders: string[] = [];
 
-process.on('exit', killAndRemove);
+process.once('exit', killAndRemove);
+// The test runner ends its workers with SIGTERM; a runner that is gone itself has disconnected.
+process.once('disconnect', killAndRemove);
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    killAndRemove();
+    process.kill(process.pid, signal);
+  });
+}
 
 function killAndRemove(): void {
   for (const child of running) child.kill('SIGKILL');
@@ -62,7 +72,9 @@ export class Process {
 
   constructor(command: string, args: readonly string[], options: ProcessOptions = {}) {
     this.#command = [command, ...args].join(' ');
-    const child = spawn(command, args, { cwd: options.cwd, detached: options.group ?? false });
+    const { cwd, temporary, group = false } = options;
+    const env = { ...globalThis.process.env, ...(temporary === undefined ? {} : { TMPDIR: temporary }) };
+    const child = spawn(command, args, { cwd, env, detached: group });
     this.#child = child;
     this.pid = child.pid ?? -1;
     this.stdin = child.stdin;
