@@ -87,7 +87,7 @@ export function checkProduced(frame: Buffer): void {
 }
 
 /** A whole Fetch frame for what is there now. */
-export function fetchRequest(topic: Topic, fetchOffset: number, maxBytes: number): Buffer {
+function fetchRequest(topic: Topic, fetchOffset: number, maxBytes: number): Buffer {
   const apiVersion = fetchApi.maxVersion;
   const partitions = [{ partition: 0, fetchOffset, partitionMaxBytes: maxBytes }];
   const request = { maxWaitMs: 0, minBytes: 1, maxBytes, topics: [{ topicId: topic.id, partitions }] };
@@ -102,11 +102,18 @@ function partitionOf(frame: Buffer): { readonly errorCode: number; readonly reco
   return { errorCode, records: partition.records ?? Buffer.alloc(0) };
 }
 
-/** How many bytes of records came, and the offset behind them; 0 bytes at the end of the log. Throws on an error. */
-export function checkFetched(frame: Buffer): { readonly bytes: number; readonly nextOffset: number } {
-  const { errorCode, records } = partitionOf(frame);
-  if (errorCode !== ErrorCode.NONE) throw new Error(`fetch failed with error ${errorCode}`);
-  let nextOffset = -1;
-  for (const batch of splitBatches(records)) ({ nextOffset } = batch);
-  return { bytes: records.length, nextOffset };
+/**
+ * Reads a topic from its beginning to its end, over and over: the first request, and a function that checks an answer, tells
+ * how many bytes of records it brought and what to ask next.
+ */
+export function readOver(topic: Topic, maxBytes: number) {
+  const first = fetchRequest(topic, 0, maxBytes);
+  function take(answer: Buffer): { readonly bytes: number; readonly next: Buffer } {
+    const { errorCode, records } = partitionOf(answer);
+    if (errorCode !== ErrorCode.NONE) throw new Error(`fetch failed with error ${errorCode}`);
+    let nextOffset = 0;
+    for (const batch of splitBatches(records)) ({ nextOffset } = batch);
+    return { bytes: records.length, next: nextOffset === 0 ? first : fetchRequest(topic, nextOffset, maxBytes) };
+  }
+  return { first, take };
 }

@@ -29,7 +29,7 @@ export interface DevOptions {
   readonly nodeArgs?: readonly string[];
 }
 
-export function executableOf(build: Build): string {
+function executableOf(build: Build): string {
   return join(build.dist, 'cli/kvorum.cjs');
 }
 

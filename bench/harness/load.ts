@@ -64,10 +64,7 @@ export function produceFor(
   });
 }
 
-/**
- * Asks for what follows what came, from the beginning again when nothing follows. `take` looks at an answer, says how many bytes
- * it holds and what to ask next; with 0 bytes the next request must be for the beginning.
- */
+/** Sends one request after the other for so long. `take` looks at an answer, says how many bytes it brought and what to ask next. */
 export function fetchFor(
   client: FrameClient,
   pid: number,

@@ -1,14 +1,7 @@
 // Fetch throughput of one broker process over one connection: a log in the page cache, read from its beginning with 1 MiB per
 // request, one request at a time, as a consumer that catches up does; beside a process that reads a file and sends it.
 import { FrameClient } from '../harness/frame-client.ts';
-import {
-  checkFetched,
-  checkProduced,
-  createTopic,
-  fetchRequest,
-  produceRequest,
-  randomBatch,
-} from '../harness/kafka.ts';
+import { checkProduced, createTopic, produceRequest, randomBatch, readOver } from '../harness/kafka.ts';
 import { startDev } from '../harness/kvorum.ts';
 import { fetchFor, produceFor } from '../harness/load.ts';
 import type { BenchOptions, Build } from '../harness/options.ts';
@@ -54,18 +47,10 @@ async function kvorumContender(scope: Scope, options: BenchOptions, build: Build
   const topic = await createTopic(client);
   const load = { bytes: batch.length, seconds: FILL_SECONDS, maxBytes: LOG_BYTES, check: checkProduced };
   await produceFor(client, pid, { frame: produceRequest(topic, batch), ...load });
-  const first = fetchRequest(topic, 0, MAX_BYTES);
+  const reading = readOver(topic, MAX_BYTES);
   return {
     name: build.name,
-    measure: (seconds) =>
-      fetchFor(client, pid, {
-        first,
-        seconds,
-        take(answer) {
-          const { bytes, nextOffset } = checkFetched(answer);
-          return { bytes, next: bytes === 0 ? first : fetchRequest(topic, nextOffset, MAX_BYTES) };
-        },
-      }),
+    measure: (seconds) => fetchFor(client, pid, { ...reading, seconds }),
     close: () => client.close(),
   };
 }

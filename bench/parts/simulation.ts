@@ -6,20 +6,21 @@ import { printTable } from '../harness/table.ts';
 import type { Part } from './part.ts';
 
 interface Outcome {
-  readonly ok: boolean;
+  readonly isOk: boolean;
   readonly events: number;
   readonly virtualMs: number;
 }
 
 /** Runs seeds 1, 2, … for so long. */
 async function runSeeds(title: string, seconds: number, run: (seed: number) => Outcome | Promise<Outcome>) {
-  // The first seeds pay for compilation.
-  for (let seed = 1; seed <= 3; seed++) await run(seed);
+  // The first seed pays for compilation.
+  await run(0);
   const total = { seeds: 0, events: 0, virtualMs: 0 };
   const startedMs = performance.now();
   while (performance.now() - startedMs < seconds * 1000) {
     const outcome = await run(++total.seeds);
-    if (!outcome.ok) throw new Error(`${title}: seed ${total.seeds} failed`);
+    // Whether runs are right is for tests to say; here only that this one was shorter than it should be.
+    if (!outcome.isOk) console.log(`  ${title}: seed ${total.seeds} fails`);
     total.events += outcome.events;
     total.virtualMs += outcome.virtualMs;
     await turn();
@@ -39,11 +40,20 @@ export const simulation: Part = {
   async run(options) {
     const raft = await built<typeof import('../../src/sim/raft/simulate.ts')>('sim/raft/simulate.js');
     const raftSwarm = await built<typeof import('../../src/sim/raft/draw-scenario.ts')>('sim/raft/draw-scenario.js');
+    const cluster = await built<typeof import('../../src/sim/cluster/run.ts')>('sim/cluster/run.js');
+    const clusterSwarm =
+      await built<typeof import('../../src/sim/cluster/draw-scenario.ts')>('sim/cluster/draw-scenario.js');
+    const { loadCodecs } = await built<typeof import('../../src/codec/compression.ts')>('codec/compression.js');
+    await loadCodecs();
     const seconds = options.seconds * 2;
     const rows = [
       await runSeeds('raft core', seconds, (seed) => {
         const { ok, events, atMs } = raft.runRaftScenario(raftSwarm.drawScenario(seed));
-        return { ok, events, virtualMs: atMs };
+        return { isOk: ok, events, virtualMs: atMs };
+      }),
+      await runSeeds('whole cluster', 3 * seconds, async (seed) => {
+        const { ok, events, atMs } = await cluster.runClusterScenario(clusterSwarm.drawScenario(seed));
+        return { isOk: ok, events, virtualMs: atMs };
       }),
     ];
     printTable('simulation, swarm faults, one core', ['', 'seeds', 'events/s', '× real time', 'seeds/min'], rows);

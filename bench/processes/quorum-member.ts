@@ -47,7 +47,6 @@ const { Quorum } = await built<typeof import('../../src/quorum/quorum.ts')>('quo
 const { discoveryService } = await built<typeof import('../../src/server/voters.ts')>('server/voters.js');
 const { DiscoveryServiceDefinition } =
   await built<typeof import('../../src/gen/kvorum/v1/raft.ts')>('gen/kvorum/v1/raft.js');
-const { TIMING_PROFILES } = await built<typeof import('../../src/config/timing.ts')>('config/timing.js');
 
 function report(message: MemberReport): void {
   process.send?.(message);
@@ -60,17 +59,17 @@ const replica = { id: options.nodeId, directoryId: DIRECTORY_IDS[options.nodeId 
 const addresses = new Map(options.ports.map((port, i) => [i + 1, { host: HOST, port }]));
 
 const env = createEnv({ level: 'error' });
-const { fast } = TIMING_PROFILES;
 const quorum = await Quorum.open(env, {
   directory: join(options.directory, 'metadata'),
   raft: {
     clusterId: CLUSTER_ID,
     replica,
-    electionTimeoutMs: fast['controller.quorum.election.timeout.ms'] ?? 0,
-    fetchTimeoutMs: fast['controller.quorum.fetch.timeout.ms'] ?? 0,
-    requestTimeoutMs: fast['controller.quorum.request.timeout.ms'] ?? 0,
+    // As by default: a machine that is busy measuring must not lose its leader.
+    electionTimeoutMs: 1000,
+    fetchTimeoutMs: 2000,
+    requestTimeoutMs: 2000,
     retryBackoffMs: 20,
-    fetchMaxWaitMs: 100,
+    fetchMaxWaitMs: 500,
     fetchMaxBytes: 1024 * 1024,
   },
   findVoters: () => Promise.resolve(addresses),
