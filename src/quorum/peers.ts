@@ -27,7 +27,8 @@ export class Peers {
   /** The peer's answer, or why there is none. */
   async call(to: NodeId, message: RaftRequest, timeoutMs: Ms): Promise<RaftResponse | { failure: CallFailure }> {
     const client = this.#clients.get(to)?.client;
-    if (client === undefined) return { failure: 'refused' };
+    // Not found yet; 'refused' would say that its process is not there.
+    if (client === undefined) return { failure: 'broken' };
     try {
       return await send(client, message, timeoutMs);
     } catch (error) {

@@ -9,6 +9,7 @@ import type { Logger } from '../env/logger.ts';
 import type { Address, RpcService } from '../env/network.ts';
 import { RpcError } from '../env/network.ts';
 import { describeQuorum } from '../raft/describe.ts';
+import { votersOf } from '../raft/log.ts';
 import type { RaftState } from '../raft/state.ts';
 import { createRaft } from '../raft/state.ts';
 import { step } from '../raft/step.ts';
@@ -52,7 +53,10 @@ export interface QuorumOptions {
   /** Folder of the database. */
   readonly directory: string;
   readonly raft: Omit<RaftConfig, 'voterIds'>;
-  /** Finds the configured voters and where they listen: all of them while the own log is empty (R-0.3a), else those known now. */
+  /**
+   * Finds the configured voters and where they listen: all of them while the own log is empty, as nothing else says who they are
+   * (R-0.3a), else those known now; of the others `setPeer` tells later.
+   */
   findVoters(logIsEmpty: boolean): Promise<ReadonlyMap<NodeId, Address>>;
   /** The node must stop: said once. */
   fatal(reason: string, cause?: unknown): void;
@@ -89,15 +93,15 @@ export class Quorum {
     options: QuorumOptions,
     storage: QuorumStorage,
     durable: DurableState,
-    voters: ReadonlyMap<NodeId, Address>,
+    addresses: ReadonlyMap<NodeId, Address>,
   ) {
     this.#env = env;
     this.#logger = env.logger.child({ component: 'quorum' });
     this.#options = options;
     this.#storage = storage;
     this.#durable = durable;
-    this.#raft = createRaft({ ...options.raft, voterIds: [...voters.keys()] }, env.random);
-    this.#peers = new Peers(env.network, voters);
+    this.#raft = createRaft({ ...options.raft, voterIds: voterIdsOf(durable.batches, addresses) }, env.random);
+    this.#peers = new Peers(env.network, addresses);
     this.#disk = new DiskQueue({
       write: (operations) => storage.write(operations),
       done: (op) => this.#dispatch({ type: 'diskDone', now: env.clock.now(), op }),
@@ -111,8 +115,8 @@ export class Quorum {
     const storage = new QuorumStorage(await env.openStore(options.directory));
     try {
       const durable = await storage.load();
-      const voters = await options.findVoters(durable.batches.length === 0);
-      return new Quorum(env, options, storage, durable, voters);
+      const addresses = await options.findVoters(durable.batches.length === 0);
+      return new Quorum(env, options, storage, durable, addresses);
     } catch (error) {
       await storage.close();
       throw error;
@@ -326,4 +330,11 @@ export class Quorum {
     this.#inbound.get(call)?.resolve(message);
     this.#inbound.delete(call);
   }
+}
+
+/** The voters that the log names, found by now or not (their address may come later), and those that were found. */
+function voterIdsOf(batches: readonly Batch[], addresses: ReadonlyMap<NodeId, Address>): NodeId[] {
+  const pinned = batches.findLast((batch) => votersOf(batch) !== undefined);
+  const named = pinned === undefined ? [] : (votersOf(pinned) ?? []);
+  return [...new Set([...named.map(({ id }) => id), ...addresses.keys()])].sort((a, b) => a - b);
 }

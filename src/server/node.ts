@@ -238,8 +238,7 @@ function openQuorum(
       fetchMaxWaitMs: Math.min(METADATA_FETCH_WAIT_MS, values['controller.quorum.fetch.timeout.ms'] / 2),
       fetchMaxBytes: METADATA_FETCH_BYTES,
     },
-    // A broker needs one controller to begin with; a controller's first election needs them all (R-0.3a).
-    findVoters: (logIsEmpty) => voters.find(config.isController && logIsEmpty),
+    findVoters: (logIsEmpty) => voters.find(logIsEmpty),
     fatal: (reason, cause) => hooks.fatal(reason, cause),
   }).catch((error: unknown) => {
     throw startErrorOf(error, `the metadata log in ${config.metadataLogDir} cannot be opened`);

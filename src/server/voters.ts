@@ -11,6 +11,8 @@ import type { ReplicaKey } from '../raft/types.ts';
 
 const ASK_TIMEOUT_MS = 1000;
 const RETRY_MS = 100;
+/** An address without answer is told of after this. */
+const PATIENCE_MS = 5000;
 
 /** Answers who this controller is. */
 export function discoveryService(clusterId: Uuid, replica: ReplicaKey): RpcService {
@@ -40,8 +42,14 @@ export function searchVoters(
   async function identify(address: Address): Promise<void> {
     const client = env.network.client(address);
     let warned = '';
+    const toldAt = env.clock.now() + PATIENCE_MS;
+    let told = false;
     try {
       while (!stopped) {
+        if (!told && env.clock.now() >= toldAt) {
+          told = true;
+          env.logger.warn('controller-not-found', { address, fix: 'start it, or correct the bootstrap servers' });
+        }
         const answer = await ask(client);
         if (answer?.replica !== undefined && answer.clusterId === clusterId) {
           known.set(answer.replica.id, address);
