@@ -10,6 +10,7 @@ export function logChanges(logger: Logger, image: MetadataImage, delta: Metadata
     if (now === undefined) continue;
     const facts = { brokerId: id, brokerEpoch: now.brokerEpoch };
     if (now.brokerEpoch !== before?.brokerEpoch) logger.info('broker-registered', facts);
+    else if (now.fenced && !before.fenced && before.inControlledShutdown) logger.info('broker-left', facts);
     else if (now.fenced && !before.fenced) logger.warn('broker-fenced', facts);
     else if (!now.fenced && before.fenced) logger.info('broker-unfenced', facts);
     else if (now.inControlledShutdown && !before.inControlledShutdown) logger.info('broker-shutting-down', facts);

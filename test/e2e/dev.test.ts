@@ -14,6 +14,8 @@ async function interrupt(cluster: RunningDev): Promise<void> {
   const { code, signal, stdout, stderr } = await cluster.process.ended(15_000);
   expect({ code, signal }, stderr).toEqual({ code: 0, signal: null });
   expect(stdout.trim().split('\n')).toHaveLength(1);
+  // An ordinary stop is nothing to be warned of.
+  expect(stderr).not.toContain('broker-fenced');
   expect(groupExists(cluster.process.pid)).toBe(false);
   for (const kind of LISTENERS) for (const address of cluster[kind]) expect(await isListening(address)).toBe(false);
 }
