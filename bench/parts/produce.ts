@@ -1,6 +1,7 @@
 // Produce throughput of one broker process over one connection: 64 KiB batches, acks=1, five requests in flight, beside a process
 // that receives, checks, writes and answers the same bytes with nothing else to do.
 import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FrameClient } from '../harness/frame-client.ts';
 import { checkProduced, createTopic, deleteTopic, produceRequest, randomBatch } from '../harness/kafka.ts';
@@ -62,7 +63,10 @@ async function kvorumContenders(
 
 /** Deletion goes on after its answer; the pages of the files must be free before anybody else is measured. */
 async function goneFrom(dataDir: string, topic: string): Promise<void> {
-  while (readdirSync(dataDir, { recursive: true }).some((path) => String(path).includes(`${topic}-`))) await sleep(20);
+  const nodes = readdirSync(dataDir).filter((name) => name.startsWith('node-'));
+  const isThere = (node: string): boolean =>
+    readdirSync(join(dataDir, node)).some((name) => name.includes(`${topic}-`));
+  while (nodes.some(isThere)) await sleep(20);
 }
 
 export const produce: Part = {
