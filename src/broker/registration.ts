@@ -69,6 +69,7 @@ export class Registration {
         return brokerEpoch;
       } catch (error) {
         if (!(error instanceof RpcError)) throw error;
+        if (this.#stopped) return undefined;
         if (error.status === 'ABORTED' || error.status === 'INVALID_ARGUMENT') {
           this.#stopped = true;
           this.#deps.superseded(error.message);

@@ -49,7 +49,8 @@ export class Controller implements CommandRunner {
       },
     };
     this.#unsubscribe = deps.publisher.subscribe((image, delta, previous) => {
-      if (this.#claim !== undefined) logChanges(this.#logger, image, delta, previous);
+      const sessions = this.#claim?.sessions;
+      if (sessions !== undefined) logChanges(this.#logger, image, delta, previous, sessions);
     });
   }
 

@@ -47,6 +47,11 @@ export class BrokerSessions {
     return session !== undefined && now < session.deadline;
   }
 
+  /** Whether the broker has one, lapsed or not. A registered broker without one has said goodbye. */
+  has(brokerId: NodeId): boolean {
+    return this.#sessions.has(brokerId);
+  }
+
   /** The broker has said goodbye: nobody need wait for its session. */
   end(brokerId: NodeId): void {
     this.#sessions.delete(brokerId);
