@@ -235,7 +235,12 @@ function openQuorum(
       fetchTimeoutMs: values['controller.quorum.fetch.timeout.ms'],
       requestTimeoutMs: values['controller.quorum.request.timeout.ms'],
       retryBackoffMs: values['controller.quorum.retry.backoff.ms'],
-      fetchMaxWaitMs: Math.min(METADATA_FETCH_WAIT_MS, values['controller.quorum.fetch.timeout.ms'] / 2),
+      // A parked fetch is answered well before anybody gives it up.
+      fetchMaxWaitMs: Math.min(
+        METADATA_FETCH_WAIT_MS,
+        values['controller.quorum.fetch.timeout.ms'] / 2,
+        values['controller.quorum.request.timeout.ms'] / 2,
+      ),
       fetchMaxBytes: METADATA_FETCH_BYTES,
     },
     findVoters: (logIsEmpty) => voters.find(logIsEmpty),

@@ -2,25 +2,25 @@
 // and the test decides how slow or broken the disk is.
 import { expect } from 'vitest';
 import { must } from '../../../src/base/assert.ts';
+import type { NodeConfig } from '../../../src/config/node-config.ts';
+import { parseNodeConfig } from '../../../src/config/node-config.ts';
 import type { Env } from '../../../src/env/env.ts';
 import type { ByteStream } from '../../../src/env/network.ts';
-import { parseNodeConfig } from '../../../src/config/node-config.ts';
-import type { NodeConfig } from '../../../src/config/node-config.ts';
 import type { ApiDefinition } from '../../../src/protocol/api.ts';
 import { createTopicsApi } from '../../../src/protocol/apis/create-topics.ts';
 import { metadataApi } from '../../../src/protocol/apis/metadata.ts';
 import type { ProduceResponse } from '../../../src/protocol/apis/produce.ts';
 import { produceApi } from '../../../src/protocol/apis/produce.ts';
 import { decodeResponseFrame, encodeRequestFrame, peekCorrelationId } from '../../../src/protocol/frame.ts';
-import { MessageWriter } from '../../../src/protocol/message-writer.ts';
 import { encodeRequestHeader } from '../../../src/protocol/header.ts';
+import { MessageWriter } from '../../../src/protocol/message-writer.ts';
+import type { BatchOptions } from '../../../src/record/builder.ts';
+import { buildBatch } from '../../../src/record/builder.ts';
 import type { Node } from '../../../src/server/node.ts';
 import { startNode } from '../../../src/server/node.ts';
 import { formatStorage } from '../../../src/server/storage.ts';
-import { World } from '../../../src/sim/world/world.ts';
 import type { SimProcess } from '../../../src/sim/process/process.ts';
-import { buildBatch } from '../../../src/record/builder.ts';
-import type { BatchOptions } from '../../../src/record/builder.ts';
+import { World } from '../../../src/sim/world/world.ts';
 
 export const CLUSTER_ID = 'AAAAAAAAAAAAAAAAAAAAAQ';
 const LIMIT_MS = 3_600_000;

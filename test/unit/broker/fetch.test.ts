@@ -1,9 +1,9 @@
 // Fetch as clients meet it (behaviours 29-38), ListOffsets (39) and OffsetForLeaderEpoch (40).
 import { describe, expect, test } from 'vitest';
 import type { RequestInput } from '../../../src/protocol/api.ts';
+import { deleteTopicsApi } from '../../../src/protocol/apis/delete-topics.ts';
 import type { FetchPartitionData } from '../../../src/protocol/apis/fetch.ts';
 import { fetchApi } from '../../../src/protocol/apis/fetch.ts';
-import { deleteTopicsApi } from '../../../src/protocol/apis/delete-topics.ts';
 import { listOffsetsApi } from '../../../src/protocol/apis/list-offsets.ts';
 import { offsetForLeaderEpochApi } from '../../../src/protocol/apis/offset-for-leader-epoch.ts';
 import { splitBatches } from '../../../src/record/scan.ts';

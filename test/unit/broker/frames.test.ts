@@ -71,7 +71,7 @@ describe('FrameReader', () => {
           }
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 30 },
     );
   });
 

@@ -1,8 +1,8 @@
 // The quorum's database: what is written is read again, in whatever order it came, and damage is said with its place.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { EnvError } from '../../../src/env/error.ts';
 import type { Env } from '../../../src/env/env.ts';
+import { EnvError } from '../../../src/env/error.ts';
 import { QuorumStorage } from '../../../src/quorum/storage.ts';
 import type { Batch, QuorumState } from '../../../src/raft/types.ts';
 import { World } from '../../../src/sim/world/world.ts';

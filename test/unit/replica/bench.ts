@@ -1,13 +1,14 @@
 // A broker's replicas on a simulated disk, following metadata that the test writes.
-import type { Env } from '../../../src/env/env.ts';
+
 import type { NodeValues } from '../../../src/config/node-keys.ts';
+import type { Env } from '../../../src/env/env.ts';
 import type { MetadataRecord } from '../../../src/gen/kvorum/v1/metadata.ts';
 import { LogDirectory } from '../../../src/log/log-directory.ts';
 import { writeMetaProperties } from '../../../src/log/storage.ts';
 import { MetadataPublisher } from '../../../src/metadata/publisher.ts';
 import { encodeRecord } from '../../../src/metadata/record.ts';
-import { ReplicaManager } from '../../../src/replica/replica-manager.ts';
 import type { Partition } from '../../../src/replica/partition.ts';
+import { ReplicaManager } from '../../../src/replica/replica-manager.ts';
 import { World } from '../../../src/sim/world/world.ts';
 import { configText, parsed } from '../broker/bench.ts';
 import { partitionRecord, registration, topicRecord, uuid } from '../metadata/fixture.ts';

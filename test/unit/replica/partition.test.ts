@@ -1,8 +1,8 @@
 // One partition over a real log on a simulated disk: who is told what, and when.
 import { describe, expect, test } from 'vitest';
 import type { PartitionState } from '../../../src/metadata/image.ts';
+import type { Appended, AppendRefused } from '../../../src/replica/append.ts';
 import { appendToPartition } from '../../../src/replica/append.ts';
-import type { AppendRefused, Appended } from '../../../src/replica/append.ts';
 import type { Partition } from '../../../src/replica/partition.ts';
 import { findEpochEnd, findOffset, readPartition } from '../../../src/replica/read.ts';
 import { batchOf } from '../broker/bench.ts';

@@ -1,8 +1,8 @@
 // All replicas of a broker: what they do with metadata, and what is left on the disk.
 import { describe, expect, test } from 'vitest';
 import { AssertionError } from '../../../src/base/assert.ts';
-import { Partition } from '../../../src/replica/partition.ts';
 import { appendToPartition } from '../../../src/replica/append.ts';
+import { Partition } from '../../../src/replica/partition.ts';
 import { batchOf } from '../broker/bench.ts';
 import { partitionRecord, record, topicRecord, uuid } from '../metadata/fixture.ts';
 import { SELF, topic, withReplicas } from './bench.ts';

@@ -1,8 +1,8 @@
 // Starting and not starting: what an operator is told, and that nothing stays open after a failed start.
 import { describe, expect, test } from 'vitest';
 import type { NodeConfig } from '../../../src/config/node-config.ts';
-import type { Env } from '../../../src/env/env.ts';
 import { writeFileDurably } from '../../../src/env/disk.ts';
+import type { Env } from '../../../src/env/env.ts';
 import { startNode } from '../../../src/server/node.ts';
 import { StartError } from '../../../src/server/start-error.ts';
 import { formatStorage } from '../../../src/server/storage.ts';
