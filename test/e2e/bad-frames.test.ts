@@ -1,7 +1,8 @@
 // Bytes that are not Kafka requests close their own connection, with a reason in the log, and disturb nobody else.
-import { connect } from 'node:net';
-import type { Socket } from 'node:net';
+
 import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { connect } from 'node:net';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { RunningDev } from './kvorum.ts';
 import { kvorumOk, startDev } from './kvorum.ts';

@@ -1,6 +1,7 @@
 // The Disk port of one incarnation over its host's simulated disk.
-import { parentOf } from '../../env/disk.ts';
+
 import type { Disk, DiskFile } from '../../env/disk.ts';
+import { parentOf } from '../../env/disk.ts';
 import { EnvError } from '../../env/error.ts';
 import type { Incarnation } from '../world/incarnation.ts';
 import { FileNode } from './file-node.ts';

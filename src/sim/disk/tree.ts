@@ -1,8 +1,8 @@
 // The simulated name space: what lookups see, what is durable, and the pending changes between them, in one order for the
 // whole disk. Each change is atomic. After a power cut the survivors of the changes of one entry are a prefix of them.
 import type { KeyedRandom } from '../../base/keyed-random.ts';
-import { EnvError } from '../../env/error.ts';
 import { parentOf } from '../../env/disk.ts';
+import { EnvError } from '../../env/error.ts';
 import type { StoreState } from '../store/state.ts';
 import { FileNode } from './file-node.ts';
 

@@ -6,10 +6,9 @@ import type { Address, Listener, RpcClient, RpcMethod, RpcService, RpcServiceDef
 import { RpcError } from '../../env/network.ts';
 import type { Incarnation } from '../world/incarnation.ts';
 import type { Binding } from './hosts.ts';
-import type { RpcCall } from './rpc-call.ts';
-import { answerCall, breakCall, failCall, loseCall } from './rpc-call.ts';
-import type { RpcFabric } from './rpc-call.ts';
 import { hostNamed } from './hosts.ts';
+import type { RpcCall, RpcFabric } from './rpc-call.ts';
+import { answerCall, breakCall, failCall, loseCall } from './rpc-call.ts';
 import { bindSoon } from './streams.ts';
 
 /** How long the close of a server lets running calls end. */

@@ -1,7 +1,8 @@
 // Listening for and opening simulated byte streams. The handshake takes a round trip; a host without power or behind a
 // cut link does not answer, a host without the listener refuses.
-import { EnvError } from '../../env/error.ts';
+
 import type { Clock } from '../../env/clock.ts';
+import { EnvError } from '../../env/error.ts';
 import type { Address, ByteStream, Listener, StreamHandler } from '../../env/network.ts';
 import type { SimEvent } from '../world/event.ts';
 import type { Incarnation } from '../world/incarnation.ts';

@@ -1,7 +1,7 @@
 // The simulated Logger: the last lines of the whole world in a ring, printed only when a run fails.
 import type { LogFields, Logger } from '../../env/logger.ts';
-import type { Scheduler } from '../world/scheduler.ts';
 import type { Incarnation } from '../world/incarnation.ts';
+import type { Scheduler } from '../world/scheduler.ts';
 
 export interface LogLine {
   readonly timeUs: number;

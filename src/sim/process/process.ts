@@ -9,7 +9,7 @@ import type { SimNetwork } from '../network/sim-network.ts';
 import { simOpenStore } from '../store/store-port.ts';
 import { Incarnation } from '../world/incarnation.ts';
 import type { Scheduler } from '../world/scheduler.ts';
-import { simClock, SimQuartz } from './clock.ts';
+import { SimQuartz, simClock } from './clock.ts';
 import type { LogRing } from './log-ring.ts';
 
 /** What an unhandled error means: the run fails (S-X2), this process dies as by `kill`, or nothing. */

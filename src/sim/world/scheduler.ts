@@ -3,8 +3,8 @@
 import { assert } from '../../base/assert.ts';
 import { Heap } from '../../base/heap.ts';
 import { KeyedRandom } from '../../base/keyed-random.ts';
-import { EVENT_KINDS } from './event.ts';
 import type { EventKind, SimEvent } from './event.ts';
+import { EVENT_KINDS } from './event.ts';
 import type { Incarnation } from './incarnation.ts';
 
 export class Scheduler {

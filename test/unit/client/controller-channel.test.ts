@@ -1,9 +1,8 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { KeyedRandom } from '../../../src/base/keyed-random.ts';
 import { ControllerChannel } from '../../../src/client/controller-channel.ts';
-import type { Listener } from '../../../src/env/network.ts';
+import type { Listener, RpcMethod, RpcServiceDefinition } from '../../../src/env/network.ts';
 import { RpcError } from '../../../src/env/network.ts';
-import type { RpcMethod, RpcServiceDefinition } from '../../../src/env/network.ts';
 import { createClock } from '../../../src/node/clock.ts';
 import { network } from './scripted-cluster.ts';
 

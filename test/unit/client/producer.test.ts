@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { KeyedRandom } from '../../../src/base/keyed-random.ts';
 import { ClusterClient } from '../../../src/client/cluster.ts';
+import { ProduceError } from '../../../src/client/produce-error.ts';
 import type { OutgoingMessage, ProducerOptions } from '../../../src/client/producer.ts';
 import { Producer } from '../../../src/client/producer.ts';
-import { ProduceError } from '../../../src/client/produce-error.ts';
 import { BatchHeader } from '../../../src/record/batch.ts';
 import type { Bend, ScriptedPartition } from './scripted-cluster.ts';
 import { ScriptedCluster, testDeps } from './scripted-cluster.ts';

@@ -1,11 +1,21 @@
 // A tiny Kafka cluster for the client's tests: several listeners over one shared log per partition, built from our own
 // protocol codecs. It checks idempotent sequences as a broker does, and a script may bend any answer.
+
+import { KeyedRandom } from '../../../src/base/keyed-random.ts';
+import { ZERO_UUID } from '../../../src/base/uuid.ts';
+import type { ClientDeps } from '../../../src/client/cluster.ts';
+import { FrameSplitter } from '../../../src/client/frame-splitter.ts';
+import type { Clock } from '../../../src/env/clock.ts';
+import type { Address, ByteStream, Listener } from '../../../src/env/network.ts';
+import { createClock } from '../../../src/node/clock.ts';
+import { createLogger } from '../../../src/node/logger.ts';
+import { createNetwork } from '../../../src/node/network.ts';
 import type { AnyApi } from '../../../src/protocol/api.ts';
 import { apiVersionsApi } from '../../../src/protocol/apis/api-versions.ts';
-import { createTopicsApi } from '../../../src/protocol/apis/create-topics.ts';
 import type { CreateTopicsRequest } from '../../../src/protocol/apis/create-topics.ts';
-import { deleteTopicsApi } from '../../../src/protocol/apis/delete-topics.ts';
+import { createTopicsApi } from '../../../src/protocol/apis/create-topics.ts';
 import type { DeleteTopicsRequest } from '../../../src/protocol/apis/delete-topics.ts';
+import { deleteTopicsApi } from '../../../src/protocol/apis/delete-topics.ts';
 import { describeClusterApi } from '../../../src/protocol/apis/describe-cluster.ts';
 import type { FetchRequest } from '../../../src/protocol/apis/fetch.ts';
 import { fetchApi } from '../../../src/protocol/apis/fetch.ts';
@@ -20,15 +30,6 @@ import type { ErrorName } from '../../../src/protocol/error-codes.ts';
 import { ErrorCode } from '../../../src/protocol/error-codes.ts';
 import { decodeRequestFrame, encodeResponseFrame } from '../../../src/protocol/frame.ts';
 import { advertisedVersions } from '../../../src/protocol/registry.ts';
-import { KeyedRandom } from '../../../src/base/keyed-random.ts';
-import { ZERO_UUID } from '../../../src/base/uuid.ts';
-import type { ClientDeps } from '../../../src/client/cluster.ts';
-import { FrameSplitter } from '../../../src/client/frame-splitter.ts';
-import type { Clock } from '../../../src/env/clock.ts';
-import type { Address, ByteStream, Listener } from '../../../src/env/network.ts';
-import { createClock } from '../../../src/node/clock.ts';
-import { createLogger } from '../../../src/node/logger.ts';
-import { createNetwork } from '../../../src/node/network.ts';
 import { addToSequence, BatchHeader, setBaseOffset, setPartitionLeaderEpoch } from '../../../src/record/batch.ts';
 import type { KafkaRecord } from '../../../src/record/record.ts';
 import { decodeRecords } from '../../../src/record/record.ts';

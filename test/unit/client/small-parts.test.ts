@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { BytesError } from '../../../src/base/bytes.ts';
+import { ByteReader, BytesError } from '../../../src/base/bytes.ts';
 import { KeyedRandom } from '../../../src/base/keyed-random.ts';
 import { backoffMs } from '../../../src/client/backoff.ts';
 import { FrameSplitter } from '../../../src/client/frame-splitter.ts';
@@ -8,7 +8,6 @@ import { MetadataCache } from '../../../src/client/metadata-cache.ts';
 import { partitionOfKey, RoundRobin } from '../../../src/client/partitioner.ts';
 import { mayBeAppended } from '../../../src/client/produce-error.ts';
 import { metadataApi } from '../../../src/protocol/apis/metadata.ts';
-import { ByteReader } from '../../../src/base/bytes.ts';
 import { ErrorCode } from '../../../src/protocol/error-codes.ts';
 
 describe('FrameSplitter', () => {

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { AdminServiceDefinition as Admin } from '../../../src/gen/kvorum/v1/admin.ts';
 import type { NewTopic } from '../../../src/gen/kvorum/v1/admin.ts';
-import { ControllerServiceDefinition as Control } from '../../../src/gen/kvorum/v1/controller.ts';
+import { AdminServiceDefinition as Admin } from '../../../src/gen/kvorum/v1/admin.ts';
 import type { BrokerHeartbeatRequest, RegisterBrokerRequest } from '../../../src/gen/kvorum/v1/controller.ts';
+import { ControllerServiceDefinition as Control } from '../../../src/gen/kvorum/v1/controller.ts';
 import { partitionOf, topicByName } from '../../../src/metadata/image.ts';
 import { uuid } from '../metadata/fixture.ts';
 import type { Harness } from './harness.ts';

@@ -3,8 +3,8 @@
 import type { Epoch, Ms, NodeId, Offset } from '../../../src/base/ids.ts';
 import { KeyedRandom } from '../../../src/base/keyed-random.ts';
 import { parseNodeConfig } from '../../../src/config/node-config.ts';
-import type { Forwarder } from '../../../src/controller/deps.ts';
 import { Controller } from '../../../src/controller/controller.ts';
+import type { Forwarder } from '../../../src/controller/deps.ts';
 import type { Clock, Timer } from '../../../src/env/clock.ts';
 import type { Logger } from '../../../src/env/logger.ts';
 import type { RpcContext, RpcMethod, RpcService, RpcServiceDefinition } from '../../../src/env/network.ts';
@@ -15,7 +15,7 @@ import { uuid } from '../metadata/fixture.ts';
 export const CLUSTER_ID = uuid(77);
 const NODE_ID = 101;
 
-export class ManualClock implements Clock {
+class ManualClock implements Clock {
   #now = 0;
   #timers: { readonly at: Ms; readonly callback: () => void }[] = [];
 

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
 import { AssertionError } from '../../../src/base/assert.ts';
 import { MetadataRecord } from '../../../src/gen/kvorum/v1/metadata.ts';
+import { EMPTY_IMAGE } from '../../../src/metadata/image.ts';
 import { decodeRecord, decodeRecords, encodeRecord } from '../../../src/metadata/record.ts';
 import { replay } from '../../../src/metadata/replay.ts';
-import { EMPTY_IMAGE } from '../../../src/metadata/image.ts';
 import { LEVEL_1, registration, topicRecord, uuid } from './fixture.ts';
 
 /** A record of kind 14, which does not exist. */

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { AssertionError } from '../../../src/base/assert.ts';
 import { ZERO_UUID } from '../../../src/base/uuid.ts';
-import { ConfigScope } from '../../../src/gen/kvorum/v1/metadata.ts';
 import type { MetadataRecord } from '../../../src/gen/kvorum/v1/metadata.ts';
+import { ConfigScope } from '../../../src/gen/kvorum/v1/metadata.ts';
 import { isEmptyDelta } from '../../../src/metadata/delta.ts';
 import {
   brokerEntity,

@@ -5,7 +5,7 @@ import { rpcService } from '../../../src/env/network.ts';
 import type { VoteRequest } from '../../../src/gen/kvorum/v1/raft.ts';
 import { RaftServiceDefinition } from '../../../src/gen/kvorum/v1/raft.ts';
 
-export const RAFT_PORT = 9093;
+const RAFT_PORT = 9093;
 
 const EMPTY_REQUEST: VoteRequest = {
   clusterId: '',
