@@ -45,15 +45,16 @@ export function checkClients(cluster: SimCluster, log: ClientLog, image: Metadat
   return history;
 }
 
-/** The log of every partition, at the broker that leads it. */
+/** The log of every partition, at the broker that leads it, or will. */
 function finalLogs(cluster: SimCluster, image: MetadataImage): FinalLog[] {
   const logs: FinalLog[] = [];
   for (const { process, id } of cluster.brokers) {
     for (const log of diskLogs(process.disk, DATA_DIRECTORY, 'cached')) {
       const { topic, partition } = log;
       const topicId = image.topicIds.get(topic) ?? '';
-      const leader = image.topics.get(topicId)?.partitions.get(partition)?.leader;
-      if (leader === id) logs.push({ topic, partition, topicId, records: logRecords(log) });
+      const state = image.topics.get(topicId)?.partitions.get(partition);
+      const holder = state === undefined || state.leader >= 0 ? state?.leader : state.isr[0];
+      if (holder === id) logs.push({ topic, partition, topicId, records: logRecords(log) });
     }
   }
   return logs;
