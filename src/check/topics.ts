@@ -7,6 +7,8 @@ export interface TopicCreation {
   readonly topic: string;
   readonly partitions: number;
   readonly outcome: 'created' | 'failed' | 'unknown';
+  /** What the client was told; empty if it is created. */
+  readonly reason: string;
 }
 
 /** `topics`: name to number of partitions, as the controller has them at the end. */
@@ -18,7 +20,8 @@ export function checkTopics(
   const wrong = firstViolation(topics, ([topic, partitions]) => {
     const creation = asked.get(topic);
     if (creation === undefined) return violation('S-M9', `topic ${topic} is there, and nobody asked for it`);
-    if (creation.outcome === 'failed') return violation('S-M9', `topic ${topic} is there, and its creation failed`);
+    if (creation.outcome === 'failed')
+      return violation('S-M9', `topic ${topic} is there, and its creation failed: ${creation.reason}`);
     if (creation.partitions === partitions) return undefined;
     return violation('S-M9', `topic ${topic} has ${partitions} partitions, asked for were ${creation.partitions}`);
   });

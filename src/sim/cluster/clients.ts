@@ -187,19 +187,23 @@ async function readAll(consumer: Consumer, session: string, log: ClientLog, posi
 }
 
 /** Answers that leave open whether the creation was or will be carried out. */
-const UNSURE: ReadonlySet<string> = new Set(['REQUEST_TIMED_OUT', 'NOT_CONTROLLER', 'UNKNOWN_SERVER_ERROR']);
+const UNSURE: readonly string[] = ['REQUEST_TIMED_OUT', 'NOT_CONTROLLER', 'UNKNOWN_SERVER_ERROR'];
 
 /** Creates a topic, once, and notes how it went. */
 export async function createTopic(
+  cluster: SimCluster,
   client: ClusterClient,
   log: ClientLog,
   topic: string,
   partitions: number,
   timeoutMs: Ms,
 ): Promise<TopicCreation['outcome']> {
-  const index = log.creations.push({ topic, partitions, outcome: 'unknown' }) - 1;
-  const outcome = await createdOrNot(client, topic, partitions, timeoutMs);
-  log.creations[index] = { topic, partitions, outcome };
+  // Each name is asked for once, so what is there already was made by a copy of the request.
+  const hasCopies = cluster.scenario.config.links.duplicatePermille > 0;
+  const unsure = hasCopies ? [...UNSURE, 'TOPIC_ALREADY_EXISTS'] : UNSURE;
+  const index = log.creations.push({ topic, partitions, outcome: 'unknown', reason: 'no answer yet' }) - 1;
+  const { outcome, reason } = await createdOrNot(client, topic, partitions, timeoutMs, unsure);
+  log.creations[index] = { topic, partitions, outcome, reason };
   if (outcome === 'created') log.topics.set(topic, partitions);
   return outcome;
 }
@@ -209,14 +213,17 @@ async function createdOrNot(
   topic: string,
   partitions: number,
   timeoutMs: Ms,
-): Promise<TopicCreation['outcome']> {
+  unsure: readonly string[],
+): Promise<Pick<TopicCreation, 'outcome' | 'reason'>> {
   try {
     const [answer] = await createTopics(client, [{ name: topic, partitions, replicationFactor: 1 }], { timeoutMs });
-    if (answer?.error === undefined) return answer === undefined ? 'unknown' : 'created';
-    return UNSURE.has(answer.error.kafkaError ?? '') ? 'unknown' : 'failed';
+    if (answer === undefined) return { outcome: 'unknown', reason: 'the answer does not mention the topic' };
+    if (answer.error === undefined) return { outcome: 'created', reason: '' };
+    const { kafkaError = '', message } = answer.error;
+    return { outcome: unsure.includes(kafkaError) ? 'unknown' : 'failed', reason: message };
   } catch (error) {
     if (!(error instanceof ClientError)) throw error;
-    return error.maybeSent ? 'unknown' : 'failed';
+    return { outcome: error.maybeSent ? 'unknown' : 'failed', reason: `${error.code}: ${error.message}` };
   }
 }
 
@@ -232,7 +239,7 @@ export async function administrate(
   const { partitions } = cluster.scenario.config;
   for (let number = 1; !stop.producing && workload.createEveryMs > 0; number++) {
     await sleep(env.clock, env.random.below('workload.create', 2 * workload.createEveryMs + 1));
-    await createTopic(client, log, `during-${number}`, partitions, workload.requestTimeoutMs);
+    await createTopic(cluster, client, log, `during-${number}`, partitions, workload.requestTimeoutMs);
   }
   client.close();
 }

@@ -47,6 +47,7 @@ export function createCluster(scenario: ClusterScenario, tamper: SimNode['tamper
       ghost,
       tamper,
       node: undefined,
+      isStopping: false,
       isExcused: false,
     };
     return node;

@@ -26,6 +26,8 @@ export interface SimNode {
   readonly tamper: (env: Env, node: SimNode) => Env;
   /** The composed node of this life, once it is up. */
   node: Node | undefined;
+  /** It was asked to stop in this life. */
+  isStopping: boolean;
   /** A disk error was injected in this life: it may end in a fatal error. */
   isExcused: boolean;
 }
@@ -49,6 +51,7 @@ export function startLife(node: SimNode): void {
   if (node.process.isAlive) return;
   const life = node.process.lives + 1;
   node.isExcused = false;
+  node.isStopping = false;
   node.process.disk.forgetFailures();
   node.process.start(async (env) => {
     const logger = observedLogger(env.logger, (event, fields) => seeLine(node, life, event, fields));
@@ -100,6 +103,7 @@ export async function stopLife(node: SimNode): Promise<void> {
   const { process, node: running } = node;
   const life = process.lives;
   if (!process.isAlive) return;
+  node.isStopping = true;
   // A node that is still starting is simply killed, as an impatient supervisor does.
   if (running !== undefined) await running.stop();
   if (process.lives === life) killLife(node);

@@ -152,7 +152,7 @@ async function bootstrap(cluster: SimCluster, log: ClientLog): Promise<void> {
   const founding = spawnClient(cluster, 'founder', async (env) => {
     const client = clusterClient(cluster, env, CALM_WORKLOAD);
     for (let number = 1; number <= topics; number++) {
-      await createTopic(client, log, `topic-${number}`, partitions, BOOTSTRAP_LIMIT_MS);
+      await createTopic(cluster, client, log, `topic-${number}`, partitions, BOOTSTRAP_LIMIT_MS);
     }
     client.close();
   });

@@ -133,7 +133,7 @@ describe('images', () => {
 });
 
 test('S-M9: topics that are gone, that failed, that nobody asked for', () => {
-  const created = { topic: 't', partitions: 2, outcome: 'created' } as const;
+  const created = { topic: 't', partitions: 2, outcome: 'created', reason: '' } as const;
   expect(checkTopics([created], new Map([['t', 2]]))).toBeUndefined();
   expect(checkTopics([created], new Map())).toMatchObject({ property: 'S-M9' });
   expect(checkTopics([created], new Map([['t', 1]]))).toMatchObject({ property: 'S-M9' });
