@@ -25,7 +25,7 @@ test('half of the faults are off in a seed', () => {
   const share = (is: (scenario: (typeof scenarios)[number]) => boolean): number =>
     scenarios.filter(is).length / scenarios.length;
   expect(share(({ config }) => config.links.lossPermille > 0)).toBeLessThan(0.5);
-  for (const kind of ['stop', 'pause', 'reset', 'stallDisk', 'failSync', 'jumpClock']) {
+  for (const kind of ['stop', 'pause', 'reset', 'stallDisk', 'failDisk', 'jumpClock']) {
     const used = share(({ faults }) => faults.some((fault) => fault.kind === kind));
     expect(used, kind).toBeLessThan(0.55);
     expect(used, kind).toBeGreaterThan(0.05);

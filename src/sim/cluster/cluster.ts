@@ -4,6 +4,7 @@ import type { NodeConfig } from '../../config/node-config.ts';
 import { parseNodeConfig } from '../../config/node-config.ts';
 import type { Env } from '../../env/env.ts';
 import type { Address } from '../../env/network.ts';
+import { StartError } from '../../server/start-error.ts';
 import type { SimProcess } from '../process/process.ts';
 import { World } from '../world/world.ts';
 import type { SimNode } from './node.ts';
@@ -40,7 +41,8 @@ export function createCluster(scenario: ClusterScenario, tamper: SimNode['tamper
     const node: SimNode = {
       id,
       process: world.process(hostName(id, isController), {
-        judge: () => (node.isExcused ? 'die' : 'fail'),
+        // A start that fails ends the process; its supervisor starts it again.
+        judge: (error) => (node.isExcused && error instanceof StartError ? 'die' : 'fail'),
       }),
       config: nodeConfig(config, id, isController),
       world,

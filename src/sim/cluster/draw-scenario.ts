@@ -111,13 +111,13 @@ function drawKinds(draw: Draw): FaultKind[] {
   if (draw.chance('cuts', 0.5)) kinds.push('cut', 'cutOneWay', 'cutOneWay', 'isolate', 'cutFromControllers');
   if (draw.chance('resets', 0.25)) kinds.push('reset');
   if (draw.chance('stalls', 0.25)) kinds.push('stallDisk');
-  if (draw.chance('sync failures', 0.15)) kinds.push('failSync');
+  if (draw.chance('disk failures', 0.15)) kinds.push('failDisk');
   if (draw.chance('jumps', 0.15)) kinds.push('jumpClock');
   return kinds;
 }
 
 /** Their duration is the time until the node starts again. */
-const DEATHS: readonly FaultKind[] = ['kill', 'power', 'stop', 'failSync'];
+const DEATHS: readonly FaultKind[] = ['kill', 'power', 'stop', 'failDisk'];
 
 function drawFaults(draw: Draw, config: ClusterConfig): TimedFault[] {
   const kinds = drawKinds(draw);

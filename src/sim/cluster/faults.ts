@@ -1,10 +1,12 @@
 // Carries out the faults of a scenario, mends them when their time is over, and heals everything at the end.
 import { unreachable } from '../../base/assert.ts';
+import type { DiskFaultKind } from '../disk/faults.ts';
 import type { SimProcess } from '../process/process.ts';
 import type { SimCluster } from './cluster.ts';
 import type { SimNode } from './node.ts';
 import { cutPower, killLife, startLife, stopLife } from './node.ts';
 import type { FaultAction, Trigger } from './scenario.ts';
+import { DISK_FAILURES } from './scenario.ts';
 import { ViolatedError } from './violated.ts';
 
 /** A graceful stop takes no longer. */
@@ -98,8 +100,8 @@ export class Nemesis {
         return network.resetConnections(host.name, other.name);
       case 'stallDisk':
         return node.process.disk.stall(durationMs);
-      case 'failSync':
-        return this.#failSync(node, durationMs);
+      case 'failDisk':
+        return this.#failDisk(node, DISK_FAILURES[j % DISK_FAILURES.length] as DiskFaultKind, durationMs);
       case 'jumpClock':
         return host.jumpWallClock((j % 2 === 0 ? -1000 : 1000) * j);
       default:
@@ -120,11 +122,11 @@ export class Nemesis {
     });
   }
 
-  /** A sync that failed may end the node or take a partition offline; its supervisor starts it again (R-14.2, D-10.5). */
-  #failSync(node: SimNode, durationMs: number): void {
+  /** What failed may end the node or take a partition offline; its supervisor starts it again (R-14.2, D-10.5). */
+  #failDisk(node: SimNode, kind: DiskFaultKind, durationMs: number): void {
     if (!node.process.isAlive) return;
     node.isExcused = true;
-    node.process.disk.failNext('sync');
+    node.process.disk.failNext(kind);
     this.#cluster.world.after(durationMs, () => {
       if (!node.isExcused) return;
       killLife(node);
@@ -161,7 +163,7 @@ export class Nemesis {
     for (const node of nodes) {
       node.process.setClockRate(1);
       node.process.disk.settings.syncLatencyUs = [100, 1000];
-      // A disk that failed a sync is replaced by the restart of its node, which is what the operator was told to do.
+      // A node whose disk failed is started again, which is what the operator was told to do.
       if (node.isExcused) killLife(node);
       startLife(node);
     }

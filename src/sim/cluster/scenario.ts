@@ -55,13 +55,16 @@ export const FAULT_KINDS = [
   'reset',
   /** No disk operation of node i ends before durationMs have passed. */
   'stallDisk',
-  /** The next sync on the disk of node i fails; it is started again after durationMs. */
-  'failSync',
+  /** The next operation of kind j (DISK_FAILURES) on the disk of node i fails; it is started again after durationMs. */
+  'failDisk',
   /** The wall clock of host i jumps by j seconds, to and fro. */
   'jumpClock',
 ] as const;
 
 export type FaultKind = (typeof FAULT_KINDS)[number];
+
+/** What fails with `failDisk`, by j. */
+export const DISK_FAILURES = ['sync', 'write', 'store', 'directory', 'read'] as const;
 
 /** Nodes are numbered 0.. by id; hosts are the nodes, then the clients. */
 export interface FaultAction {
