@@ -95,3 +95,21 @@ test('a broker loses power whenever it has recovered a log', async () => {
   );
   expect(verdict.stats.faults.get('power')).toBe(6);
 });
+
+test('a clean stop is believed once: power cuts after it find an unclean log', async () => {
+  const cycle = [
+    { kind: 'stop', i: BROKER, dt: 600, durationMs: 50 },
+    { kind: 'power', i: BROKER, dt: 900, durationMs: 50 },
+    { kind: 'power', i: BROKER, dt: 700, durationMs: 50 },
+  ] as const;
+  const verdict = await runWell(
+    scenario({ faults: [...cycle, ...cycle], config: { flushMode: 'async' }, workload: { intervalMs: 3 } }),
+  );
+  expect(verdict.stats.faults).toEqual(
+    new Map([
+      ['stop', 2],
+      ['power', 4],
+    ]),
+  );
+  expect(verdict.stats.tailsLost).toBeGreaterThan(0);
+});
