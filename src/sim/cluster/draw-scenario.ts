@@ -1,6 +1,6 @@
 // A whole-cluster scenario from a seed: swarm parameters (safety.md 8.7), each fault off in at least half of the seeds,
 // since many bugs need some faults absent.
-import { KeyedRandom } from '../../base/keyed-random.ts';
+import { SwarmDraw } from '../swarm-draw.ts';
 import type {
   ClusterConfig,
   ClusterScenario,
@@ -13,48 +13,14 @@ import type {
 import { MOMENTS, SCHEMA_VERSION } from './scenario.ts';
 
 export function drawScenario(seed: number): ClusterScenario {
-  const draw = new Draw(seed);
+  const draw = new SwarmDraw(seed);
   const config = drawConfig(draw);
   const faults = drawFaults(draw, config);
   const triggers = drawTriggers(draw);
   return { schemaVersion: SCHEMA_VERSION, seed, config, faults, triggers, workload: drawWorkload(draw) };
 }
 
-/** Draws by name, so that a new parameter does not change the others. */
-class Draw {
-  readonly #random: KeyedRandom;
-
-  constructor(seed: number) {
-    this.#random = new KeyedRandom(seed);
-  }
-
-  chance(name: string, probability: number): boolean {
-    return this.#random.chance(name, probability);
-  }
-
-  between(name: string, low: number, high: number): number {
-    return low + this.#random.below(name, high - low + 1);
-  }
-
-  /** Small values as often as large ones. */
-  spread(name: string, low: number, high: number): number {
-    const share = this.#random.below(name, 1_000_001) / 1_000_000;
-    return Math.round(low * (high / low) ** share);
-  }
-
-  pick<T>(name: string, items: readonly T[]): T {
-    return items[this.#random.below(name, items.length)] as T;
-  }
-
-  /** 0 with probability 1 - `probability`. */
-  maybe(name: string, probability: number, high: number): number {
-    const on = this.chance(`${name}?`, probability);
-    const value = this.between(name, 1, high);
-    return on ? value : 0;
-  }
-}
-
-function drawConfig(draw: Draw): ClusterConfig {
+function drawConfig(draw: SwarmDraw): ClusterConfig {
   const controllers = draw.pick('controllers', [1, 3, 3, 3, 3, 3, 3, 5]);
   const brokers = draw.between('brokers', 1, 3);
   const drifting = draw.chance('drifting', 0.25);
@@ -73,7 +39,7 @@ function drawConfig(draw: Draw): ClusterConfig {
   };
 }
 
-function drawLinks(draw: Draw): LinkSwarm {
+function drawLinks(draw: SwarmDraw): LinkSwarm {
   const slow = draw.chance('slow links', 0.3);
   return {
     latencyMs: slow ? draw.spread('latency', 1, 40) : 0.2,
@@ -83,7 +49,7 @@ function drawLinks(draw: Draw): LinkSwarm {
   };
 }
 
-function drawWorkload(draw: Draw): Workload {
+function drawWorkload(draw: SwarmDraw): Workload {
   return {
     producers: draw.between('producers', 1, 2),
     intervalMs: draw.spread('interval', 5, 500),
@@ -102,7 +68,7 @@ function drawWorkload(draw: Draw): Workload {
 }
 
 /** Which kinds occur at all in this seed. */
-function drawKinds(draw: Draw): FaultKind[] {
+function drawKinds(draw: SwarmDraw): FaultKind[] {
   const kinds: FaultKind[] = [];
   if (draw.chance('kills', 0.5)) kinds.push('kill', 'kill');
   if (draw.chance('power cuts', 0.5)) kinds.push('power', 'power');
@@ -119,7 +85,7 @@ function drawKinds(draw: Draw): FaultKind[] {
 /** Their duration is the time until the node starts again. */
 const DEATHS: readonly FaultKind[] = ['kill', 'power', 'stop', 'failDisk'];
 
-function drawFaults(draw: Draw, config: ClusterConfig): TimedFault[] {
+function drawFaults(draw: SwarmDraw, config: ClusterConfig): TimedFault[] {
   const kinds = drawKinds(draw);
   const faults: TimedFault[] = [];
   const everyMs = draw.spread('fault interval', 200, 5000);
@@ -153,7 +119,7 @@ const TRIGGER_ACTIONS: readonly FaultKind[] = [
   'cutOneWay',
 ];
 
-function drawTriggers(draw: Draw): Trigger[] {
+function drawTriggers(draw: SwarmDraw): Trigger[] {
   const triggers: Trigger[] = [];
   if (!draw.chance('triggers', 0.4)) return triggers;
   for (let left = draw.between('trigger count', 1, 3); left > 0; left--) {

@@ -1,7 +1,8 @@
 // A scenario from a seed: swarm parameters (safety.md 8.7), each of them off in at least half of the seeds, since many
 // bugs need some faults absent.
+
 import type { Ms } from '../../base/ids.ts';
-import { KeyedRandom } from '../../base/keyed-random.ts';
+import { SwarmDraw } from '../swarm-draw.ts';
 import type {
   DiskSwarm,
   FaultKind,
@@ -18,7 +19,7 @@ import type {
 import { DEFAULT_TIMINGS, SCHEMA_VERSION } from './scenario.ts';
 
 export function drawScenario(seed: number): RaftScenario {
-  const draw = new Draw(seed);
+  const draw = new SwarmDraw(seed);
   const config = drawConfig(draw);
   return {
     schemaVersion: SCHEMA_VERSION,
@@ -30,41 +31,7 @@ export function drawScenario(seed: number): RaftScenario {
   };
 }
 
-/** Draws by name, so that a new parameter does not change the others. */
-class Draw {
-  readonly #random: KeyedRandom;
-
-  constructor(seed: number) {
-    this.#random = new KeyedRandom(seed);
-  }
-
-  chance(name: string, probability: number): boolean {
-    return this.#random.chance(name, probability);
-  }
-
-  between(name: string, low: number, high: number): number {
-    return low + this.#random.below(name, high - low + 1);
-  }
-
-  /** Small values as often as large ones. */
-  spread(name: string, low: number, high: number): number {
-    const share = this.#random.below(name, 1_000_001) / 1_000_000;
-    return Math.round(low * (high / low) ** share);
-  }
-
-  pick<T>(name: string, items: readonly T[]): T {
-    return items[this.#random.below(name, items.length)] as T;
-  }
-
-  /** 0 in at least half of the seeds. */
-  maybe(name: string, probability: number, high: number): number {
-    const on = this.chance(`${name}?`, probability);
-    const value = this.between(name, 1, high);
-    return on ? value : 0;
-  }
-}
-
-function drawConfig(draw: Draw): SimConfig {
+function drawConfig(draw: SwarmDraw): SimConfig {
   const voters = draw.pick('voters', [1, 2, 3, 3, 3, 3, 3, 4, 5, 5]);
   const observers = draw.maybe('observers', 0.4, 2);
   const bootsUnderFire = draw.chance('boots under fire', 0.2);
@@ -84,7 +51,7 @@ function drawConfig(draw: Draw): SimConfig {
   };
 }
 
-function drawTimings(draw: Draw): SimTimings {
+function drawTimings(draw: SwarmDraw): SimTimings {
   const fast = draw.chance('fast', 0.3) ? 4 : 1;
   return {
     ...DEFAULT_TIMINGS,
@@ -96,7 +63,7 @@ function drawTimings(draw: Draw): SimTimings {
   };
 }
 
-function drawNetwork(draw: Draw): NetworkSwarm {
+function drawNetwork(draw: SwarmDraw): NetworkSwarm {
   return {
     baseUs: draw.spread('network base', 50, 40_000),
     tailUs: draw.spread('network tail', 1000, 1_000_000),
@@ -107,7 +74,7 @@ function drawNetwork(draw: Draw): NetworkSwarm {
   };
 }
 
-function drawDisk(draw: Draw): DiskSwarm {
+function drawDisk(draw: SwarmDraw): DiskSwarm {
   return {
     baseUs: draw.spread('disk base', 20, 30_000),
     tailUs: draw.spread('disk tail', 1000, 300_000),
@@ -116,7 +83,7 @@ function drawDisk(draw: Draw): DiskSwarm {
   };
 }
 
-function drawWorkload(draw: Draw, { timings }: SimConfig): SimWorkload {
+function drawWorkload(draw: SwarmDraw, { timings }: SimConfig): SimWorkload {
   const burst = draw.pick('burst', [1, 1, 1, 2, 5]);
   const intervalMs = draw.chance('sparse', 0.5) ? draw.spread('interval', 200, 3000) : draw.spread('interval', 3, 200);
   // One batch for each fetch: whoever was away would not have caught up when liveness is looked at.
@@ -135,7 +102,7 @@ const CUTS: readonly FaultKind[] = ['isolate', 'cutOut', 'cutIn', 'cutLink', 'cu
 const TARGETS: readonly FaultTarget[] = ['any', 'any', 'leader', 'leader', 'follower'];
 
 /** Which kinds occur at all in this seed. */
-function drawKinds(draw: Draw): FaultKind[] {
+function drawKinds(draw: SwarmDraw): FaultKind[] {
   const kinds: FaultKind[] = [];
   if (draw.chance('crashes', 0.5)) kinds.push(...CRASHES.slice(0, draw.between('crash kinds', 1, CRASHES.length)));
   if (draw.chance('cuts', 0.5)) kinds.push(...CUTS);
@@ -146,7 +113,7 @@ function drawKinds(draw: Draw): FaultKind[] {
   return kinds;
 }
 
-function drawFaults(draw: Draw, config: SimConfig): TimedFault[] {
+function drawFaults(draw: SwarmDraw, config: SimConfig): TimedFault[] {
   const kinds = drawKinds(draw);
   const faults: TimedFault[] = [];
   if (kinds.length === 0) return faults;
@@ -170,7 +137,7 @@ function drawFaults(draw: Draw, config: SimConfig): TimedFault[] {
   return faults;
 }
 
-function drawDuration(draw: Draw, kind: FaultKind, quick: boolean): Ms {
+function drawDuration(draw: SwarmDraw, kind: FaultKind, quick: boolean): Ms {
   const restarts = kind === 'kill' || kind === 'power' || kind === 'wipe';
   if (restarts && quick) return draw.between('quick restart', 1, 60);
   return draw.spread('fault duration', restarts ? 1 : 10, 8000);
@@ -206,7 +173,7 @@ const TRIGGER_ACTIONS: readonly FaultKind[] = [
   'resign',
 ];
 
-function drawTriggers(draw: Draw): Trigger[] {
+function drawTriggers(draw: SwarmDraw): Trigger[] {
   const triggers: Trigger[] = [];
   if (!draw.chance('triggers', 0.5)) return triggers;
   for (let left = draw.between('trigger count', 1, 4); left > 0; left--) {
