@@ -70,6 +70,8 @@ const quorum = await Quorum.open(env, {
     requestTimeoutMs: 2000,
     retryBackoffMs: 20,
     fetchMaxWaitMs: 500,
+    endpoints: new Map(),
+    snapshotChunkBytes: 256 * 1024,
     fetchMaxBytes: 1024 * 1024,
   },
   findVoters: () => Promise.resolve(addresses),

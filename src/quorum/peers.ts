@@ -5,7 +5,13 @@ import type { Address, Network, RpcClient } from '../env/network.ts';
 import { RpcError } from '../env/network.ts';
 import { RaftServiceDefinition as Raft } from '../gen/kvorum/v1/raft.ts';
 import type { CallFailure, RaftRequest, RaftResponse } from '../raft/types.ts';
-import { endQuorumEpochToProto, fetchResponseOf, quorumEpochResponseOf, voteResponseOf } from './wire.ts';
+import {
+  endQuorumEpochToProto,
+  fetchResponseOf,
+  fetchSnapshotResponseOf,
+  quorumEpochResponseOf,
+  voteResponseOf,
+} from './wire.ts';
 
 export class Peers {
   readonly #network: Network;
@@ -44,7 +50,7 @@ export class Peers {
 }
 
 async function send(client: RpcClient, message: RaftRequest, timeoutMs: Ms): Promise<RaftResponse> {
-  const { vote, beginQuorumEpoch, endQuorumEpoch, fetch } = Raft.methods;
+  const { vote, beginQuorumEpoch, endQuorumEpoch, fetch, fetchSnapshot } = Raft.methods;
   switch (message.type) {
     case 'vote':
       return voteResponseOf(await client.call(Raft, vote, message, timeoutMs));
@@ -54,6 +60,8 @@ async function send(client: RpcClient, message: RaftRequest, timeoutMs: Ms): Pro
       return quorumEpochResponseOf(await client.call(Raft, endQuorumEpoch, endQuorumEpochToProto(message), timeoutMs));
     case 'fetch':
       return fetchResponseOf(await client.call(Raft, fetch, message, timeoutMs));
+    case 'fetchSnapshot':
+      return fetchSnapshotResponseOf(await client.call(Raft, fetchSnapshot, message, timeoutMs));
     default:
       return unreachable(message, 'raft request');
   }

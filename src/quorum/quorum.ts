@@ -277,6 +277,14 @@ export class Quorum {
         return this.#logger[effect.level](effect.event, { ...effect.fields });
       case 'fatal':
         return this.#fatal(effect.reason);
+      case 'catalogue':
+      case 'serveSnapshot':
+      case 'receiveSnapshot':
+      case 'finishSnapshot':
+      case 'loadSnapshot':
+      case 'voters':
+      case 'voterChange':
+        return;
       default:
         unreachable(effect, 'raft effect');
     }

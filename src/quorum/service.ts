@@ -22,6 +22,8 @@ export function raftService(serve: (message: RaftRequest) => Promise<RaftRespons
       wire.quorumEpochResponseToProto(await answer('quorumEpoch', wire.beginQuorumEpochOf(request))),
     endQuorumEpoch: async (request) =>
       wire.quorumEpochResponseToProto(await answer('quorumEpoch', wire.endQuorumEpochOf(request))),
+    fetchSnapshot: async (request) =>
+      wire.fetchSnapshotResponseToProto(await answer('fetchSnapshot', wire.fetchSnapshotRequestOf(request))),
     fetch: async (request) => wire.fetchResponseToProto(await answer('fetch', wire.fetchRequestOf(request))),
   });
 }

@@ -122,7 +122,7 @@ export class QuorumStorage {
       batches.push(batch);
       this.#baseOffsets.push(batch.baseOffset);
     }
-    return { quorumState: stateValue === undefined ? undefined : decodeState(stateValue), batches };
+    return { quorumState: stateValue === undefined ? undefined : decodeState(stateValue), snapshots: [], batches };
   }
 
   state(state: QuorumState): StoreOperation[] {

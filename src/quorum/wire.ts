@@ -1,4 +1,5 @@
 // Raft messages of the core <-> protobuf. What comes from a peer is checked here, so that the core sees well-formed values only.
+import { asBuffer } from '../base/bytes.ts';
 import { isUuid, ZERO_UUID } from '../base/uuid.ts';
 import { RpcError } from '../env/network.ts';
 import type * as proto from '../gen/kvorum/v1/raft.ts';
@@ -9,6 +10,8 @@ import type {
   EndQuorumEpochRequest,
   FetchRequest,
   FetchResponse,
+  FetchSnapshotRequest,
+  FetchSnapshotResponse,
   QuorumEpochResponse,
   RaftErrorCode,
   ReplicaKey,
@@ -25,6 +28,8 @@ const ERROR_TO_PROTO: Readonly<Record<RaftErrorCode, RaftError>> = {
   NOT_LEADER_OR_FOLLOWER: RaftError.NOT_LEADER_OR_FOLLOWER,
   INVALID_VOTER_KEY: RaftError.INVALID_VOTER_KEY,
   BROKER_NOT_AVAILABLE: RaftError.BROKER_NOT_AVAILABLE,
+  SNAPSHOT_NOT_FOUND: RaftError.SNAPSHOT_NOT_FOUND,
+  POSITION_OUT_OF_RANGE: RaftError.POSITION_OUT_OF_RANGE,
 };
 
 const ERROR_FROM_PROTO = new Map<RaftError, RaftErrorCode>(
@@ -109,10 +114,26 @@ export function fetchResponseOf(message: proto.FetchResponse): FetchResponse {
     type: 'fetch',
     error: errorOf(message.error),
     diverging: message.diverging,
+    snapshotId: message.snapshotId,
     batches: message.batches.map(batchOf),
   };
 }
 
 export function fetchResponseToProto(message: FetchResponse): proto.FetchResponse {
   return { ...message, error: ERROR_TO_PROTO[message.error], batches: message.batches.map(batchToProto) };
+}
+
+export function fetchSnapshotRequestOf(message: proto.FetchSnapshotRequest): FetchSnapshotRequest {
+  const { snapshotId } = message;
+  if (snapshotId === undefined) throw new RpcError('INVALID_ARGUMENT', 'snapshot_id is missing');
+  return { ...message, type: 'fetchSnapshot', snapshotId, replicaKey: keyOf('replica_key', message.replicaKey) };
+}
+
+export function fetchSnapshotResponseOf(message: proto.FetchSnapshotResponse): FetchSnapshotResponse {
+  const snapshotId = message.snapshotId ?? { endOffset: 0, epoch: 0 };
+  return { ...message, type: 'fetchSnapshot', error: errorOf(message.error), snapshotId };
+}
+
+export function fetchSnapshotResponseToProto(message: FetchSnapshotResponse): proto.FetchSnapshotResponse {
+  return { ...message, error: ERROR_TO_PROTO[message.error], bytes: asBuffer(message.bytes) };
 }

@@ -14,6 +14,7 @@ export function describeQuorum(state: RaftState): QuorumDescription {
     ? role.voters.map((voter) => progressOf(state, voter))
     : (log.voters ?? config.voterIds.map((id) => ({ id, directoryId: ZERO_UUID }))).map((replica) => ({
         replica,
+        endpoint: config.endpoints.get(replica.id) ?? '',
         logEndOffset: sameReplica(replica, config.replica) ? log.endOffset : -1,
         lastFetchMs: -1,
         lastCaughtUpMs: -1,
@@ -24,6 +25,8 @@ export function describeQuorum(state: RaftState): QuorumDescription {
     epoch: state.epoch,
     highWatermark: state.highWatermark,
     logEndOffset: log.endOffset,
+    logStartOffset: log.startOffset,
+    latestSnapshot: undefined,
     isVoter: isVoter(state),
     voters,
     observers: leads ? [...role.observers.values()].map((observer) => progressOf(state, observer)) : [],
@@ -32,9 +35,10 @@ export function describeQuorum(state: RaftState): QuorumDescription {
 
 /** The leader itself has everything, now. */
 function progressOf(state: RaftState, progress: Progress): ReplicaProgress {
+  const endpoint = state.config.endpoints.get(progress.key.id) ?? '';
   const { key: replica, endOffset, lastFetchMs, lastCaughtUpMs } = progress;
   if (sameReplica(replica, state.config.replica)) {
-    return { replica, logEndOffset: state.log.endOffset, lastFetchMs: state.now, lastCaughtUpMs: state.now };
+    return { replica, endpoint, logEndOffset: state.log.endOffset, lastFetchMs: state.now, lastCaughtUpMs: state.now };
   }
-  return { replica, logEndOffset: endOffset, lastFetchMs, lastCaughtUpMs };
+  return { replica, endpoint, logEndOffset: endOffset, lastFetchMs, lastCaughtUpMs };
 }

@@ -128,6 +128,7 @@ function fetchAnswer(state: RaftState, leader: Leader, request: FetchRequest): F
     leaderId: state.leaderId,
     highWatermark: announcedHighWatermark(state, leader),
     diverging: undefined,
+    snapshotId: undefined,
     batches: state.log.read(request.fetchOffset, state.config.fetchMaxBytes),
   };
 }

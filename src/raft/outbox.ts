@@ -130,6 +130,7 @@ export function fetchError(state: RaftState, error: RaftErrorCode): FetchRespons
     leaderId: knownLeader(state),
     highWatermark: -1,
     diverging: undefined,
+    snapshotId: undefined,
     batches: [],
   };
 }

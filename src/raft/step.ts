@@ -66,6 +66,11 @@ function dispatch(state: RaftState, event: RaftEvent, effects: RaftEffect[]): vo
       return propose(state, effects, event.token, event.claimEpoch, event.records);
     case 'applied':
       return onApplied(state, effects, event.endOffset);
+    case 'snapshotTaken':
+    case 'snapshotReceived':
+    case 'snapshotRejected':
+    case 'changeVoters':
+      return;
     case 'resign':
       //
       if (state.role.name === 'leader' && event.epoch === state.epoch) becomeResigned(state, effects, state.role);
@@ -123,6 +128,8 @@ function onRequest(state: RaftState, effects: RaftEffect[], call: CallId, messag
       return onBeginQuorumEpochRequest(state, effects, call, message);
     case 'endQuorumEpoch':
       return onEndQuorumEpochRequest(state, effects, call, message);
+    case 'fetchSnapshot':
+      return;
     case 'fetch':
       return onFetchRequest(state, effects, call, message);
   }

@@ -9,6 +9,26 @@ export interface ReplicaKey {
   readonly directoryId: Uuid;
 }
 
+/** A replica that votes, and where it listens: `host:port` of its controller listener, '' where that is not known. */
+export interface Voter extends ReplicaKey {
+  readonly endpoint: string;
+}
+
+/** R-10.1: a snapshot holds the state of all records below `endOffset`; `epoch` is that of the record before it. */
+export interface SnapshotId {
+  readonly endOffset: Offset;
+  readonly epoch: Epoch;
+}
+
+/** A snapshot whose file is complete and durable (R-10.2). */
+export interface Snapshot {
+  readonly id: SnapshotId;
+  /** The voter set as of its end (R-10.1). */
+  readonly voters: readonly Voter[];
+  /** Size of its file. */
+  readonly sizeBytes: number;
+}
+
 /** R-0.2: replaced atomically and synced before anything that asserts it leaves the node (M-5). */
 export interface QuorumState {
   /** -1: none known in this epoch. */
@@ -34,7 +54,9 @@ export interface Batch {
 export interface DurableState {
   /** R-1.1: undefined if none was ever written. */
   readonly quorumState: QuorumState | undefined;
-  /** The whole log from offset 0, verified; empty on a freshly formatted disk. */
+  /** The catalogue, oldest first. The log begins at the end of the first one, at 0 if there is none (R-10.3). */
+  readonly snapshots: readonly Snapshot[];
+  /** The log from there on, verified; empty on a freshly formatted disk. */
   readonly batches: readonly Batch[];
 }
 
@@ -43,6 +65,8 @@ export interface RaftConfig {
   readonly replica: ReplicaKey;
   /** The configured voters' node ids. The set in force is the pinned one of the log, once there is one (R-0.3a). */
   readonly voterIds: readonly NodeId[];
+  /** Where the configured voters listen, as far as known: pinned with them by the first batch. */
+  readonly endpoints: ReadonlyMap<NodeId, string>;
   /** R-3: defaults 1000, 2000, 2000, 20, 500. */
   readonly electionTimeoutMs: Ms;
   readonly fetchTimeoutMs: Ms;
@@ -52,6 +76,8 @@ export interface RaftConfig {
   readonly fetchMaxWaitMs: Ms;
   /** Cut of one fetch response, in bytes of records; at least one batch is always sent. */
   readonly fetchMaxBytes: number;
+  /** Size of one piece of a fetched snapshot. */
+  readonly snapshotChunkBytes: number;
 }
 
 /** Draws for timeouts; keyed by name. */
@@ -70,6 +96,8 @@ export type RaftErrorCode =
   | 'UNKNOWN_LEADER_EPOCH'
   | 'NOT_LEADER_OR_FOLLOWER'
   | 'INVALID_VOTER_KEY'
+  | 'SNAPSHOT_NOT_FOUND'
+  | 'POSITION_OUT_OF_RANGE'
   | 'BROKER_NOT_AVAILABLE';
 
 /** R-4. */
@@ -147,11 +175,63 @@ export interface FetchResponse {
   readonly highWatermark: Offset;
   /** R-6.2: the largest epoch <= lastFetchedEpoch that the leader has, and where it ends. Then there are no batches. */
   readonly diverging: { readonly epoch: Epoch; readonly endOffset: Offset } | undefined;
+  /** R-6.2: the fetcher is behind the leader's log, or new: it should take this snapshot. Then there are no batches. */
+  readonly snapshotId: SnapshotId | undefined;
   readonly batches: readonly Batch[];
 }
 
-export type RaftRequest = VoteRequest | BeginQuorumEpochRequest | EndQuorumEpochRequest | FetchRequest;
-export type RaftResponse = VoteResponse | QuorumEpochResponse | FetchResponse;
+/** R-10.4. */
+export interface FetchSnapshotRequest {
+  readonly type: 'fetchSnapshot';
+  readonly clusterId: Uuid;
+  readonly replicaKey: ReplicaKey;
+  readonly currentLeaderEpoch: Epoch;
+  readonly snapshotId: SnapshotId;
+  /** Of the first byte asked for. */
+  readonly position: number;
+  /** At most so many bytes. */
+  readonly maxBytes: number;
+}
+
+export interface FetchSnapshotResponse {
+  readonly type: 'fetchSnapshot';
+  readonly error: RaftErrorCode;
+  readonly epoch: Epoch;
+  readonly leaderId: NodeId;
+  readonly snapshotId: SnapshotId;
+  /** Of the whole file. */
+  readonly sizeBytes: number;
+  readonly position: number;
+  /** At least one, unless there is an error. */
+  readonly bytes: Uint8Array;
+}
+
+export type RaftRequest =
+  | VoteRequest
+  | BeginQuorumEpochRequest
+  | EndQuorumEpochRequest
+  | FetchRequest
+  | FetchSnapshotRequest;
+export type RaftResponse = VoteResponse | QuorumEpochResponse | FetchResponse | FetchSnapshotResponse;
+
+/** R-11.1: one voter more, one less, or one endpoint corrected. */
+export type VoterChange =
+  | { readonly type: 'add'; readonly voter: Voter }
+  | { readonly type: 'remove'; readonly replica: ReplicaKey }
+  | { readonly type: 'update'; readonly voter: Voter };
+
+/** Why a voter change was refused without a trace (R-11.2). */
+export type VoterChangeError =
+  | 'NOT_LEADER'
+  /** No entry of the leader's epoch is committed yet, or another change is not. */
+  | 'NOT_READY'
+  /** Add: the node or another disk of it is a voter. Remove, update: it is none. */
+  | 'DUPLICATE_VOTER'
+  | 'VOTER_NOT_FOUND'
+  /** Add: it does not fetch, or is not caught up. */
+  | 'NOT_CAUGHT_UP'
+  /** Remove: too few of those that stay have fetched lately; or it is the last voter. */
+  | 'QUORUM_AT_RISK';
 
 /** Why a call got no response. `refused`: the peer's process is not there. */
 export type CallFailure = 'timeout' | 'refused' | 'broken';
@@ -184,6 +264,14 @@ export type RaftEvent =
     }
   /** The state machine has applied everything below `endOffset` (R-9.2). */
   | { readonly type: 'applied'; readonly now: Ms; readonly endOffset: Offset }
+  /** A snapshot of the own state machine is written, verified and durable (R-10.1, R-10.2). */
+  | { readonly type: 'snapshotTaken'; readonly now: Ms; readonly snapshot: Snapshot }
+  /** What `finishSnapshot` asked for: complete, verified and durable under its final name; not in the catalogue yet. */
+  | { readonly type: 'snapshotReceived'; readonly now: Ms; readonly snapshot: Snapshot }
+  /** The received file is no intact snapshot: it was removed. */
+  | { readonly type: 'snapshotRejected'; readonly now: Ms; readonly id: SnapshotId; readonly reason: string }
+  /** R-11: answered by `voterChange` at once; in force when appended, committed under the new set. */
+  | { readonly type: 'changeVoters'; readonly now: Ms; readonly token: number; readonly change: VoterChange }
   /** R-5.6: from the state machine, or graceful stop (then `epoch` is the present one). */
   | { readonly type: 'resign'; readonly now: Ms; readonly epoch: Epoch };
 
@@ -200,6 +288,17 @@ export type RaftEffect =
   | { readonly type: 'append'; readonly op: OpId; readonly batches: readonly Batch[] }
   /** Removes every batch at or after `endOffset`. */
   | { readonly type: 'truncate'; readonly op: OpId; readonly endOffset: Offset }
+  /**
+   * The catalogue is now `snapshots`, oldest first, at least one, each complete on disk; batches below the end of the first
+   * one are removed, with `clearLog` all batches (R-10.3, R-10.5). One atomic synced write; files of snapshots that are no
+   * longer listed are removed after it.
+   */
+  | {
+      readonly type: 'catalogue';
+      readonly op: OpId;
+      readonly snapshots: readonly Snapshot[];
+      readonly clearLog: boolean;
+    }
   | {
       readonly type: 'call';
       readonly call: CallId;
@@ -213,6 +312,35 @@ export type RaftEffect =
       readonly call: CallId;
       readonly message: RaftResponse;
       readonly after: OpId | undefined;
+    }
+  /** Answers a FetchSnapshot with up to `maxBytes` of that file from `position`; the rest of the response is `response`. */
+  | {
+      readonly type: 'serveSnapshot';
+      readonly call: CallId;
+      readonly response: FetchSnapshotResponse;
+      readonly maxBytes: number;
+      readonly after: OpId | undefined;
+    }
+  /** Keeps a piece of a snapshot that is being fetched; position 0 begins anew. Not durable until `finishSnapshot`. */
+  | {
+      readonly type: 'receiveSnapshot';
+      readonly id: SnapshotId;
+      readonly position: number;
+      readonly bytes: Uint8Array;
+    }
+  /** All pieces are there: verify, sync, rename, sync the directory; then `snapshotReceived` or `snapshotRejected`. */
+  | { readonly type: 'finishSnapshot'; readonly id: SnapshotId; readonly sizeBytes: number }
+  /** The state machine starts over from this snapshot, before any `commit` that follows; `applied` tells when it has. */
+  | { readonly type: 'loadSnapshot'; readonly snapshot: Snapshot }
+  /** The voter set in force is now this one, committed or not (R-11.3): where to send calls. */
+  | { readonly type: 'voters'; readonly voters: readonly Voter[] }
+  /** Answer to `changeVoters`: appended as the record at `offset`, or refused without a trace. */
+  | {
+      readonly type: 'voterChange';
+      readonly token: number;
+      readonly result:
+        | { readonly type: 'appended'; readonly offset: Offset }
+        | { readonly type: 'refused'; readonly error: VoterChangeError; readonly message: string };
     }
   /** Replaces the timer of that id; an event with an older generation is ignored by the core. */
   | { readonly type: 'setTimer'; readonly id: TimerId; readonly generation: number; readonly at: Ms }
@@ -240,6 +368,8 @@ export type RaftEffect =
 /** What `quorum describe` shows of one replica. */
 export interface ReplicaProgress {
   readonly replica: ReplicaKey;
+  /** `host:port`, '' where not known. */
+  readonly endpoint: string;
   /** -1 while unknown. */
   readonly logEndOffset: Offset;
   /** Monotonic time of its last valid fetch, -1 if none in this epoch. */
@@ -255,6 +385,9 @@ export interface QuorumDescription {
   /** -1 while unknown. */
   readonly highWatermark: Offset;
   readonly logEndOffset: Offset;
+  readonly logStartOffset: Offset;
+  /** The newest snapshot, undefined if there is none. */
+  readonly latestSnapshot: SnapshotId | undefined;
   /** Whether this node's identity is in the voter set in force. */
   readonly isVoter: boolean;
   /** The voter set in force, with progress where this node leads (else -1 for others than itself). */

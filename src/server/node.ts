@@ -40,6 +40,8 @@ export interface NodeAddresses {
 /** How long a fetch of metadata waits for news at the leader, and the cut of one answer. */
 const METADATA_FETCH_WAIT_MS = 500;
 const METADATA_FETCH_BYTES = 1024 * 1024;
+/** One piece of a snapshot that another node fetches. */
+const SNAPSHOT_CHUNK_BYTES = 256 * 1024;
 
 export class Node {
   readonly nodeId: NodeId;
@@ -242,6 +244,8 @@ function openQuorum(
         values['controller.quorum.request.timeout.ms'] / 2,
       ),
       fetchMaxBytes: METADATA_FETCH_BYTES,
+      endpoints: new Map(config.voters.map(({ id, address }) => [id, `${address.host}:${address.port}`])),
+      snapshotChunkBytes: SNAPSHOT_CHUNK_BYTES,
     },
     findVoters: (logIsEmpty) => voters.find(logIsEmpty),
     fatal: (reason, cause) => hooks.fatal(reason, cause),

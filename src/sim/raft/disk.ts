@@ -82,7 +82,7 @@ export function rewindToSynced(disk: SimDisk): void {
 }
 
 export function durableStateOf(disk: SimDisk): DurableState {
-  return { quorumState: disk.syncedState, batches: disk.synced.map((entry) => entry.batch) };
+  return { quorumState: disk.syncedState, snapshots: [], batches: disk.synced.map((entry) => entry.batch) };
 }
 
 export function stateEpoch(state: QuorumState | undefined): Epoch {

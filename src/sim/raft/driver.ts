@@ -110,6 +110,14 @@ function carryOut(world: World, node: SimNode, effect: RaftEffect, cause: RaftEv
       return;
     case 'fatal':
       throw new Violation('S-X2', `node ${node.view.id}: ${effect.reason}`);
+    case 'catalogue':
+    case 'serveSnapshot':
+    case 'receiveSnapshot':
+    case 'finishSnapshot':
+    case 'loadSnapshot':
+    case 'voters':
+    case 'voterChange':
+      return;
     default:
       unreachable(effect, 'raft effect');
   }

@@ -33,6 +33,8 @@ export function startProcess(world: World, node: SimNode): void {
       clusterId: CLUSTER_ID,
       replica: node.view.disk.replica,
       voterIds: Array.from({ length: config.voters }, (_, id) => id),
+      endpoints: new Map(),
+      snapshotChunkBytes: 64,
       ...config.timings,
     },
     node.random,

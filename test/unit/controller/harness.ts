@@ -90,14 +90,22 @@ class ScriptedQuorum {
   describe(): ReturnType<Quorum['describe']> {
     const leads = this.leaderId === NODE_ID;
     const replica = { id: NODE_ID, directoryId: uuid(9) };
-    const voter = { replica, logEndOffset: this.endOffset, lastFetchMs: -1, lastCaughtUpMs: -1 };
-    const peer = { replica: { id: 102, directoryId: uuid(10) }, logEndOffset: 1, lastFetchMs: 40, lastCaughtUpMs: -1 };
+    const voter = { replica, endpoint: '', logEndOffset: this.endOffset, lastFetchMs: -1, lastCaughtUpMs: -1 };
+    const peer = {
+      replica: { id: 102, directoryId: uuid(10) },
+      endpoint: '',
+      logEndOffset: 1,
+      lastFetchMs: 40,
+      lastCaughtUpMs: -1,
+    };
     return {
       role: leads ? 'leader' : 'follower',
       leaderId: this.leaderId,
       epoch: this.epoch,
       highWatermark: this.committed,
       logEndOffset: this.endOffset,
+      logStartOffset: 0,
+      latestSnapshot: undefined,
       isVoter: true,
       voters: [voter, peer],
       observers: [],

@@ -51,6 +51,8 @@ class Member {
         retryBackoffMs: 20,
         fetchMaxWaitMs: 300,
         fetchMaxBytes: 1 << 20,
+        endpoints: new Map(),
+        snapshotChunkBytes: 64,
       },
       findVoters: () => Promise.resolve(VOTERS),
       fatal: (reason) => {

@@ -38,6 +38,7 @@ const FETCH_RESPONSE: RaftResponse = {
   leaderId: 1,
   highWatermark: -1,
   diverging: undefined,
+  snapshotId: undefined,
   batches: [{ baseOffset: 5, epoch: 3, control: true, records: [Buffer.from('a'), Buffer.alloc(0)] }],
 };
 

@@ -196,7 +196,9 @@ describe('R-0.3a, R-11.7 an empty disk in a cluster that has formed', () => {
 
   it('R-4.4 answers INVALID_VOTER_KEY to a vote asked of the old disk', () => {
     const lab = new Lab();
-    lab.add(1, [1, 2, 3], { disk: { quorumState: quorumState(1, 1, keyOf(1)), batches: logOf(keys(1, 2, 3), '1*') } });
+    lab.add(1, [1, 2, 3], {
+      disk: { quorumState: quorumState(1, 1, keyOf(1)), snapshots: [], batches: logOf(keys(1, 2, 3), '1*') },
+    });
     lab.add(2, [1, 2, 3], { generation: 2 });
     lab.start(2, 1);
     lab.until(() => lab.sent.some(({ message }) => 'error' in message && message.error === 'INVALID_VOTER_KEY'));
@@ -207,9 +209,11 @@ describe('R-0.3a, R-11.7 an empty disk in a cluster that has formed', () => {
   it('a pinned voter whose log is still empty votes under its own identity', () => {
     const lab = new Lab();
     // Node 1 led epoch 1 and has its first batch; 2 and 3 voted for it and have nothing.
-    lab.add(1, [1, 2, 3], { disk: { quorumState: quorumState(1, 1, keyOf(1)), batches: logOf(keys(1, 2, 3), '1*') } });
+    lab.add(1, [1, 2, 3], {
+      disk: { quorumState: quorumState(1, 1, keyOf(1)), snapshots: [], batches: logOf(keys(1, 2, 3), '1*') },
+    });
     for (const id of [2, 3]) {
-      lab.add(id, [1, 2, 3], { disk: { quorumState: quorumState(1, -1, keyOf(1)), batches: [] } });
+      lab.add(id, [1, 2, 3], { disk: { quorumState: quorumState(1, -1, keyOf(1)), snapshots: [], batches: [] } });
     }
     lab.start(1, 2);
     lab.until(() => lab.leader() === 1);

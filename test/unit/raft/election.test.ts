@@ -119,7 +119,9 @@ describe('answers that come too late', () => {
   /** Node 1 of three in epoch 3, the others not there. */
   function alone(): Lab {
     const lab = new Lab();
-    lab.add(1, [1, 2, 3], { disk: { quorumState: quorumState(3), batches: logOf(keys(1, 2, 3), '1*') } });
+    lab.add(1, [1, 2, 3], {
+      disk: { quorumState: quorumState(3), snapshots: [], batches: logOf(keys(1, 2, 3), '1*') },
+    });
     lab.add(2, [1, 2, 3]);
     lab.hold = ({ from }) => from === 1;
     lab.start(1);
@@ -151,7 +153,12 @@ describe('answers that come too late', () => {
       highWatermark: -1,
     } as const;
     const call = asked(lab, 'fetch')[0]?.call ?? 0;
-    lab.event(1, { type: 'response', now: lab.now, call, message: { ...message, diverging: undefined, batches: [] } });
+    lab.event(1, {
+      type: 'response',
+      now: lab.now,
+      call,
+      message: { ...message, diverging: undefined, snapshotId: undefined, batches: [] },
+    });
     expect(lab.role(1)).toBe('unattached 3');
     expect(lab.node(1).state.leaderId).toBe(-1);
     expect(lab.node(1).told.join(' ')).not.toContain('fatal');

@@ -15,6 +15,7 @@ import type {
   RaftRequest,
   RaftResponse,
   ReplicaKey,
+  Snapshot,
   TimerId,
 } from '../../../src/raft/types.ts';
 
@@ -82,7 +83,7 @@ export interface LabNode {
   up: boolean;
   incarnation: number;
   /** Durable. */
-  disk: { quorumState: QuorumState | undefined; batches: Batch[] };
+  disk: { quorumState: QuorumState | undefined; snapshots: Snapshot[]; batches: Batch[] };
   /** Disk effects that are not durable. */
   unflushed: RaftEffect[];
   /** Messages behind their durability barrier. */
@@ -105,6 +106,8 @@ const TIMING = {
   retryBackoffMs: 20,
   fetchMaxWaitMs: 500,
   fetchMaxBytes: 1 << 20,
+  endpoints: new Map<number, string>(),
+  snapshotChunkBytes: 64,
 };
 
 export class Lab {
@@ -135,7 +138,7 @@ export class Lab {
       state: createRaft(config, { below: () => 0 }),
       up: false,
       incarnation: (this.nodes.get(id)?.incarnation ?? 0) + 1,
-      disk: { quorumState: options.disk?.quorumState, batches: [...(options.disk?.batches ?? [])] },
+      disk: { quorumState: options.disk?.quorumState, snapshots: [], batches: [...(options.disk?.batches ?? [])] },
       unflushed: [],
       waiting: [],
       timers: new Map(),
@@ -394,6 +397,14 @@ export class Lab {
 
   #carryOut(node: LabNode, effect: RaftEffect): void {
     switch (effect.type) {
+      case 'catalogue':
+      case 'serveSnapshot':
+      case 'receiveSnapshot':
+      case 'finishSnapshot':
+      case 'loadSnapshot':
+      case 'voters':
+      case 'voterChange':
+        return;
       case 'writeQuorumState':
       case 'append':
       case 'truncate':

@@ -15,7 +15,7 @@ function formed(config = {}): Lab {
 /** Node 1 leads alone for the test to play the others: epoch 3 over a log of epochs 1 and 2. */
 function leading(): Lab {
   const lab = new Lab();
-  const disk = { quorumState: quorumState(3, -1, keyOf(1)), batches: logOf(keys(1, 2, 3), '1* 2* 2:a') };
+  const disk = { quorumState: quorumState(3, -1, keyOf(1)), snapshots: [], batches: logOf(keys(1, 2, 3), '1* 2* 2:a') };
   lab.add(1, [1, 2, 3], { disk });
   lab.start(1);
   lab.run();

@@ -19,7 +19,7 @@ function labOf(logs: Record<number, string>, epoch: number, config = {}): Lab {
       ids.map((voter) => keyOf(voter)),
       logs[id] ?? '',
     );
-    lab.add(id, ids, { disk: { quorumState: quorumState(epoch), batches }, config });
+    lab.add(id, ids, { disk: { quorumState: quorumState(epoch), snapshots: [], batches }, config });
   }
   return lab;
 }
@@ -87,7 +87,7 @@ describe('DS-2 vote, crash, other candidate', () => {
 
   it('R-0.3, R-4.7 the vote survives the crash: the other candidate is refused', () => {
     const lab = new Lab();
-    lab.add(1, [1, 2, 3], { disk: { quorumState: quorumState(1), batches: log } });
+    lab.add(1, [1, 2, 3], { disk: { quorumState: quorumState(1), snapshots: [], batches: log } });
     lab.start(1);
     expect(lab.ask(1, ask(2))).toMatchObject({ granted: true });
     lab.crash(1);
@@ -97,7 +97,7 @@ describe('DS-2 vote, crash, other candidate', () => {
 
   it('M-5 a vote that was not durable has not been given', () => {
     const lab = new Lab();
-    lab.add(1, [1, 2, 3], { disk: { quorumState: quorumState(1), batches: log } });
+    lab.add(1, [1, 2, 3], { disk: { quorumState: quorumState(1), snapshots: [], batches: log } });
     lab.start(1);
     lab.node(1).diskHangs = true;
     expect(lab.ask(1, ask(2))).toBeUndefined();
@@ -176,7 +176,7 @@ describe('DS-4, H-1 re-grant with a lost tail', () => {
   it('R-4.3 a voter that granted does not grant again to a shorter log', () => {
     const lab = new Lab();
     const batches = logOf(keys(1, 2, 3), '1* 1:a');
-    lab.add(1, [1, 2, 3], { disk: { quorumState: quorumState(2, -1, keyOf(2)), batches } });
+    lab.add(1, [1, 2, 3], { disk: { quorumState: quorumState(2, -1, keyOf(2)), snapshots: [], batches } });
     lab.start(1);
     const request = {
       type: 'vote',

@@ -22,7 +22,7 @@ function started({ epoch, leaderId, votedKey, log = '1*', voterIds = VOTERS }: D
     log,
   );
   const state = epoch === undefined ? undefined : quorumState(epoch, leaderId, votedKey);
-  const node = lab.add(1, voterIds, { disk: { quorumState: state, batches } });
+  const node = lab.add(1, voterIds, { disk: { quorumState: state, snapshots: [], batches } });
   lab.start(1);
   return { lab, node };
 }
@@ -82,7 +82,7 @@ describe('R-1 first role after a start', () => {
 
   it('R-2.2 not where it is no voter', () => {
     const lab = new Lab();
-    const disk = { quorumState: quorumState(3, -1, keyOf(1)), batches: logOf(keys(2, 3, 4), '1*') };
+    const disk = { quorumState: quorumState(3, -1, keyOf(1)), snapshots: [], batches: logOf(keys(2, 3, 4), '1*') };
     lab.add(1, VOTERS, { disk });
     lab.start(1);
     lab.advance(5000);
@@ -121,7 +121,9 @@ describe('R-1 first role after a start', () => {
     const lab = new Lab();
     const [first, second] = logOf(keys(1, 2, 3), '1* 1:a');
     if (first === undefined || second === undefined) throw new Error('two batches');
-    lab.add(1, VOTERS, { disk: { quorumState: quorumState(1), batches: [first, { ...second, baseOffset: 7 }] } });
+    lab.add(1, VOTERS, {
+      disk: { quorumState: quorumState(1), snapshots: [], batches: [first, { ...second, baseOffset: 7 }] },
+    });
     lab.start(1);
     expect(lab.node(1).told).toEqual([expect.stringMatching(/^fatal .*corrupt/)]);
     lab.advance(5000);

@@ -6,7 +6,9 @@ import { CLUSTER, keyOf, keys, Lab, logOf, quorumState } from './lab.ts';
 /** Node 1 of three, unattached in epoch 3, with a log up to epoch 2. */
 function lab1(): Lab {
   const lab = new Lab();
-  lab.add(1, [1, 2, 3], { disk: { quorumState: quorumState(3), batches: logOf(keys(1, 2, 3), '1* 2* 2:a') } });
+  lab.add(1, [1, 2, 3], {
+    disk: { quorumState: quorumState(3), snapshots: [], batches: logOf(keys(1, 2, 3), '1* 2* 2:a') },
+  });
   lab.start(1);
   return lab;
 }

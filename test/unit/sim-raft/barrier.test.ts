@@ -18,7 +18,16 @@ function fetchRequest(history: History, id: number, epoch: number, fetchOffset: 
 }
 
 function fetchResponse(epoch: number, leaderId: number): FetchResponse {
-  return { type: 'fetch', error: 'NONE', epoch, leaderId, highWatermark: -1, diverging: undefined, batches: [] };
+  return {
+    type: 'fetch',
+    error: 'NONE',
+    epoch,
+    leaderId,
+    highWatermark: -1,
+    diverging: undefined,
+    snapshotId: undefined,
+    batches: [],
+  };
 }
 
 describe('M-5 durability barrier', () => {

@@ -20,6 +20,8 @@ export const RaftError = {
   NOT_LEADER_OR_FOLLOWER: 5,
   INVALID_VOTER_KEY: 6,
   BROKER_NOT_AVAILABLE: 7,
+  SNAPSHOT_NOT_FOUND: 8,
+  POSITION_OUT_OF_RANGE: 9,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -34,6 +36,8 @@ export namespace RaftError {
   export type NOT_LEADER_OR_FOLLOWER = typeof RaftError.NOT_LEADER_OR_FOLLOWER;
   export type INVALID_VOTER_KEY = typeof RaftError.INVALID_VOTER_KEY;
   export type BROKER_NOT_AVAILABLE = typeof RaftError.BROKER_NOT_AVAILABLE;
+  export type SNAPSHOT_NOT_FOUND = typeof RaftError.SNAPSHOT_NOT_FOUND;
+  export type POSITION_OUT_OF_RANGE = typeof RaftError.POSITION_OUT_OF_RANGE;
   export type UNRECOGNIZED = typeof RaftError.UNRECOGNIZED;
 }
 
@@ -63,6 +67,12 @@ export function raftErrorFromJSON(object: any): RaftError {
     case 7:
     case "RAFT_ERROR_BROKER_NOT_AVAILABLE":
       return RaftError.BROKER_NOT_AVAILABLE;
+    case 8:
+    case "RAFT_ERROR_SNAPSHOT_NOT_FOUND":
+      return RaftError.SNAPSHOT_NOT_FOUND;
+    case 9:
+    case "RAFT_ERROR_POSITION_OUT_OF_RANGE":
+      return RaftError.POSITION_OUT_OF_RANGE;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -88,6 +98,10 @@ export function raftErrorToJSON(object: RaftError): string {
       return "RAFT_ERROR_INVALID_VOTER_KEY";
     case RaftError.BROKER_NOT_AVAILABLE:
       return "RAFT_ERROR_BROKER_NOT_AVAILABLE";
+    case RaftError.SNAPSHOT_NOT_FOUND:
+      return "RAFT_ERROR_SNAPSHOT_NOT_FOUND";
+    case RaftError.POSITION_OUT_OF_RANGE:
+      return "RAFT_ERROR_POSITION_OUT_OF_RANGE";
     case RaftError.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -183,6 +197,43 @@ export interface FetchResponse {
   /** Set: the sender's log differs from the leader's; cut and fetch again. Then batches is empty. */
   diverging: EpochEndOffset | undefined;
   batches: RaftBatch[];
+  /** Set: the sender is behind the leader's log, or new; fetch this snapshot. Then batches is empty. */
+  snapshotId: SnapshotId | undefined;
+}
+
+/** The state of all records below end_offset; epoch is that of the record before it. */
+export interface SnapshotId {
+  endOffset: number;
+  epoch: number;
+}
+
+export interface FetchSnapshotRequest {
+  clusterId: string;
+  replicaKey: ReplicaKey | undefined;
+  currentLeaderEpoch: number;
+  /** From FetchResponse. */
+  snapshotId:
+    | SnapshotId
+    | undefined;
+  /** Of the first byte asked for. */
+  position: number;
+  /** At most so many bytes. */
+  maxBytes: number;
+}
+
+export interface FetchSnapshotResponse {
+  error: RaftError;
+  epoch: number;
+  /** -1: none known. */
+  leaderId: number;
+  snapshotId:
+    | SnapshotId
+    | undefined;
+  /** Of the whole file. */
+  sizeBytes: number;
+  /** Of the first of these bytes. */
+  position: number;
+  bytes: Uint8Array;
 }
 
 export interface EpochEndOffset {
@@ -1128,7 +1179,15 @@ export const FetchRequest: MessageFns<FetchRequest> = {
 };
 
 function createBaseFetchResponse(): FetchResponse {
-  return { error: 0, epoch: 0, leaderId: 0, highWatermark: 0, diverging: undefined, batches: [] };
+  return {
+    error: 0,
+    epoch: 0,
+    leaderId: 0,
+    highWatermark: 0,
+    diverging: undefined,
+    batches: [],
+    snapshotId: undefined,
+  };
 }
 
 export const FetchResponse: MessageFns<FetchResponse> = {
@@ -1150,6 +1209,9 @@ export const FetchResponse: MessageFns<FetchResponse> = {
     }
     for (const v of message.batches) {
       RaftBatch.encode(v!, writer.uint32(50).fork()).join();
+    }
+    if (message.snapshotId !== undefined) {
+      SnapshotId.encode(message.snapshotId, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -1215,6 +1277,14 @@ export const FetchResponse: MessageFns<FetchResponse> = {
             message.batches.push(RaftBatch.decode(reader, reader.uint32()));
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.snapshotId = SnapshotId.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1243,6 +1313,11 @@ export const FetchResponse: MessageFns<FetchResponse> = {
         : 0,
       diverging: isSet(object.diverging) ? EpochEndOffset.fromJSON(object.diverging) : undefined,
       batches: globalThis.Array.isArray(object?.batches) ? object.batches.map((e: any) => RaftBatch.fromJSON(e)) : [],
+      snapshotId: isSet(object.snapshotId)
+        ? SnapshotId.fromJSON(object.snapshotId)
+        : isSet(object.snapshot_id)
+        ? SnapshotId.fromJSON(object.snapshot_id)
+        : undefined,
     };
   },
 
@@ -1265,6 +1340,420 @@ export const FetchResponse: MessageFns<FetchResponse> = {
     }
     if (message.batches?.length) {
       obj.batches = message.batches.map((e) => RaftBatch.toJSON(e));
+    }
+    if (message.snapshotId !== undefined) {
+      obj.snapshotId = SnapshotId.toJSON(message.snapshotId);
+    }
+    return obj;
+  },
+};
+
+function createBaseSnapshotId(): SnapshotId {
+  return { endOffset: 0, epoch: 0 };
+}
+
+export const SnapshotId: MessageFns<SnapshotId> = {
+  encode(message: SnapshotId, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.endOffset !== 0) {
+      writer.uint32(8).int64(message.endOffset);
+    }
+    if (message.epoch !== 0) {
+      writer.uint32(16).int32(message.epoch);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SnapshotId {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSnapshotId();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.endOffset = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.epoch = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SnapshotId {
+    return {
+      endOffset: isSet(object.endOffset)
+        ? globalThis.Number(object.endOffset)
+        : isSet(object.end_offset)
+        ? globalThis.Number(object.end_offset)
+        : 0,
+      epoch: isSet(object.epoch) ? globalThis.Number(object.epoch) : 0,
+    };
+  },
+
+  toJSON(message: SnapshotId): unknown {
+    const obj: any = {};
+    if (message.endOffset !== 0) {
+      obj.endOffset = Math.round(message.endOffset);
+    }
+    if (message.epoch !== 0) {
+      obj.epoch = Math.round(message.epoch);
+    }
+    return obj;
+  },
+};
+
+function createBaseFetchSnapshotRequest(): FetchSnapshotRequest {
+  return {
+    clusterId: "",
+    replicaKey: undefined,
+    currentLeaderEpoch: 0,
+    snapshotId: undefined,
+    position: 0,
+    maxBytes: 0,
+  };
+}
+
+export const FetchSnapshotRequest: MessageFns<FetchSnapshotRequest> = {
+  encode(message: FetchSnapshotRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.clusterId !== "") {
+      writer.uint32(10).string(message.clusterId);
+    }
+    if (message.replicaKey !== undefined) {
+      ReplicaKey.encode(message.replicaKey, writer.uint32(18).fork()).join();
+    }
+    if (message.currentLeaderEpoch !== 0) {
+      writer.uint32(24).int32(message.currentLeaderEpoch);
+    }
+    if (message.snapshotId !== undefined) {
+      SnapshotId.encode(message.snapshotId, writer.uint32(34).fork()).join();
+    }
+    if (message.position !== 0) {
+      writer.uint32(40).int64(message.position);
+    }
+    if (message.maxBytes !== 0) {
+      writer.uint32(48).int32(message.maxBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FetchSnapshotRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFetchSnapshotRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clusterId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.replicaKey = ReplicaKey.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.currentLeaderEpoch = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.snapshotId = SnapshotId.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.position = longToNumber(reader.int64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.maxBytes = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): FetchSnapshotRequest {
+    return {
+      clusterId: isSet(object.clusterId)
+        ? globalThis.String(object.clusterId)
+        : isSet(object.cluster_id)
+        ? globalThis.String(object.cluster_id)
+        : "",
+      replicaKey: isSet(object.replicaKey)
+        ? ReplicaKey.fromJSON(object.replicaKey)
+        : isSet(object.replica_key)
+        ? ReplicaKey.fromJSON(object.replica_key)
+        : undefined,
+      currentLeaderEpoch: isSet(object.currentLeaderEpoch)
+        ? globalThis.Number(object.currentLeaderEpoch)
+        : isSet(object.current_leader_epoch)
+        ? globalThis.Number(object.current_leader_epoch)
+        : 0,
+      snapshotId: isSet(object.snapshotId)
+        ? SnapshotId.fromJSON(object.snapshotId)
+        : isSet(object.snapshot_id)
+        ? SnapshotId.fromJSON(object.snapshot_id)
+        : undefined,
+      position: isSet(object.position) ? globalThis.Number(object.position) : 0,
+      maxBytes: isSet(object.maxBytes)
+        ? globalThis.Number(object.maxBytes)
+        : isSet(object.max_bytes)
+        ? globalThis.Number(object.max_bytes)
+        : 0,
+    };
+  },
+
+  toJSON(message: FetchSnapshotRequest): unknown {
+    const obj: any = {};
+    if (message.clusterId !== "") {
+      obj.clusterId = message.clusterId;
+    }
+    if (message.replicaKey !== undefined) {
+      obj.replicaKey = ReplicaKey.toJSON(message.replicaKey);
+    }
+    if (message.currentLeaderEpoch !== 0) {
+      obj.currentLeaderEpoch = Math.round(message.currentLeaderEpoch);
+    }
+    if (message.snapshotId !== undefined) {
+      obj.snapshotId = SnapshotId.toJSON(message.snapshotId);
+    }
+    if (message.position !== 0) {
+      obj.position = Math.round(message.position);
+    }
+    if (message.maxBytes !== 0) {
+      obj.maxBytes = Math.round(message.maxBytes);
+    }
+    return obj;
+  },
+};
+
+function createBaseFetchSnapshotResponse(): FetchSnapshotResponse {
+  return {
+    error: 0,
+    epoch: 0,
+    leaderId: 0,
+    snapshotId: undefined,
+    sizeBytes: 0,
+    position: 0,
+    bytes: new Uint8Array(0),
+  };
+}
+
+export const FetchSnapshotResponse: MessageFns<FetchSnapshotResponse> = {
+  encode(message: FetchSnapshotResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.error !== 0) {
+      writer.uint32(8).int32(message.error);
+    }
+    if (message.epoch !== 0) {
+      writer.uint32(16).int32(message.epoch);
+    }
+    if (message.leaderId !== 0) {
+      writer.uint32(24).int32(message.leaderId);
+    }
+    if (message.snapshotId !== undefined) {
+      SnapshotId.encode(message.snapshotId, writer.uint32(34).fork()).join();
+    }
+    if (message.sizeBytes !== 0) {
+      writer.uint32(40).int64(message.sizeBytes);
+    }
+    if (message.position !== 0) {
+      writer.uint32(48).int64(message.position);
+    }
+    if (message.bytes.length !== 0) {
+      writer.uint32(58).bytes(message.bytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FetchSnapshotResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFetchSnapshotResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.error = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.epoch = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.leaderId = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.snapshotId = SnapshotId.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.sizeBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.position = longToNumber(reader.int64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.bytes = reader.bytes();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): FetchSnapshotResponse {
+    return {
+      error: isSet(object.error) ? raftErrorFromJSON(object.error) : 0,
+      epoch: isSet(object.epoch) ? globalThis.Number(object.epoch) : 0,
+      leaderId: isSet(object.leaderId)
+        ? globalThis.Number(object.leaderId)
+        : isSet(object.leader_id)
+        ? globalThis.Number(object.leader_id)
+        : 0,
+      snapshotId: isSet(object.snapshotId)
+        ? SnapshotId.fromJSON(object.snapshotId)
+        : isSet(object.snapshot_id)
+        ? SnapshotId.fromJSON(object.snapshot_id)
+        : undefined,
+      sizeBytes: isSet(object.sizeBytes)
+        ? globalThis.Number(object.sizeBytes)
+        : isSet(object.size_bytes)
+        ? globalThis.Number(object.size_bytes)
+        : 0,
+      position: isSet(object.position) ? globalThis.Number(object.position) : 0,
+      bytes: isSet(object.bytes) ? bytesFromBase64(object.bytes) : new Uint8Array(0),
+    };
+  },
+
+  toJSON(message: FetchSnapshotResponse): unknown {
+    const obj: any = {};
+    if (message.error !== 0) {
+      obj.error = raftErrorToJSON(message.error);
+    }
+    if (message.epoch !== 0) {
+      obj.epoch = Math.round(message.epoch);
+    }
+    if (message.leaderId !== 0) {
+      obj.leaderId = Math.round(message.leaderId);
+    }
+    if (message.snapshotId !== undefined) {
+      obj.snapshotId = SnapshotId.toJSON(message.snapshotId);
+    }
+    if (message.sizeBytes !== 0) {
+      obj.sizeBytes = Math.round(message.sizeBytes);
+    }
+    if (message.position !== 0) {
+      obj.position = Math.round(message.position);
+    }
+    if (message.bytes.length !== 0) {
+      obj.bytes = base64FromBytes(message.bytes);
     }
     return obj;
   },
@@ -1620,6 +2109,15 @@ export const RaftServiceDefinition = {
       requestType: FetchRequest as typeof FetchRequest,
       requestStream: false,
       responseType: FetchResponse as typeof FetchResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** One piece of a snapshot, for a replica whose log ends before the leader's begins (KIP-630). */
+    fetchSnapshot: {
+      name: "FetchSnapshot",
+      requestType: FetchSnapshotRequest as typeof FetchSnapshotRequest,
+      requestStream: false,
+      responseType: FetchSnapshotResponse as typeof FetchSnapshotResponse,
       responseStream: false,
       options: {},
     },
