@@ -25,6 +25,8 @@ import type {
   RaftResponse,
   TimerId,
 } from '../raft/types.ts';
+import type { CoreTrace } from './core-trace.ts';
+import { tracedRandom } from './core-trace.ts';
 import { DiskQueue } from './disk-queue.ts';
 import { Peers } from './peers.ts';
 import { raftService } from './service.ts';
@@ -60,6 +62,8 @@ export interface QuorumOptions {
   findVoters(logIsEmpty: boolean): Promise<ReadonlyMap<NodeId, Address>>;
   /** The node must stop: said once. */
   fatal(reason: string, cause?: unknown): void;
+  /** Hears what goes into the core and comes out. */
+  readonly trace?: CoreTrace | undefined;
 }
 
 /** How long a stopping leader lets its EndQuorumEpoch calls take. */
@@ -100,7 +104,9 @@ export class Quorum {
     this.#options = options;
     this.#storage = storage;
     this.#durable = durable;
-    this.#raft = createRaft({ ...options.raft, voterIds: voterIdsOf(durable.batches, addresses) }, env.random);
+    const config: RaftConfig = { ...options.raft, voterIds: voterIdsOf(durable.batches, addresses) };
+    options.trace?.config(config);
+    this.#raft = createRaft(config, tracedRandom(env.random, options.trace));
     this.#peers = new Peers(env.network, addresses);
     this.#disk = new DiskQueue({
       write: (operations) => storage.write(operations),
@@ -224,11 +230,15 @@ export class Quorum {
 
   /** A core that throws is a bug, and its state is not to be trusted: the node stops, whoever brought the event. */
   #step(event: RaftEvent): void {
+    const { trace } = this.#options;
+    const from = this.#effects.length;
+    trace?.event(event);
     try {
       step(this.#raft, event, this.#effects);
     } catch (error) {
       this.#fatal('the consensus core failed', error);
     }
+    if (trace !== undefined) trace.effects(this.#effects.slice(from));
   }
 
   /** Carries out effects in order. An effect that leads to another event (apply -> append) adds behind those that wait. */

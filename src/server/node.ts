@@ -16,6 +16,7 @@ import { RaftServiceDefinition } from '../gen/kvorum/v1/raft.ts';
 import { LogDirectory } from '../log/log-directory.ts';
 import type { MetaProperties } from '../log/storage.ts';
 import { MetadataPublisher } from '../metadata/publisher.ts';
+import type { CoreTrace } from '../quorum/core-trace.ts';
 import type { StateMachine } from '../quorum/quorum.ts';
 import { Quorum } from '../quorum/quorum.ts';
 import { laterService } from './later-service.ts';
@@ -27,6 +28,8 @@ import { discoveryService, searchVoters } from './voters.ts';
 export interface NodeHooks {
   /** The node cannot go on: it has stopped taking part; the process should log this and end. */
   readonly fatal: (reason: string, cause?: unknown) => void;
+  /** Hears what goes into this node's consensus core and comes out. */
+  readonly trace?: CoreTrace;
 }
 
 /** Where a node listens, after ports were bound. */
@@ -249,6 +252,7 @@ function openQuorum(
     },
     findVoters: (logIsEmpty) => voters.find(logIsEmpty),
     fatal: (reason, cause) => hooks.fatal(reason, cause),
+    trace: hooks.trace,
   }).catch((error: unknown) => {
     throw startErrorOf(error, `the metadata log in ${config.metadataLogDir} cannot be opened`);
   });
