@@ -9,8 +9,8 @@ import type { Store, StoreOperation } from '../env/store.ts';
 import type { Batch, DurableState, QuorumState } from '../raft/types.ts';
 
 const FORMAT = 1;
-const STATE_KEY = Buffer.from('quorum-state');
-const LOG_PREFIX = Buffer.from('log/');
+export const STATE_KEY = Buffer.from('quorum-state');
+export const LOG_PREFIX = Buffer.from('log/');
 const LOG_END = Buffer.from('log0'); // '0' follows '/'
 const CONTROL = 1;
 
@@ -60,7 +60,8 @@ function encodeState(state: QuorumState): Buffer {
   });
 }
 
-function decodeState(value: Buffer): QuorumState {
+/** The value of `STATE_KEY`. EnvError CORRUPT. */
+export function decodeState(value: Buffer): QuorumState {
   return unseal('the quorum state', value, (reader) => {
     const leaderId = reader.int32();
     const leaderEpoch = reader.int32();
@@ -84,7 +85,8 @@ function encodeBatch(batch: Batch): Buffer {
   });
 }
 
-function decodeBatch(key: Buffer, value: Buffer): Batch {
+/** An entry between `LOG_PREFIX` and `LOG_END`. EnvError CORRUPT. */
+export function decodeBatch(key: Buffer, value: Buffer): Batch {
   if (key.length !== LOG_PREFIX.length + 8) throw corrupt(`the metadata log at key ${key.toString('hex')}`);
   const at = Number(key.readBigInt64BE(LOG_PREFIX.length));
   return unseal(`the metadata log at offset ${at}`, value, (reader) => {
