@@ -85,6 +85,8 @@ let leading = -1;
 let committed: (endOffset: Offset) => void = () => {};
 quorum.start({
   apply: ({ endOffset }: CommittedBatch) => committed(endOffset),
+  load: async () => {},
+  snapshot: () => [],
   claim: (epoch) => {
     leading = epoch;
     report({ type: 'leader' });

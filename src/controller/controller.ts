@@ -42,6 +42,8 @@ export class Controller implements CommandRunner {
     this.services = [controllerService(this, deps), adminService(this, deps)];
     this.stateMachine = {
       apply: (batch) => this.#apply(batch),
+      load: () => Promise.reject(new Error('snapshots are not loaded yet')),
+      snapshot: () => [],
       claim: (epoch) => this.#begin(epoch),
       renounce: (epoch) => this.#renounce(epoch),
       leaderChanged: (leaderId) => {

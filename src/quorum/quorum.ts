@@ -2,7 +2,7 @@
 // it leaves, through DiskQueue), R-9.1 (the state machine sees committed batches only, in order) and R-9.4 (a failing apply stops
 // the node). Holds no protocol rule of its own.
 import { assert, unreachable } from '../base/assert.ts';
-import type { Epoch, NodeId, Offset } from '../base/ids.ts';
+import type { Epoch, Ms, NodeId, Offset } from '../base/ids.ts';
 import type { Timer } from '../env/clock.ts';
 import type { Env } from '../env/env.ts';
 import type { Logger } from '../env/logger.ts';
@@ -23,33 +23,24 @@ import type {
   RaftEvent,
   RaftRequest,
   RaftResponse,
+  Snapshot,
+  SnapshotId,
   TimerId,
+  VoterChange,
 } from '../raft/types.ts';
+import type { CommittedRead } from './committed-log.ts';
+import { CommittedLog } from './committed-log.ts';
 import type { CoreTrace } from './core-trace.ts';
 import { tracedRandom } from './core-trace.ts';
 import { DiskQueue } from './disk-queue.ts';
 import { Peers } from './peers.ts';
 import { raftService } from './service.ts';
+import type { SnapshotReader } from './snapshot-reader.ts';
+import type { StateMachine } from './state-machine.ts';
 import { QuorumStorage } from './storage.ts';
+import { VoterChanges } from './voter-changes.ts';
 
-/** A committed batch as the state machine gets it. Control batches come with no records, to move the offset. */
-export interface CommittedBatch {
-  readonly baseOffset: Offset;
-  readonly endOffset: Offset;
-  readonly epoch: Epoch;
-  readonly records: readonly Uint8Array[];
-}
-
-/** What is built on the log. All calls are synchronous and in log order; a throw stops the node (R-9.4). */
-export interface StateMachine {
-  apply(batch: CommittedBatch): void;
-  /** This node leads `epoch` and has applied everything before it: it may append (R-9.2). */
-  claim(epoch: Epoch): void;
-  /** The claim of `epoch` is over. */
-  renounce(epoch: Epoch): void;
-  /** Another leader (-1: none known) or epoch. */
-  leaderChanged(leaderId: NodeId, epoch: Epoch): void;
-}
+export type { CommittedBatch, StateMachine } from './state-machine.ts';
 
 export interface QuorumOptions {
   /** Folder of the database. */
@@ -83,6 +74,8 @@ export class Quorum {
   readonly #effects: RaftEffect[] = [];
   readonly #timers = new Map<TimerId, Timer>();
   readonly #inbound = new Map<CallId, { resolve(message: RaftResponse): void; reject(error: RpcError): void }>();
+  readonly #committed: CommittedLog;
+  readonly #voterChanges = new VoterChanges();
   /** EndQuorumEpoch calls under way: a stop lets them arrive. */
   readonly #farewells = new Set<Promise<void>>();
   #nextInbound: CallId = 0;
@@ -107,6 +100,7 @@ export class Quorum {
     const config: RaftConfig = { ...options.raft, voterIds: voterIdsOf(durable.batches, addresses) };
     options.trace?.config(config);
     this.#raft = createRaft(config, tracedRandom(env.random, options.trace));
+    this.#committed = new CommittedLog(this.#raft, env.clock, () => this.snapshots.at(-1)?.id);
     this.#peers = new Peers(env.network, addresses);
     this.#disk = new DiskQueue({
       write: (operations) => storage.write(operations),
@@ -167,6 +161,49 @@ export class Quorum {
     return describeQuorum(this.#raft);
   }
 
+  /**
+   * R-11: changes the voter set by one. Resolves when the change is committed, under the new set. Throws VoterChangeRefused (nothing
+   * happened: not the leader, not ready, not caught up, ...) or VoterChangeUnknown (appended, then the leadership ended).
+   */
+  changeVoters(change: VoterChange): Promise<{ offset: Offset }> {
+    if (this.#stopped) return Promise.reject(new RpcError('UNAVAILABLE', 'the node is stopping'));
+    const token = this.#nextToken++;
+    const promise = this.#voterChanges.wait(token);
+    this.#dispatch({ type: 'changeVoters', now: this.#env.clock.now(), token, change });
+    return promise;
+  }
+
+  /**
+   * Committed batches, control ones included, from the one that holds `from` on: at least one if there is one, else at most
+   * `maxBytes` of records; or where the log begins, if that is above `from`. What is committed need not be applied yet.
+   */
+  readCommitted(from: Offset, maxBytes: number): CommittedRead {
+    return this.#committed.read(from, maxBytes);
+  }
+
+  /** True once everything below `endOffset` is committed as far as this node knows; false after `timeoutMs` or at the stop. */
+  whenCommitted(endOffset: Offset, timeoutMs: Ms = Number.POSITIVE_INFINITY): Promise<boolean> {
+    return this.#committed.whenCommitted(endOffset, timeoutMs);
+  }
+
+  /** The catalogue, oldest first: at most the two newest snapshots of this node. */
+  get snapshots(): readonly Snapshot[] {
+    return [];
+  }
+
+  /**
+   * Opens a snapshot of the catalogue, the newest if `id` is not given; undefined if it is not there (any more). Its file stays until
+   * the reader is closed.
+   */
+  openSnapshot(_id?: SnapshotId): Promise<SnapshotReader | undefined> {
+    return Promise.resolve(undefined);
+  }
+
+  /** Takes a snapshot of everything applied now, if there is anything new since the last; its id, or undefined if it could not be. */
+  takeSnapshot(): Promise<SnapshotId | undefined> {
+    return Promise.resolve(undefined);
+  }
+
   /** Resigns, makes everything durable, closes. After a fatal error it only closes. */
   stop(): Promise<void> {
     this.#closed ??= this.#leave();
@@ -202,6 +239,8 @@ export class Quorum {
     this.#timers.clear();
     for (const call of this.#inbound.values()) call.reject(new RpcError('UNAVAILABLE', 'the node is stopping'));
     this.#inbound.clear();
+    this.#voterChanges.abandon();
+    this.#committed.close();
     this.#peers.close();
   }
 
@@ -272,11 +311,16 @@ export class Quorum {
         this.#timers.delete(effect.id);
         return;
       case 'commit':
-        return this.#commit(effect.batches);
+        this.#commit(effect.batches);
+        this.#committed.committed();
+        return this.#voterChanges.committed(effect.highWatermark);
+      case 'voterChange':
+        return this.#voterChanges.answered(effect);
       case 'proposed':
       case 'refused':
         return; // read by append, synchronously
       case 'role':
+        if (effect.role !== 'leader') this.#voterChanges.abandon();
         this.#logger.info('quorum-role', { role: effect.role, epoch: effect.epoch, leaderId: effect.leaderId });
         return this.#tell((machine) => machine.leaderChanged(effect.leaderId, effect.epoch));
       case 'claim':
@@ -293,7 +337,6 @@ export class Quorum {
       case 'finishSnapshot':
       case 'loadSnapshot':
       case 'voters':
-      case 'voterChange':
         return;
       default:
         unreachable(effect, 'raft effect');

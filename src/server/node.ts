@@ -123,6 +123,8 @@ async function compose(
   let leaderId: NodeId = NO_NODE;
   let stateMachine: StateMachine = {
     apply: (batch) => publisher.apply(batch),
+    load: () => Promise.reject(new Error('not built yet')),
+    snapshot: () => [],
     claim: () => {},
     renounce: () => {},
     leaderChanged: (id) => {

@@ -71,6 +71,8 @@ class Member {
         expect(batch.baseOffset).toBe(this.applied.at(-1)?.endOffset ?? 0);
         this.applied.push(batch);
       },
+      load: async () => {},
+      snapshot: () => [],
       claim: (epoch) => {
         expect(this.claimed).toBeUndefined();
         this.claimed = epoch;
