@@ -33,7 +33,7 @@ const FILE = 'durable-end';
 const FORMAT = 1;
 /** Slots lie on pages of their own: a torn write damages one. */
 const SLOT_SPACING = 4096;
-const SLOT_BYTES = 53;
+const SLOT_BYTES = 49;
 /** A claim is written so long after it was made, with those that came meanwhile. */
 const DELAY_MS = 20;
 

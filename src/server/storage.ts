@@ -7,6 +7,7 @@ import { isEnvError } from '../env/error.ts';
 import { randomUuid } from '../env/random.ts';
 import type { MetaProperties } from '../log/storage.ts';
 import { readMetaProperties, StorageError, verifyMetaProperties, writeMetaProperties } from '../log/storage.ts';
+import { createDurableEnd } from '../quorum/durable-end.ts';
 import { StartError } from './start-error.ts';
 
 /** Every folder of the node, each once: log.dirs, and metadata.log.dir if it is none of them. */
@@ -28,6 +29,8 @@ export async function formatStorage(env: Env, config: NodeConfig, clusterId: Uui
     }
     for (const folder of missing) {
       const directoryId = randomUuid(env.random, 'storage.directory');
+      // First: a folder counts as formatted from meta.properties on.
+      if (folder === config.metadataLogDir) await formatMetadataFolder(env, folder);
       await writeMetaProperties(env.disk, folder, { clusterId, nodeId: config.nodeId, directoryId, version: 1 });
       formatted.push(folder);
     }
@@ -35,6 +38,18 @@ export async function formatStorage(env: Env, config: NodeConfig, clusterId: Uui
     throw startErrorOf(error);
   }
   return formatted;
+}
+
+/** R-11.7: a metadata log without the identity that it was written under is nobody's. */
+async function formatMetadataFolder(env: Env, folder: string): Promise<void> {
+  for (const leftover of ['metadata', 'snapshots']) {
+    if (!(await env.disk.exists(`${folder}/${leftover}`))) continue;
+    throw new StartError(
+      `${folder} is not formatted but holds ${leftover}, of another format: restore its meta.properties and durable-end, or remove ${leftover} to start without its data`,
+    );
+  }
+  await env.disk.makeDirectory(folder);
+  await createDurableEnd(env.disk, folder);
 }
 
 /** The identity of the node's metadata folder; all folders belong to the same cluster and node. StartError. */
