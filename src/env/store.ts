@@ -1,6 +1,7 @@
 // The Store port: an ordered key-value database with atomic batches. Weaknesses: a batch without `sync` may be lost
 // by a power cut (never half of one batch, and never an earlier batch while a later one survives); a batch with `sync`
-// is durable once it resolved. After a failed batch the state is unknown: close the store. Keys sort as unsigned bytes.
+// is durable once it resolved, and what an open finds is durable. After a failed batch the state is unknown: close the
+// store. Keys sort as unsigned bytes.
 
 export type StoreOperation =
   | { readonly type: 'put'; readonly key: Uint8Array; readonly value: Uint8Array }

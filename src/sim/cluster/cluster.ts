@@ -8,9 +8,11 @@ import { StartError } from '../../server/start-error.ts';
 import type { SimProcess } from '../process/process.ts';
 import { World } from '../world/world.ts';
 import type { SimNode } from './node.ts';
-import { DATA_DIRECTORY } from './node.ts';
+import { DATA_DIRECTORY, METADATA_DIRECTORY } from './node.ts';
 import { Ghost } from './observe.ts';
+import { RaftWatch } from './raft-watch.ts';
 import type { ClusterConfig, ClusterScenario } from './scenario.ts';
+import { ViolatedError } from './violated.ts';
 
 export interface SimCluster {
   readonly scenario: ClusterScenario;
@@ -35,6 +37,10 @@ export function createCluster(scenario: ClusterScenario, tamper: SimNode['tamper
   const { config, seed } = scenario;
   const world = new World({ seed, logLines: 5000 });
   const ghost = new Ghost();
+  const watch = new RaftWatch(config.controllers, config.controllers + config.brokers, {
+    failed: (property, detail) => world.fail(property, new ViolatedError({ property, detail })),
+    happened: (nodeId, moment) => ghost.onMoment(nodeId, moment),
+  });
   const nodes = Array.from({ length: config.controllers + config.brokers }, (_, index): SimNode => {
     const id = index + 1;
     const isController = index < config.controllers;
@@ -47,11 +53,14 @@ export function createCluster(scenario: ClusterScenario, tamper: SimNode['tamper
       config: nodeConfig(config, id, isController),
       world,
       ghost,
+      watch: watch.node(id),
       tamper,
       node: undefined,
       isStopping: false,
       isExcused: false,
     };
+    node.process.disk.watchStore = (path) => (path === METADATA_DIRECTORY ? node.watch.newDatabase() : undefined);
+    node.watch.appliedEndOffset = () => node.node?.publisher.image.endOffset ?? -1;
     return node;
   });
   const brokers = nodes.slice(config.controllers);

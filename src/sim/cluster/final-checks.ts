@@ -14,7 +14,7 @@ import type { ClientLog } from './clients.ts';
 import type { SimCluster } from './cluster.ts';
 import { diskLogs, logRecords } from './disk-logs.ts';
 import type { SimNode } from './node.ts';
-import { DATA_DIRECTORY } from './node.ts';
+import { DATA_DIRECTORY, METADATA_DIRECTORY } from './node.ts';
 import { must, ViolatedError } from './violated.ts';
 
 /** The session that reads everything at the end. */
@@ -66,7 +66,7 @@ export async function checkQuorumLogs(cluster: SimCluster): Promise<void> {
   for (const node of cluster.nodes) {
     node.process.kill();
     node.process.start(async (env) => {
-      const store = await env.openStore(`${DATA_DIRECTORY}/metadata`);
+      const store = await env.openStore(METADATA_DIRECTORY);
       const { batches } = await new QuorumStorage(store).load();
       await store.close();
       logs.push(metadataLog(node, batches));

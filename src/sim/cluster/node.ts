@@ -14,6 +14,7 @@ import type { World } from '../world/world.ts';
 import { diskLogs, endOffsetOf } from './disk-logs.ts';
 import type { Ghost } from './observe.ts';
 import { batchesOf, observedLogger, seenImage } from './observe.ts';
+import type { NodeWatch } from './raft-watch.ts';
 import { must, ViolatedError } from './violated.ts';
 
 export interface SimNode {
@@ -22,6 +23,7 @@ export interface SimNode {
   readonly config: NodeConfig;
   readonly world: World;
   readonly ghost: Ghost;
+  readonly watch: NodeWatch;
   /** Wraps what the node is given of the world; for tests that break a port on purpose. */
   readonly tamper: (env: Env, node: SimNode) => Env;
   /** The composed node of this life, once it is up. */
@@ -33,6 +35,8 @@ export interface SimNode {
 }
 
 export const DATA_DIRECTORY = '/data';
+/** The database of the metadata log. */
+export const METADATA_DIRECTORY = `${DATA_DIRECTORY}/metadata`;
 
 /** Formats the disk of a node that has never run. */
 export async function formatNode(node: SimNode, clusterId: Uuid): Promise<void> {
@@ -55,8 +59,10 @@ export function startLife(node: SimNode): void {
   node.process.disk.forgetFailures();
   node.process.start(async (env) => {
     const logger = observedLogger(env.logger, (event, fields) => seeLine(node, life, event, fields));
-    const started = await startNode(node.tamper({ ...env, logger }, node), node.config, {
+    const watched = node.watch.newLife({ ...env, logger });
+    const started = await startNode(node.tamper(watched.env, node), node.config, {
       fatal: (reason, cause) => fail(node, reason, cause),
+      trace: watched.trace,
     });
     node.node = started;
     const { publisher } = started;

@@ -2,7 +2,8 @@
 // was written (operations that were under way happen or not); a power cut loses what was not synced.
 import type { EnvErrorCode } from '../../env/error.ts';
 import { EnvError } from '../../env/error.ts';
-import type { StoreState } from '../store/state.ts';
+import type { StoreWatch } from '../store/state.ts';
+import { StoreState } from '../store/state.ts';
 import type { EventKind, SimEvent } from '../world/event.ts';
 import type { Incarnation } from '../world/incarnation.ts';
 import type { Scheduler } from '../world/scheduler.ts';
@@ -32,6 +33,8 @@ export class SimDisk {
   readonly settings: DiskSettings = defaultDiskSettings();
   readonly scheduler: Scheduler;
   readonly key: string;
+  /** Asked for each database that is made: who follows what it holds. */
+  watchStore: (path: string) => StoreWatch | undefined = () => undefined;
   tree = new DiskTree();
   #usedBytes = 0;
   #stalledUntilUs = 0;
@@ -118,6 +121,12 @@ export class SimDisk {
   }
 
   // ---- for the ports ----
+
+  newStore(path: string): StoreState {
+    const store = new StoreState();
+    store.watch = this.watchStore(path);
+    return store;
+  }
 
   storeAt(path: string): StoreState {
     const store = this.tree.directory(path).store;

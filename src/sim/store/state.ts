@@ -5,6 +5,14 @@ import type { StoreOperation } from '../../env/store.ts';
 import type { Incarnation } from '../world/incarnation.ts';
 import { SortedMap } from './sorted-map.ts';
 
+/** A checker that follows what a database holds. */
+export interface StoreWatch {
+  /** A batch applied; with `synced` it and all before it are durable. */
+  applied(operations: readonly StoreOperation[], synced: boolean): void;
+  /** Of the batches that were not synced, the first `kept` are durable now and the others never happened. */
+  settled(kept: number): void;
+}
+
 /** What the keys of one batch held before it, in the order of its operations. */
 type Undo = readonly (readonly [key: Buffer, before: Buffer | undefined])[];
 
@@ -16,6 +24,7 @@ export class StoreState {
   corrupt = false;
   /** When the last batch issued so far applies: batches never overtake. */
   busyUntilUs = 0;
+  watch: StoreWatch | undefined;
   #unsynced: Undo[] = [];
 
   get isLocked(): boolean {
@@ -31,6 +40,13 @@ export class StoreState {
     });
     if (sync) this.#unsynced = [];
     else this.#unsynced.push(undo);
+    this.watch?.applied(operations, sync);
+  }
+
+  /** What an open finds is durable: a database writes what it recovers to a new, synced place. */
+  settle(): void {
+    this.watch?.settled(this.#unsynced.length);
+    this.#unsynced = [];
   }
 
   powerCut(random: KeyedRandom, key: string): void {
@@ -41,5 +57,6 @@ export class StoreState {
       for (const [entryKey, before] of undo.toReversed()) this.content.set(entryKey, before);
     }
     this.#unsynced = [];
+    this.watch?.settled(kept);
   }
 }

@@ -4,7 +4,7 @@ import type { OpenStore, Store, StoreOperation, StoreRange } from '../../env/sto
 import type { SimDisk } from '../disk/sim-disk.ts';
 import type { Incarnation } from '../world/incarnation.ts';
 import type { Entry } from './sorted-map.ts';
-import { StoreState } from './state.ts';
+import type { StoreState } from './state.ts';
 
 /** Entries that one read of an iteration brings. */
 const PAGE_ENTRIES = 256;
@@ -19,11 +19,12 @@ export function simOpenStore(disk: SimDisk, incarnation: Incarnation): OpenStore
         const directory = disk.tree.makeDirectory(path);
         // The port promises durability of synced batches without any sync of a directory.
         disk.tree.pin(path);
-        directory.store ??= new StoreState();
+        directory.store ??= disk.newStore(path);
         const state = directory.store;
         if (state.isLocked) throw new EnvError('LOCKED', `${path} is open in ${state.holder?.label}`);
         if (state.corrupt) throw new EnvError('CORRUPT', `the database in ${path} is damaged`);
         state.holder = incarnation;
+        state.settle();
         return new SimStore(disk, incarnation, path, state);
       },
       { kind: 'store' },
