@@ -1,6 +1,6 @@
-// The Network port: byte streams (Kafka's protocol) and unary RPC (gRPC). Weaknesses (safety.md M-1): anything may be lost,
-// late or duplicated by retries; bytes of one stream arrive in order or the stream closes; an RPC answers at most once, and
-// a failed call may have been carried out unless its error is REFUSED.
+// The Network port: byte streams (Kafka's protocol) and RPC (gRPC), unary and with a stream of answers. Weaknesses (safety.md
+// M-1): anything may be lost, late or duplicated by retries; what belongs to one stream arrives in order or the stream fails;
+// an RPC answers at most once, and a failed call may have been carried out unless its error is REFUSED.
 import type { Ms } from '../base/ids.ts';
 import type { EnvError } from './error.ts';
 
@@ -55,10 +55,19 @@ export interface RpcMethod<Request, Response> {
   readonly name: string;
   readonly requestType: RpcMessageType<Request>;
   readonly responseType: RpcMessageType<Response>;
+  readonly responseStream?: false;
+}
+
+/** A method that answers one request with a stream of messages. */
+export interface RpcStreamMethod<Request, Response> {
+  readonly name: string;
+  readonly requestType: RpcMessageType<Request>;
+  readonly responseType: RpcMessageType<Response>;
+  readonly responseStream: true;
 }
 
 // oxlint-disable-next-line typescript/no-explicit-any -- a service is a bag of methods of different types
-type AnyMethod = RpcMethod<any, any>;
+type AnyMethod = RpcMethod<any, any> | RpcStreamMethod<any, any>;
 
 /** A service as ts-proto's generic definitions describe it. */
 export interface RpcServiceDefinition {
@@ -101,19 +110,35 @@ export interface RpcContext {
   readonly remainingMs: Ms;
 }
 
+export interface RpcStreamContext extends RpcContext {
+  /**
+   * Aborted when nobody takes messages any more: the caller cancelled, died or was cut off, its deadline passed, or the server
+   * closes. A handler that waits must stop waiting then; what it still yields goes nowhere.
+   */
+  readonly signal: AbortSignal;
+}
+
 export type RpcHandler<Request, Response> = (request: Request, context: RpcContext) => Promise<Response>;
+
+/** The next message is asked for when the network has room for it. The stream ends as the iterable does: well, or by RpcError. */
+export type RpcStreamHandler<Request, Response> = (
+  request: Request,
+  context: RpcStreamContext,
+) => AsyncIterable<Response>;
 
 /** One handler per method of the definition. */
 export type RpcHandlers<D extends RpcServiceDefinition> = {
-  readonly [K in keyof D['methods']]: D['methods'][K] extends RpcMethod<infer Request, infer Response>
-    ? RpcHandler<Request, Response>
-    : never;
+  readonly [K in keyof D['methods']]: D['methods'][K] extends RpcStreamMethod<infer Request, infer Response>
+    ? RpcStreamHandler<Request, Response>
+    : D['methods'][K] extends RpcMethod<infer Request, infer Response>
+      ? RpcHandler<Request, Response>
+      : never;
 };
 
 export interface RpcService {
   readonly definition: RpcServiceDefinition;
   // oxlint-disable-next-line typescript/no-explicit-any -- see rpcService, which keeps the types together
-  readonly handlers: Readonly<Record<string, RpcHandler<any, any>>>;
+  readonly handlers: Readonly<Record<string, RpcHandler<any, any> | RpcStreamHandler<any, any>>>;
 }
 
 /** Pairs a definition with its handlers, checked against each other by the compiler. */
@@ -129,6 +154,17 @@ export interface RpcClient {
     request: Request,
     timeoutMs: Ms,
   ): Promise<Response>;
+  /**
+   * Calls when it is iterated first, which is once; leaving the loop cancels the call. The iteration ends where the server's did.
+   * RpcError as `call`: messages that were not taken yet may be lost then. `timeoutMs` is for the whole stream and may be Infinity.
+   */
+  stream<Request, Response>(
+    service: RpcServiceDefinition,
+    method: RpcStreamMethod<Request, Response>,
+    request: Request,
+    timeoutMs: Ms,
+  ): AsyncIterable<Response>;
+  /** Fails what is under way with CANCELLED. */
   close(): void;
 }
 

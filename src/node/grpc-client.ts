@@ -2,10 +2,10 @@
 // instead of waiting; the channel reconnects by itself within a second.
 
 import { isIPv4, isIPv6 } from 'node:net';
-import type { ClientUnaryCall, ServiceError } from '@grpc/grpc-js';
+import type { ServiceError } from '@grpc/grpc-js';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import type { Ms } from '../base/ids.ts';
-import type { Address, RpcClient, RpcMethod, RpcServiceDefinition } from '../env/network.ts';
+import type { Address, RpcClient, RpcMethod, RpcServiceDefinition, RpcStreamMethod } from '../env/network.ts';
 import { RpcError } from '../env/network.ts';
 import { MAX_MESSAGE_BYTES, pathOf, serialize } from './grpc-codec.ts';
 import { statusOf } from './grpc-status.ts';
@@ -35,9 +35,39 @@ const CHANNEL_OPTIONS = {
 export function createClient(to: Address): RpcClient {
   const target = targetOf(to);
   const client = new Client(target, credentials.createInsecure(), CHANNEL_OPTIONS);
-  const running = new Set<ClientUnaryCall>();
+  const running = new Set<{ cancel(): void }>();
   let closed = false;
+
+  async function* stream<Request, Response>(
+    service: RpcServiceDefinition,
+    method: RpcStreamMethod<Request, Response>,
+    request: Request,
+    timeoutMs: Ms,
+  ): AsyncGenerator<Response, void> {
+    if (closed) throw new RpcError('CANCELLED', 'the client is closed', 'refused');
+    const call = client.makeServerStreamRequest(
+      pathOf(service, method),
+      (message: Request) => serialize(method.requestType, message),
+      (bytes: Buffer) => method.responseType.decode(bytes),
+      request,
+      new Metadata(),
+      { deadline: Date.now() + timeoutMs },
+    );
+    running.add(call);
+    // The loop below hears of failures; one that comes after the loop was left is nobody's business.
+    call.on('error', () => undefined);
+    try {
+      for await (const message of call) yield message as Response;
+    } catch (error) {
+      throw toRpcError(error as ServiceError, { closed, reached: call.getPeer() !== target });
+    } finally {
+      running.delete(call);
+      call.cancel();
+    }
+  }
+
   return {
+    stream,
     call: <Request, Response>(
       service: RpcServiceDefinition,
       method: RpcMethod<Request, Response>,
@@ -49,7 +79,7 @@ export function createClient(to: Address): RpcClient {
           reject(new RpcError('CANCELLED', 'the client is closed', 'refused'));
           return;
         }
-        const call: ClientUnaryCall = client.makeUnaryRequest(
+        const call = client.makeUnaryRequest(
           pathOf(service, method),
           (message: Request) => serialize(method.requestType, message),
           (bytes: Buffer) => method.responseType.decode(bytes),
@@ -80,8 +110,9 @@ function targetOf({ host, port }: Address): string {
 }
 
 /**
- * Tells what the peer said from what the transport said: an answer of a peer carries headers. `reached` is false while the
- * call never got a connection (its peer is still the bare target), so that it was surely not carried out.
+ * Tells what the peer said from what the transport said: an answer of a peer carries headers, one that ends a stream after
+ * messages a trailer. `reached` is false while the call never got a connection (its peer is still the bare
+ * target), so that it was surely not carried out.
  */
 function toRpcError(error: ServiceError, call: { closed: boolean; reached: boolean }): RpcError {
   const status = statusOf(error.code);

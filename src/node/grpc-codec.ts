@@ -1,12 +1,22 @@
 // Methods of ts-proto's generic definitions as grpc-js wants them, and the limits that both sides share.
 import type { MethodDefinition } from '@grpc/grpc-js';
-import type { RpcMessageType, RpcMethod, RpcServiceDefinition } from '../env/network.ts';
+import type { Ms } from '../base/ids.ts';
+import type { RpcMessageType, RpcMethod, RpcServiceDefinition, RpcStreamMethod } from '../env/network.ts';
 
 /** The largest message that either side takes; gRPC's default of 4 MiB is less than a fetch of metadata may be. */
 export const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 
+/** A trailer of every failed stream: grpc-js shows the caller nothing else that a broken connection would not look like. */
+export const ANSWERED_TRAILER = 'kvorum-answered';
+
 export function pathOf(service: RpcServiceDefinition, method: { readonly name: string }): string {
   return `/${service.fullName}/${method.name}`;
+}
+
+/** Milliseconds until the deadline of a call that is served, Infinity if its caller set none. */
+export function remainingMs(call: { getDeadline(): Date | number }): Ms {
+  const deadline = call.getDeadline();
+  return Math.max(0, (deadline instanceof Date ? deadline.getTime() : deadline) - Date.now());
 }
 
 export function serialize<T>(type: RpcMessageType<T>, message: T): Buffer {
@@ -16,13 +26,13 @@ export function serialize<T>(type: RpcMessageType<T>, message: T): Buffer {
 
 export function methodDefinition<Request, Response>(
   service: RpcServiceDefinition,
-  method: RpcMethod<Request, Response>,
+  method: RpcMethod<Request, Response> | RpcStreamMethod<Request, Response>,
 ): MethodDefinition<Request, Response> {
   const { requestType, responseType } = method;
   return {
     path: pathOf(service, method),
     requestStream: false,
-    responseStream: false,
+    responseStream: method.responseStream === true,
     requestSerialize: (message) => serialize(requestType, message),
     requestDeserialize: (bytes) => requestType.decode(bytes),
     responseSerialize: (message) => serialize(responseType, message),

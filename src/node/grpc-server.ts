@@ -6,11 +6,12 @@ import type { ServerUnaryCall, ServiceDefinition, sendUnaryData, UntypedServiceI
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { AssertionError, must } from '../base/assert.ts';
 import type { Logger } from '../env/logger.ts';
-import type { Address, Listener, RpcContext, RpcHandler, RpcService } from '../env/network.ts';
+import type { Address, Listener, RpcContext, RpcHandler, RpcService, RpcStreamHandler } from '../env/network.ts';
 import { RpcError } from '../env/network.ts';
-import { MAX_MESSAGE_BYTES, methodDefinition, pathOf } from './grpc-codec.ts';
+import { MAX_MESSAGE_BYTES, methodDefinition, pathOf, remainingMs } from './grpc-codec.ts';
 import { addHealth, addReflection } from './grpc-standard-services.ts';
 import { codeOf, INTERNAL_FAILURE } from './grpc-status.ts';
+import { streamHandler } from './grpc-stream.ts';
 import { bindServer } from './tcp-server.ts';
 import { SOCKET_OPTIONS } from './tcp-stream.ts';
 
@@ -26,7 +27,8 @@ const SERVER_OPTIONS = {
 /** Serves RPC: `Network.serve`. */
 export async function serve(at: Address, services: readonly RpcService[], logger: Logger): Promise<Listener> {
   const server = new Server(SERVER_OPTIONS);
-  for (const service of services) addService(server, service, logger);
+  const closing = new AbortController();
+  for (const service of services) addService(server, service, logger, closing.signal);
   const names = services.map((service) => service.definition.fullName);
   const health = addHealth(server, names, logger);
   addReflection(server, names, logger);
@@ -43,6 +45,7 @@ export async function serve(at: Address, services: readonly RpcService[], logger
   });
   const close = async (): Promise<void> => {
     health.stop();
+    closing.abort();
     const closed = new Promise<void>((resolve) => {
       acceptor.close(() => resolve());
     });
@@ -54,28 +57,33 @@ export async function serve(at: Address, services: readonly RpcService[], logger
     clearTimeout(limit);
     server.forceShutdown();
   };
-  let closing: Promise<void> | undefined;
+  let closed: Promise<void> | undefined;
   return {
     address,
     close: () => {
-      closing ??= close();
-      return closing;
+      closed ??= close();
+      return closed;
     },
   };
 }
 
-function addService(server: Server, service: RpcService, logger: Logger): void {
+function addService(server: Server, service: RpcService, logger: Logger, closing: AbortSignal): void {
   const definition: Record<string, ServiceDefinition[string]> = {};
   const implementation: UntypedServiceImplementation = {};
   for (const [key, method] of Object.entries(service.definition.methods)) {
     const path = pathOf(service.definition, method);
     definition[key] = methodDefinition(service.definition, method);
-    implementation[key] = unaryHandler(path, must(service.handlers[key], `handler of ${path}`), logger);
+    const handler = must(service.handlers[key], `handler of ${path}`);
+    const bug = (error: unknown, peer: string): void => reportBug(logger, error, { path, peer });
+    implementation[key] =
+      method.responseStream === true
+        ? streamHandler(handler as RpcStreamHandler<unknown, unknown>, closing, bug)
+        : unaryHandler(handler as RpcHandler<unknown, unknown>, bug);
   }
   server.addService(definition, implementation);
 }
 
-function unaryHandler(path: string, handler: RpcHandler<unknown, unknown>, logger: Logger) {
+function unaryHandler(handler: RpcHandler<unknown, unknown>, bug: (error: unknown, peer: string) => void) {
   return (call: ServerUnaryCall<unknown, unknown>, answer: sendUnaryData<unknown>): void => {
     answerCall(call, handler).then(
       (response) => answer(null, response),
@@ -84,9 +92,8 @@ function unaryHandler(path: string, handler: RpcHandler<unknown, unknown>, logge
           answer({ code: codeOf(error.status), details: error.message });
           return;
         }
-        logger.error('rpc-handler-failed', { path, peer: call.getPeer(), error });
         answer(INTERNAL_FAILURE);
-        if (error instanceof AssertionError) stopProcess(error);
+        bug(error, call.getPeer());
       },
     );
   };
@@ -100,13 +107,10 @@ async function answerCall(
   return handler(call.request, context);
 }
 
-function remainingMs(call: ServerUnaryCall<unknown, unknown>): number {
-  const deadline = call.getDeadline();
-  return Math.max(0, (deadline instanceof Date ? deadline.getTime() : deadline) - Date.now());
-}
-
 /** A broken invariant ends the process whoever found it: thrown outside of any promise it is an uncaught exception. */
-function stopProcess(error: AssertionError): void {
+function reportBug(logger: Logger, error: unknown, where: { path: string; peer: string }): void {
+  logger.error('rpc-handler-failed', { ...where, error });
+  if (!(error instanceof AssertionError)) return;
   setImmediate(() => {
     throw error;
   });

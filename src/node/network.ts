@@ -32,6 +32,10 @@ function lazyClient(to: Address): RpcClient {
       loading ??= load();
       return (await loading).call(service, method, request, timeoutMs);
     },
+    async *stream(service, method, request, timeoutMs) {
+      loading ??= load();
+      yield* (await loading).stream(service, method, request, timeoutMs);
+    },
     close: () => {
       closed = true;
       client?.close();

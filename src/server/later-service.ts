@@ -1,16 +1,37 @@
 // A service that is bound before what answers it exists: a taken port is found out first, and early callers are told to wait.
-import type { RpcHandler, RpcService, RpcServiceDefinition } from '../env/network.ts';
+import type {
+  RpcContext,
+  RpcHandler,
+  RpcService,
+  RpcServiceDefinition,
+  RpcStreamContext,
+  RpcStreamHandler,
+} from '../env/network.ts';
 import { RpcError } from '../env/network.ts';
+
+type AnyStreamHandler = RpcStreamHandler<unknown, unknown>;
 
 /** Answers UNAVAILABLE until `service()` gives the real one. */
 export function laterService(definition: RpcServiceDefinition, service: () => RpcService | undefined): RpcService {
-  const handlers: Record<string, RpcHandler<unknown, unknown>> = {};
-  for (const name of Object.keys(definition.methods)) {
-    handlers[name] = (request, context) => {
-      const handler = service()?.handlers[name];
-      if (handler === undefined) return Promise.reject(new RpcError('UNAVAILABLE', 'the node is starting'));
-      return handler(request, context);
-    };
+  const handlers: Record<string, RpcHandler<unknown, unknown> | AnyStreamHandler> = {};
+  for (const [name, method] of Object.entries(definition.methods)) {
+    if (method.responseStream === true) {
+      handlers[name] = async function* (request: unknown, context: RpcStreamContext) {
+        const handler = service()?.handlers[name] as AnyStreamHandler | undefined;
+        if (handler === undefined) throw starting();
+        yield* handler(request, context);
+      };
+    } else {
+      handlers[name] = (request: unknown, context: RpcContext) => {
+        const handler = service()?.handlers[name] as RpcHandler<unknown, unknown> | undefined;
+        if (handler === undefined) return Promise.reject(starting());
+        return handler(request, context);
+      };
+    }
   }
   return { definition, handlers };
+}
+
+function starting(): RpcError {
+  return new RpcError('UNAVAILABLE', 'the node is starting');
 }

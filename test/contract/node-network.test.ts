@@ -1,7 +1,9 @@
 // Real sockets and gRPC keep the promises of the Network port.
 import { nodeHarness } from './node.ts';
 import { rpcSuite } from './rpc.suite.ts';
+import { rpcStreamSuite } from './rpc-stream.suite.ts';
 import { streamsSuite } from './streams.suite.ts';
 
 streamsSuite('real', nodeHarness);
 rpcSuite('real', nodeHarness);
+rpcStreamSuite('real', nodeHarness);

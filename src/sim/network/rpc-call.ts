@@ -1,5 +1,5 @@
 // One simulated call on its way: running the handler, and the ways in which its caller learns how it ended.
-import type { RpcHandler, RpcService } from '../../env/network.ts';
+import type { RpcHandler, RpcMethod, RpcService } from '../../env/network.ts';
 import { RpcError } from '../../env/network.ts';
 import type { Incarnation } from '../world/incarnation.ts';
 import type { Scheduler } from '../world/scheduler.ts';
@@ -80,8 +80,9 @@ async function outcomeOf(fabric: RpcFabric, call: RpcCall, binding: Binding): Pr
 
 function handlerOf(service: RpcService, name: string) {
   for (const [key, method] of Object.entries(service.definition.methods)) {
-    const handler: RpcHandler<unknown, unknown> | undefined = service.handlers[key];
-    if (method.name === name && handler !== undefined) return { method, handler };
+    if (method.name !== name || method.responseStream === true) continue;
+    const handler = service.handlers[key] as RpcHandler<unknown, unknown> | undefined;
+    if (handler !== undefined) return { method: method as RpcMethod<unknown, unknown>, handler };
   }
   return undefined;
 }

@@ -1,6 +1,6 @@
-// Simulated unary RPC (safety.md 8.3): request and response are messages of their own, each may be lost, late, and (the
+// Simulated RPC (safety.md 8.3). Unary: request and response are messages of their own, each may be lost, late, and (the
 // request) delivered twice. Every message passes through the method's real encoding. A call answers its caller at most
-// once, and never another incarnation of it (M-6).
+// once, and never another incarnation of it (M-6). Streams of answers are in rpc-stream-client.ts and rpc-stream-server.ts.
 import type { Clock } from '../../env/clock.ts';
 import type { Address, Listener, RpcClient, RpcMethod, RpcService, RpcServiceDefinition } from '../../env/network.ts';
 import { RpcError } from '../../env/network.ts';
@@ -9,6 +9,10 @@ import type { Binding } from './hosts.ts';
 import { hostNamed } from './hosts.ts';
 import type { RpcCall, RpcFabric } from './rpc-call.ts';
 import { answerCall, breakCall, failCall, loseCall } from './rpc-call.ts';
+import type { StreamCaller } from './rpc-stream-client.ts';
+import { callStream } from './rpc-stream-client.ts';
+import type { StreamServer } from './rpc-stream-server.ts';
+import { ServedStream } from './rpc-stream-server.ts';
 import { bindSoon } from './streams.ts';
 
 /** How long the close of a server lets running calls end. */
@@ -22,10 +26,20 @@ export function serveRpc(
   services: readonly RpcService[],
 ): Promise<Listener> {
   const byName = new Map(services.map((service) => [service.definition.fullName, service]));
-  const binding: Binding = { incarnation, accept: undefined, services: byName };
+  const streaming: StreamServer = {
+    services: byName,
+    clock,
+    bug: (error) => fabric.reportBug(error, incarnation),
+    streams: new Set(),
+    whenEmpty: () => undefined,
+  };
+  const binding: Binding = { incarnation, accept: (stream) => new ServedStream(streaming, stream), services: byName };
   return bindSoon(fabric, incarnation, at, binding, () => {
     return new Promise((resolve) => {
-      const done = (): void => {
+      let isOver = false;
+      const settle = (): void => {
+        if (isOver || fabric.runningOf(binding).size > 0 || streaming.streams.size > 0) return;
+        isOver = true;
         timer.cancel();
         fabric.idle.delete(binding);
         fabric.running.delete(binding);
@@ -33,9 +47,12 @@ export function serveRpc(
       };
       const timer = clock.schedule(CLOSE_LIMIT_MS, () => {
         for (const call of [...fabric.runningOf(binding)]) breakCall(fabric, call);
+        for (const stream of [...streaming.streams]) stream.abort();
       });
-      if (fabric.runningOf(binding).size === 0) done();
-      else fabric.idle.set(binding, done);
+      fabric.idle.set(binding, settle);
+      streaming.whenEmpty = settle;
+      for (const stream of [...streaming.streams]) stream.close();
+      settle();
     });
   });
 }
@@ -44,7 +61,12 @@ export function rpcClient(fabric: RpcFabric, incarnation: Incarnation, clock: Cl
   const outstanding = new Set<RpcCall>();
   let closed = false;
   const port = fabric.host(incarnation.host).ephemeralPort();
+  const streams: StreamCaller = { fabric, incarnation, clock, to, running: new Set() };
   return {
+    async *stream(service, method, request, timeoutMs) {
+      if (closed) throw new RpcError('CANCELLED', 'the client is closed', 'refused');
+      yield* callStream(streams, service, method, request, timeoutMs);
+    },
     call: <Request, Response>(
       service: RpcServiceDefinition,
       method: RpcMethod<Request, Response>,
@@ -89,9 +111,9 @@ export function rpcClient(fabric: RpcFabric, incarnation: Incarnation, clock: Cl
     close() {
       if (closed || incarnation.isDead) return;
       closed = true;
-      for (const call of [...outstanding]) {
-        call.settle(new RpcError('CANCELLED', 'the client was closed', 'broken'));
-      }
+      const error = new RpcError('CANCELLED', 'the client was closed', 'broken');
+      for (const call of [...outstanding]) call.settle(error);
+      for (const stream of [...streams.running]) stream.fail(error);
     },
   };
 }

@@ -7,7 +7,7 @@ import { Controller } from '../../../src/controller/controller.ts';
 import type { Forwarder } from '../../../src/controller/deps.ts';
 import type { Clock, Timer } from '../../../src/env/clock.ts';
 import type { Logger } from '../../../src/env/logger.ts';
-import type { RpcContext, RpcMethod, RpcService, RpcServiceDefinition } from '../../../src/env/network.ts';
+import type { RpcMethod, RpcService, RpcServiceDefinition } from '../../../src/env/network.ts';
 import { MetadataPublisher } from '../../../src/metadata/publisher.ts';
 import type { CommittedBatch, Quorum } from '../../../src/quorum/quorum.ts';
 import { uuid } from '../metadata/fixture.ts';
@@ -206,7 +206,7 @@ export function startHarness() {
       const key = Object.keys(definition.methods).find((name) => definition.methods[name] === method);
       const handler = service?.handlers[key ?? ''];
       if (handler === undefined) throw new Error(`no handler for ${method.name}`);
-      const context: RpcContext = { peer: 'test', remainingMs };
+      const context = { peer: 'test', remainingMs, signal: new AbortController().signal };
       return handler(request, context) as Promise<Response>;
     },
   };
