@@ -1,4 +1,4 @@
-// The table of node keys: Kafka's names where Kafka has the thing, `timing.profile`, `log.flush.mode` and `log.level` are ours.
+// The table of node keys: Kafka's names where Kafka has the thing, `timing.profile`, `log.flush.mode`, `log.level` and `quorum.record.*` are ours.
 
 import type { ValueOf } from './key.ts';
 import { bytes, choice, count, flag, millis, text } from './key.ts';
@@ -84,6 +84,11 @@ export const NODE_KEYS = {
   'controller.quorum.retry.backoff.ms': millis(20, 'Pause before a failed call between controllers is tried again.', {
     min: 1,
   }),
+  'quorum.record.dir': text(
+    '',
+    'Folder where this node records what its quorum did, for `kvorum quorum replay`, one file per start; empty: none.',
+  ),
+  'quorum.record.max.bytes': bytes(268_435_456, 'Size at which a recording ends, with a warning.', { min: 1024 }),
 } as const;
 
 export type NodeKeyName = keyof typeof NODE_KEYS;

@@ -17,10 +17,11 @@ import { LogDirectory } from '../log/log-directory.ts';
 import type { MetaProperties } from '../log/storage.ts';
 import { MetadataPublisher } from '../metadata/publisher.ts';
 import type { CoreTrace } from '../quorum/core-trace.ts';
-import type { StateMachine } from '../quorum/quorum.ts';
+import type { QuorumOptions, StateMachine } from '../quorum/quorum.ts';
 import { Quorum } from '../quorum/quorum.ts';
 import { laterService } from './later-service.ts';
 import { answerProbe } from './probes.ts';
+import { openTrace } from './recording.ts';
 import { startErrorOf, verifyStorage } from './storage.ts';
 import type { VoterSearch } from './voters.ts';
 import { discoveryService, searchVoters } from './voters.ts';
@@ -111,7 +112,9 @@ async function compose(
 
   const voters = searchVoters(env, config, clusterId, (id, address) => running.quorum?.setPeer(id, address));
   undo.push(() => voters.stop());
-  const quorum = await openQuorum(env, config, meta, voters, hooks);
+  const recording = await openTrace(env, config, hooks.trace);
+  undo.push(() => recording.close());
+  const quorum = await openQuorum(env, config, meta, voters, { fatal: hooks.fatal, trace: recording.trace });
   running.quorum = quorum;
   running.raft = quorum.service;
   undo.push(() => quorum.stop());
@@ -191,6 +194,7 @@ async function compose(
       () => voters.stop(),
       () => running.controller?.stop(),
       () => quorum.stop(),
+      () => recording.close(),
       () => closeAll(controllerListeners),
       () => channel.close(),
     ]);
@@ -230,7 +234,7 @@ function openQuorum(
   config: NodeConfig,
   meta: MetaProperties,
   voters: VoterSearch,
-  hooks: NodeHooks,
+  hooks: Pick<QuorumOptions, 'fatal' | 'trace'>,
 ): Promise<Quorum> {
   const { values } = config;
   return Quorum.open(env, {
