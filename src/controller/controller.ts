@@ -17,6 +17,7 @@ import type { Decided } from './decide/decision.ts';
 import { isRefusal } from './decide/decision.ts';
 import type { CommandRunner, ControllerDeps } from './deps.ts';
 import { logChanges } from './log-changes.ts';
+import { metadataStateMachine } from './state-machine.ts';
 
 function unknownOutcome(): RpcError {
   const message = 'this node is no longer the active controller; whether the call took effect is not known: try again';
@@ -40,16 +41,14 @@ export class Controller implements CommandRunner {
     this.#deps = deps;
     this.#logger = deps.env.logger.child({ component: 'controller' });
     this.services = [controllerService(this, deps), adminService(this, deps)];
-    this.stateMachine = {
+    this.stateMachine = metadataStateMachine(deps.publisher, {
       apply: (batch) => this.#apply(batch),
-      load: () => Promise.reject(new Error('snapshots are not loaded yet')),
-      snapshot: () => [],
       claim: (epoch) => this.#begin(epoch),
       renounce: (epoch) => this.#renounce(epoch),
       leaderChanged: (leaderId) => {
         this.#leaderId = leaderId;
       },
-    };
+    });
     this.#unsubscribe = deps.publisher.subscribe((image, delta, previous) => {
       const sessions = this.#claim?.sessions;
       if (sessions !== undefined) logChanges(this.#logger, image, delta, previous, sessions);
@@ -113,6 +112,7 @@ export class Controller implements CommandRunner {
     if (this.#stopped) return;
     assert(this.#claim === undefined, `epoch ${epoch} is claimed before the claim before it was renounced`);
     const { env, config, quorum, publisher } = this.#deps;
+    assert(!publisher.isLoading, `epoch ${epoch} is claimed while a snapshot is loaded (R-9.3)`);
     const sessionTimeoutMs = config.values['broker.session.timeout.ms'];
     const claim = new Claim(epoch, publisher.image, { quorum, clock: env.clock, sessionTimeoutMs });
     this.#claim = claim;

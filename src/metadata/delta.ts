@@ -1,4 +1,4 @@
-// What one batch changed, for those who follow images step by step.
+// What one batch, or a snapshot, changed, for those who follow images step by step.
 import type { NodeId } from '../base/ids.ts';
 import type { Uuid } from '../base/uuid.ts';
 import type { ConfigEntity, TopicImage } from './image.ts';
@@ -8,7 +8,7 @@ export interface MetadataDelta {
   readonly topics: ReadonlySet<Uuid>;
   /** Topics that are gone, as they were last. */
   readonly removedTopics: ReadonlyMap<Uuid, TopicImage>;
-  /** Brokers that registered or changed state. */
+  /** Brokers that registered or changed state, or are gone. */
   readonly brokers: ReadonlySet<NodeId>;
   /** Entities of which a config key was set or removed; those of removed topics are not listed. */
   readonly configs: ReadonlySet<ConfigEntity>;

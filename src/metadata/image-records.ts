@@ -1,36 +1,49 @@
-// An image as the records that make it, in one canonical order: what a snapshot holds, and how two images are compared.
+// An image as the records that make it: what a snapshot holds (R-10.1), and how two images are compared.
 import type { Epoch, Offset } from '../base/ids.ts';
 import { NO_NODE } from '../base/ids.ts';
 import type { MetadataRecord } from '../gen/kvorum/v1/metadata.ts';
 import { ConfigScope } from '../gen/kvorum/v1/metadata.ts';
 import type { BrokerRegistration, ConfigEntity, MetadataImage, TopicImage } from './image.ts';
 import { brokersInOrder, EMPTY_IMAGE, topicsInOrder } from './image.ts';
+import { ImageBuilder } from './image-builder.ts';
 import { metadataRecord } from './record.ts';
-import { replay } from './replay.ts';
 
-/** Records that replayed on EMPTY_IMAGE give this image again: see {@link imageFromRecords}. Equal images, equal records. */
+/** Records that make this image again: see {@link imageFromRecords}. Equal images, equal records. */
 export function imageToRecords(image: MetadataImage): MetadataRecord[] {
-  const records: MetadataRecord[] = [];
-  if (image.level > 0) {
-    records.push(metadataRecord({ $case: 'metadataLevel', metadataLevel: { level: image.level } }));
-  }
-  for (const broker of brokersInOrder(image)) records.push(brokerRecord(broker));
-  for (const topic of topicsInOrder(image)) records.push(...topicRecords(topic));
-  const entities = [...image.configs.keys()].toSorted();
-  for (const entity of entities) records.push(...configRecords(image, entity));
-  if (image.nextProducerId > 0) {
-    const { nextProducerId } = image;
-    records.push(
-      metadataRecord({ $case: 'producerIds', producerIds: { brokerId: NO_NODE, brokerEpoch: -1, nextProducerId } }),
-    );
-  }
-  return records;
+  return [...recordsOf(image, topicsInOrder(image), [...image.configs.keys()].toSorted())];
 }
 
-/** The image that ended at `endOffset`, with `epoch` the epoch of the record before it. */
-export function imageFromRecords(records: readonly MetadataRecord[], endOffset: Offset, epoch: Epoch): MetadataImage {
-  const batch = { baseOffset: 0, endOffset: records.length, epoch, records };
-  return { ...replay(EMPTY_IMAGE, batch).image, endOffset };
+/**
+ * The same records, those of a topic or of an entity's configs together, but topics and entities in any order. Each is made
+ * when it is asked for, in little time whatever the size of the image.
+ */
+export function snapshotRecords(image: MetadataImage): Iterable<MetadataRecord> {
+  return recordsOf(image, image.topics.values(), image.configs.keys());
+}
+
+/** The image that ended at `endOffset`, with `epoch` the epoch of the record before it. AssertionError as ImageBuilder. */
+export function imageFromRecords(records: Iterable<MetadataRecord>, endOffset: Offset, epoch: Epoch): MetadataImage {
+  const builder = new ImageBuilder(EMPTY_IMAGE);
+  for (const record of records) builder.add(record);
+  return builder.finish(endOffset, epoch).image;
+}
+
+function* recordsOf(
+  image: MetadataImage,
+  topics: Iterable<TopicImage>,
+  entities: Iterable<ConfigEntity>,
+): Generator<MetadataRecord, void, undefined> {
+  if (image.level > 0) {
+    yield metadataRecord({ $case: 'metadataLevel', metadataLevel: { level: image.level } });
+  }
+  for (const broker of brokersInOrder(image)) yield brokerRecord(broker);
+  for (const topic of topics) yield* topicRecords(topic);
+  for (const entity of entities) yield* configRecords(image, entity);
+  if (image.nextProducerId > 0) {
+    const { nextProducerId } = image;
+    const producerIds = { brokerId: NO_NODE, brokerEpoch: -1, nextProducerId };
+    yield metadataRecord({ $case: 'producerIds', producerIds });
+  }
 }
 
 function brokerRecord(broker: BrokerRegistration): MetadataRecord {
@@ -45,14 +58,13 @@ function brokerRecord(broker: BrokerRegistration): MetadataRecord {
   });
 }
 
-function topicRecords({ name, topicId, partitions }: TopicImage): MetadataRecord[] {
-  const records = [metadataRecord({ $case: 'topic', topic: { name, topicId } })];
-  partitions.forEach((state, partition) => {
+function* topicRecords({ name, topicId, partitions }: TopicImage): Generator<MetadataRecord, void, undefined> {
+  yield metadataRecord({ $case: 'topic', topic: { name, topicId } });
+  for (const [partition, state] of partitions.entries()) {
     const { replicas, isr, directories, ...rest } = state;
     const lists = { replicas: [...replicas], isr: [...isr], directories: [...directories] };
-    records.push(metadataRecord({ $case: 'partition', partition: { topicId, partition, ...rest, ...lists } }));
-  });
-  return records;
+    yield metadataRecord({ $case: 'partition', partition: { topicId, partition, ...rest, ...lists } });
+  }
 }
 
 function configRecords(image: MetadataImage, entity: ConfigEntity): MetadataRecord[] {

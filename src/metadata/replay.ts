@@ -31,8 +31,8 @@ export interface MetadataBatch {
   readonly records: readonly MetadataRecord[];
 }
 
-/** The image under construction. Its maps are persistent values; only the fields move. */
-interface Draft {
+/** The image under construction. Its maps may be persistent values: only the fields move. */
+export interface Draft {
   level: number;
   brokers: MetadataImage['brokers'];
   topics: MetadataImage['topics'];
@@ -53,14 +53,7 @@ export function replay(image: MetadataImage, batch: MetadataBatch): { image: Met
     batch.baseOffset >= image.endOffset && batch.endOffset >= batch.baseOffset + batch.records.length,
     () => `batch ${batch.baseOffset}..${batch.endOffset} replayed on an image that ends at ${image.endOffset}`,
   );
-  const { level, brokers, topics, topicIds, configs, nextProducerId } = image;
-  const changed = {
-    topics: new Set<Uuid>(),
-    removedTopics: new Map<Uuid, TopicImage>(),
-    brokers: new Set<NodeId>(),
-    configs: new Set<ConfigEntity>(),
-  };
-  const draft: Draft = { level, brokers, topics, topicIds, configs, nextProducerId, changed };
+  const draft = draftOf(image);
   batch.records.forEach((record, index) => {
     applyRecord(draft, record, batch.baseOffset + index);
   });
@@ -75,11 +68,24 @@ export function replay(image: MetadataImage, batch: MetadataBatch): { image: Met
       configs: draft.configs,
       nextProducerId: draft.nextProducerId,
     },
-    delta: changed,
+    delta: draft.changed,
   };
 }
 
-function applyRecord(draft: Draft, record: MetadataRecord, offset: Offset): void {
+/** A draft that begins as this image. */
+export function draftOf(image: MetadataImage): Draft {
+  const { level, brokers, topics, topicIds, configs, nextProducerId } = image;
+  const changed = {
+    topics: new Set<Uuid>(),
+    removedTopics: new Map<Uuid, TopicImage>(),
+    brokers: new Set<NodeId>(),
+    configs: new Set<ConfigEntity>(),
+  };
+  return { level, brokers, topics, topicIds, configs, nextProducerId, changed };
+}
+
+/** The record at `offset`, applied. AssertionError if it does not follow from those before (C-0.4). */
+export function applyRecord(draft: Draft, record: MetadataRecord, offset: Offset): void {
   const { kind } = record;
   if (kind === undefined) {
     assert(record.skippable, `the record at offset ${offset} has no kind`);
@@ -218,7 +224,8 @@ function applyRemoveTopic(draft: Draft, topicId: Uuid): void {
   draft.changed.removedTopics.set(topicId, topic);
 }
 
-function entityOf(record: ConfigRecord): ConfigEntity {
+/** Whose key the record sets. */
+export function entityOf(record: ConfigRecord): ConfigEntity {
   if (record.scope === ConfigScope.TOPIC) return topicEntity(record.entity);
   assert(record.scope === ConfigScope.BROKER, `a config record has scope ${record.scope}`);
   return `broker:${record.entity}`;

@@ -8,6 +8,7 @@ import { ControllerChannel } from '../client/controller-channel.ts';
 import type { ListenerKind } from '../config/listeners.ts';
 import type { NodeConfig } from '../config/node-config.ts';
 import { Controller } from '../controller/controller.ts';
+import { metadataStateMachine } from '../controller/state-machine.ts';
 import type { Env } from '../env/env.ts';
 import type { Address, Listener, RpcService } from '../env/network.ts';
 import { AdminServiceDefinition } from '../gen/kvorum/v1/admin.ts';
@@ -17,7 +18,7 @@ import { LogDirectory } from '../log/log-directory.ts';
 import type { MetaProperties } from '../log/storage.ts';
 import { MetadataPublisher } from '../metadata/publisher.ts';
 import type { CoreTrace } from '../quorum/core-trace.ts';
-import type { QuorumOptions, StateMachine } from '../quorum/quorum.ts';
+import type { QuorumOptions } from '../quorum/quorum.ts';
 import { Quorum } from '../quorum/quorum.ts';
 import { laterService } from './later-service.ts';
 import { answerProbe } from './probes.ts';
@@ -124,16 +125,11 @@ async function compose(
   const channel = new ControllerChannel(env, controllersOf(config));
   undo.push(() => channel.close());
   let leaderId: NodeId = NO_NODE;
-  let stateMachine: StateMachine = {
-    apply: (batch) => publisher.apply(batch),
-    load: () => Promise.reject(new Error('not built yet')),
-    snapshot: () => [],
-    claim: () => {},
-    renounce: () => {},
+  let stateMachine = metadataStateMachine(publisher, {
     leaderChanged: (id) => {
       leaderId = id;
     },
-  };
+  });
   if (config.isController) {
     const controller = new Controller({
       env,
