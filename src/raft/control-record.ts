@@ -1,9 +1,10 @@
 // Bytes of the core's own records, which control batches carry: who leads an epoch, and who the voters are (R-5.1, R-0.3a).
-// Layout: int16 type (Kafka's control record types), int16 version, body. A replica key is int32 id and 16 bytes directory id.
+// Layout: int16 type (Kafka's control record types), int16 version, body. A replica key is int32 id and 16 bytes directory id,
+// a voter is its key and the endpoint as uint16 length and UTF-8.
 import { asBuffer, ByteReader, BytesError, ByteWriter } from '../base/bytes.ts';
 import type { NodeId } from '../base/ids.ts';
 import { uuidFromBytes, uuidToBytes, ZERO_UUID } from '../base/uuid.ts';
-import type { ReplicaKey } from './types.ts';
+import type { ReplicaKey, Voter } from './types.ts';
 
 /** First record of every epoch. */
 export interface LeaderChangeRecord {
@@ -15,10 +16,10 @@ export interface LeaderChangeRecord {
   readonly grantingVoters: readonly ReplicaKey[];
 }
 
-/** The voter set from this record on (R-0.3a); sorted by id, ids distinct, every directory id known. */
+/** The voter set from this record on (R-0.3a, R-11.3); sorted by id, ids distinct, every directory id known. */
 export interface VotersRecord {
   readonly type: 'voters';
-  readonly voters: readonly ReplicaKey[];
+  readonly voters: readonly Voter[];
 }
 
 export type ControlRecord = LeaderChangeRecord | VotersRecord;
@@ -26,6 +27,9 @@ export type ControlRecord = LeaderChangeRecord | VotersRecord;
 const LEADER_CHANGE = 2;
 const VOTERS = 6;
 const VERSION = 0;
+
+/** Longest endpoint in bytes: a host name of 255 and a port. */
+export const MAX_ENDPOINT_BYTES = 261;
 
 /** The record's bytes. RangeError if a directory id is not a Uuid. */
 export function encodeControlRecord(record: ControlRecord): Buffer {
@@ -39,7 +43,8 @@ export function encodeControlRecord(record: ControlRecord): Buffer {
   } else {
     writer.int16(VOTERS);
     writer.int16(VERSION);
-    writeKeys(writer, record.voters);
+    writer.uint16(record.voters.length);
+    for (const voter of record.voters) writeVoter(writer, voter);
   }
   return writer.finish();
 }
@@ -68,14 +73,17 @@ function readRecord(reader: ByteReader): ControlRecord | undefined {
     };
   }
   if (type !== VOTERS) return undefined;
-  const voters = readKeys(reader);
+  const voters: Voter[] = [];
+  for (let left = reader.uint16(); left > 0; left--) voters.push(readVoter(reader));
   return isVoterSet(voters) ? { type: 'voters', voters } : undefined;
 }
 
-function isVoterSet(voters: readonly ReplicaKey[]): boolean {
+/** Whether that may be a voter set: somebody, ascending ids, disks known. */
+export function isVoterSet(voters: readonly Voter[]): boolean {
   let previous: NodeId = -1;
   for (const voter of voters) {
     if (voter.id <= previous || voter.directoryId === ZERO_UUID) return false;
+    if (Buffer.byteLength(voter.endpoint) > MAX_ENDPOINT_BYTES) return false;
     previous = voter.id;
   }
   return voters.length > 0;
@@ -100,4 +108,15 @@ function readKeys(reader: ByteReader): ReplicaKey[] {
   const keys: ReplicaKey[] = [];
   for (let left = reader.uint16(); left > 0; left--) keys.push(readKey(reader));
   return keys;
+}
+
+function writeVoter(writer: ByteWriter, voter: Voter): void {
+  writeKey(writer, voter);
+  writer.uint16(Buffer.byteLength(voter.endpoint));
+  writer.utf8(voter.endpoint);
+}
+
+function readVoter(reader: ByteReader): Voter {
+  const { id, directoryId } = readKey(reader);
+  return { id, directoryId, endpoint: reader.utf8(reader.uint16()) };
 }

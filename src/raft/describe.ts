@@ -3,22 +3,16 @@
 import { ZERO_UUID } from '../base/uuid.ts';
 import type { Progress } from './roles.ts';
 import type { RaftState } from './state.ts';
-import { isVoter, knownLeader } from './state.ts';
-import type { QuorumDescription, ReplicaProgress } from './types.ts';
-import { sameReplica } from './vote-grant.ts';
+import { isSelf, isVoter, knownLeader } from './state.ts';
+import type { QuorumDescription, ReplicaKey, ReplicaProgress } from './types.ts';
 
 export function describeQuorum(state: RaftState): QuorumDescription {
   const { role, log, config } = state;
   const leads = role.name === 'leader';
-  const voters = leads
-    ? role.voters.map((voter) => progressOf(state, voter))
-    : (log.voters ?? config.voterIds.map((id) => ({ id, directoryId: ZERO_UUID }))).map((replica) => ({
-        replica,
-        endpoint: config.endpoints.get(replica.id) ?? '',
-        logEndOffset: sameReplica(replica, config.replica) ? log.endOffset : -1,
-        lastFetchMs: -1,
-        lastCaughtUpMs: -1,
-      }));
+  const voters = log.voters ?? config.voterIds.map((id) => ({ id, directoryId: ZERO_UUID }));
+  const observers = leads ? [...role.observers.values()].map((progress) => progressOf(state, progress)) : [];
+  // it leads on without being a voter.
+  if (leads && !isVoter(state)) observers.push(describeReplica(state, config.replica));
   return {
     role: role.name,
     leaderId: knownLeader(state),
@@ -26,19 +20,33 @@ export function describeQuorum(state: RaftState): QuorumDescription {
     highWatermark: state.highWatermark,
     logEndOffset: log.endOffset,
     logStartOffset: log.startOffset,
-    latestSnapshot: undefined,
+    latestSnapshot: state.snapshots.at(-1)?.id,
     isVoter: isVoter(state),
-    voters,
-    observers: leads ? [...role.observers.values()].map((observer) => progressOf(state, observer)) : [],
+    voters: leads
+      ? role.voters.map((voter) => progressOf(state, voter))
+      : voters.map((voter) => describeReplica(state, voter)),
+    observers,
   };
 }
 
 /** The leader itself has everything, now. */
 function progressOf(state: RaftState, progress: Progress): ReplicaProgress {
-  const endpoint = state.config.endpoints.get(progress.key.id) ?? '';
-  const { key: replica, endOffset, lastFetchMs, lastCaughtUpMs } = progress;
-  if (sameReplica(replica, state.config.replica)) {
-    return { replica, endpoint, logEndOffset: state.log.endOffset, lastFetchMs: state.now, lastCaughtUpMs: state.now };
-  }
-  return { replica, endpoint, logEndOffset: endOffset, lastFetchMs, lastCaughtUpMs };
+  const { key, endOffset: logEndOffset, lastFetchMs, lastCaughtUpMs } = progress;
+  const replica = describeReplica(state, key);
+  return isSelf(state, key) ? replica : { ...replica, logEndOffset, lastFetchMs, lastCaughtUpMs };
+}
+
+/** What is known without asking: of itself its log end, and as the leader that it is caught up. */
+function describeReplica(state: RaftState, { id, directoryId }: ReplicaKey): ReplicaProgress {
+  const { log, config, now } = state;
+  const self = isSelf(state, { id, directoryId });
+  const at = self && state.role.name === 'leader' ? now : -1;
+  const endpoint = log.voters?.find((voter) => voter.id === id)?.endpoint ?? '';
+  return {
+    replica: { id, directoryId },
+    endpoint: endpoint === '' ? (config.endpoints.get(id) ?? '') : endpoint,
+    logEndOffset: self ? log.endOffset : -1,
+    lastFetchMs: at,
+    lastCaughtUpMs: at,
+  };
 }

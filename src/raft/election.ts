@@ -3,7 +3,7 @@
 import type { NodeId } from '../base/ids.ts';
 import { NO_NODE } from '../base/ids.ts';
 import { isUuid, ZERO_UUID } from '../base/uuid.ts';
-import { becomeFollower } from './fetch-response.ts';
+import { becomeFollower } from './following.ts';
 import { becomeLeader } from './leader.ts';
 import { call, noticeOnce, persistQuorumState, retryLater, setElectionTimer } from './outbox.ts';
 import type { Ballot, Candidate, Prospective } from './roles.ts';

@@ -1,4 +1,5 @@
-// Where each epoch of the log begins (D-1), derived from the batches. Epochs and start offsets both strictly increase.
+// Where each epoch of the log begins (D-1), derived from the batches. Epochs and start offsets both strictly increase, but
+// for the anchor: the epoch of the record before the log start, where the log does not begin at 0 (R-10.3).
 import type { Epoch, Offset } from '../base/ids.ts';
 
 export interface EpochEnd {
@@ -10,6 +11,8 @@ export interface EpochEnd {
 export class EpochCache {
   readonly #epochs: Epoch[] = [];
   readonly #starts: Offset[] = [];
+  /** 1 if entry 0 is the anchor: it starts at the log start, or before it, and is never cut. */
+  #anchors: 0 | 1 = 0;
 
   /** Epoch of the last entry, 0 if there is none: no batch has epoch 0. */
   get lastEpoch(): Epoch {
@@ -25,10 +28,33 @@ export class EpochCache {
 
   /** D-1.3: drops entries that start at or after `endOffset`. */
   truncate(endOffset: Offset): void {
-    while ((this.#starts.at(-1) ?? -1) >= endOffset) {
+    while (this.#starts.length > this.#anchors && (this.#starts.at(-1) ?? -1) >= endOffset) {
       this.#starts.pop();
       this.#epochs.pop();
     }
+  }
+
+  /** R-10.3: the log begins at `startOffset` now, after a record of `startEpoch`. */
+  trim(startOffset: Offset, startEpoch: Epoch): void {
+    let gone = 0;
+    while (gone < this.#starts.length && (this.#starts[gone] ?? 0) < startOffset) gone++;
+    this.#starts.splice(0, gone, startOffset);
+    this.#epochs.splice(0, gone, startEpoch);
+    this.#anchors = 1;
+  }
+
+  /** R-10.5: the log holds nothing, and continues at `startOffset`, after a record of `startEpoch`. */
+  reset(startOffset: Offset, startEpoch: Epoch): void {
+    this.#starts.length = 0;
+    this.#epochs.length = 0;
+    this.trim(startOffset, startEpoch);
+  }
+
+  /** Epoch of the record before `offset`, which lies at or above the log start; 0 if there is none. */
+  epochBefore(offset: Offset): Epoch {
+    let above = this.#epochs.length - 1;
+    while (above >= this.#anchors && (this.#starts[above] ?? 0) >= offset) above--;
+    return this.#epochs[above] ?? 0;
   }
 
   /**

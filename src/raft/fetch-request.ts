@@ -4,11 +4,13 @@ import type { Epoch } from '../base/ids.ts';
 import { noteFetch, resetCheckQuorum } from './check-quorum.ts';
 import { advanceCommit, announcedHighWatermark } from './high-watermark.ts';
 import { fetchError, noticeOnce, reply, setTimer } from './outbox.ts';
-import type { Leader, ParkedFetch, Progress } from './roles.ts';
+import { observerOf, voterOf } from './progress.ts';
+import { resignIfRemoved } from './resigned.ts';
+import type { Leader, ParkedFetch } from './roles.ts';
 import type { RaftState } from './state.ts';
-import type { CallId, FetchRequest, FetchResponse, RaftEffect, RaftErrorCode, ReplicaKey } from './types.ts';
+import { isSelf } from './state.ts';
+import type { CallId, FetchRequest, FetchResponse, RaftEffect, RaftErrorCode, SnapshotId } from './types.ts';
 import { becomeUnattached } from './unattached.ts';
-import { sameReplica } from './vote-grant.ts';
 
 /** */
 export function onFetchRequest(state: RaftState, effects: RaftEffect[], call: CallId, request: FetchRequest): void {
@@ -25,7 +27,12 @@ export function onFetchRequest(state: RaftState, effects: RaftEffect[], call: Ca
     return;
   }
   const { log } = state;
-  // does the fetcher's log agree with this one up to its end?
+  const snapshotId = snapshotFor(state, request);
+  if (snapshotId !== undefined) {
+    reply(state, effects, call, { ...fetchError(state, 'NONE'), snapshotId });
+    return;
+  }
+  // 2 and 4: does the fetcher's log agree with this one up to its end?
   if (request.fetchOffset > log.startOffset) {
     const end = log.endOffsetFor(request.lastFetchedEpoch);
     if (end.epoch !== request.lastFetchedEpoch || end.endOffset < request.fetchOffset) {
@@ -38,9 +45,32 @@ export function onFetchRequest(state: RaftState, effects: RaftEffect[], call: Ca
     }
   }
   recordProgress(state, effects, leader, request);
-  if (advanceCommit(state, effects, leader)) completeParked(state, effects, leader);
+  const advanced = advanceCommit(state, effects, leader);
+  if (advanced) completeParked(state, effects, leader);
   if (hasAnswer(state, leader, request)) reply(state, effects, call, fetchAnswer(state, leader, request));
   else park(state, effects, leader, call, request);
+  if (advanced) resignIfRemoved(state, effects, leader);
+}
+
+/** after whatever may have raised what a majority holds. */
+export function commitMore(state: RaftState, effects: RaftEffect[], leader: Leader): void {
+  if (!advanceCommit(state, effects, leader)) return;
+  completeParked(state, effects, leader);
+  resignIfRemoved(state, effects, leader);
+}
+
+/**
+ * R-6.2, 1 and 3: the newest snapshot for whoever is new, behind the log start, or has another history below it. The log
+ * starts at the end of the oldest (R-10.3), so only a log from 0 on serves a new follower.
+ */
+function snapshotFor(state: RaftState, { fetchOffset, lastFetchedEpoch }: FetchRequest): SnapshotId | undefined {
+  const oldest = state.snapshots[0]?.id;
+  if (oldest === undefined) return undefined;
+  const meets =
+    fetchOffset > oldest.endOffset
+      ? lastFetchedEpoch >= oldest.epoch
+      : fetchOffset === oldest.endOffset && lastFetchedEpoch === oldest.epoch;
+  return meets ? undefined : state.snapshots.at(-1)?.id;
 }
 
 /** up to leadership. Whoever fetches in this node's own name is misconfigured. */
@@ -48,11 +78,12 @@ function requestError(state: RaftState, request: FetchRequest): RaftErrorCode {
   if (request.clusterId !== state.config.clusterId) return 'INCONSISTENT_CLUSTER_ID';
   const { maxWaitMs, fetchOffset, lastFetchedEpoch, currentLeaderEpoch: epoch } = request;
   if (maxWaitMs < 0 || fetchOffset < 0 || lastFetchedEpoch < 0 || lastFetchedEpoch > epoch) return 'INVALID_REQUEST';
-  if (sameReplica(request.replicaKey, state.config.replica)) return 'INVALID_REQUEST';
+  if (isSelf(state, request.replicaKey)) return 'INVALID_REQUEST';
   return epochError(state, epoch);
 }
 
-function epochError(state: RaftState, epoch: Epoch): RaftErrorCode {
+/** for fetches of records and of snapshots. */
+export function epochError(state: RaftState, epoch: Epoch): RaftErrorCode {
   if (epoch < state.epoch) return 'FENCED_LEADER_EPOCH';
   return epoch > state.epoch ? 'UNKNOWN_LEADER_EPOCH' : 'NONE';
 }
@@ -81,34 +112,6 @@ function recordProgress(state: RaftState, effects: RaftEffect[], leader: Leader,
   progress.lastFetchMs = state.now;
   progress.leaderEndOffset = leo;
   if (voter !== undefined && noteFetch(leader, voter)) resetCheckQuorum(state, effects, leader);
-}
-
-function voterOf(leader: Leader, key: ReplicaKey): Progress | undefined {
-  for (const voter of leader.voters) {
-    if (sameReplica(voter.key, key)) return voter;
-  }
-  return undefined;
-}
-
-function observerOf(leader: Leader, key: ReplicaKey): Progress {
-  const known = leader.observers.get(key.id);
-  if (known !== undefined && sameReplica(known.key, key)) return known;
-  const progress = newProgress(key);
-  leader.observers.set(key.id, progress);
-  return progress;
-}
-
-/** Of a replica that has not been heard of in this epoch. */
-export function newProgress(key: ReplicaKey): Progress {
-  return {
-    key,
-    endOffset: -1,
-    lastFetchMs: -1,
-    lastCaughtUpMs: -1,
-    leaderEndOffset: -1,
-    fetched: false,
-    begin: 'due',
-  };
 }
 
 /** records beyond the fetch offset, or a high watermark that the fetcher does not have (KIP-1166). */

@@ -2,7 +2,7 @@
 // for an epoch.
 import type { Epoch, NodeId } from '../base/ids.ts';
 import { NO_NODE } from '../base/ids.ts';
-import { becomeFollower } from './fetch-response.ts';
+import { becomeFollower } from './following.ts';
 import { fatal, noticeOnce } from './outbox.ts';
 import type { RaftState } from './state.ts';
 import { isOwnId, isReachable } from './state.ts';

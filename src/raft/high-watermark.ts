@@ -3,7 +3,7 @@ import type { Offset } from '../base/ids.ts';
 import { nextHighWatermark } from './commit.ts';
 import type { Leader } from './roles.ts';
 import type { RaftState } from './state.ts';
-import { isOwnId } from './state.ts';
+import { isSelf } from './state.ts';
 import type { RaftEffect } from './types.ts';
 
 /** Commits everything below `offset`, as far as the log reaches. Whether anything new is committed. */
@@ -16,12 +16,12 @@ export function raiseHighWatermark(state: RaftState, effects: RaftEffect[], offs
   return true;
 }
 
-/** R-8.5: looks again at what a majority of the voters holds, the leader with its flushed end (R-8.2). */
+/** R-8.5: looks again at what a majority of the voters in force holds, the leader, if it is one, with its flushed end (R-8.2). */
 export function advanceCommit(state: RaftState, effects: RaftEffect[], leader: Leader): boolean {
   for (let i = 0; i < leader.voters.length; i++) {
     const voter = leader.voters[i];
     if (voter === undefined) continue;
-    leader.endOffsets[i] = isOwnId(state, voter.key.id) ? state.log.flushedEndOffset : voter.endOffset;
+    leader.endOffsets[i] = isSelf(state, voter.key) ? state.log.flushedEndOffset : voter.endOffset;
   }
   const next = nextHighWatermark(state.highWatermark, leader.endOffsets, leader.epochStartOffset);
   return next > state.highWatermark && raiseHighWatermark(state, effects, next);

@@ -5,10 +5,11 @@ import type { RaftState } from './state.ts';
 import { isVoter } from './state.ts';
 import type { RaftEffect } from './types.ts';
 
-/** After the voter set in force has changed or was loaded: warns if configuration promises what the log does not. */
-export function noticeIdentity(state: RaftState, effects: RaftEffect[]): void {
+/** another voter set is in force, or one was loaded. Warns if configuration promises what the log does not. */
+export function announceVoters(state: RaftState, effects: RaftEffect[]): void {
   const { replica, voterIds } = state.config;
   const pinned = state.log.voters;
+  effects.push({ type: 'voters', voters: pinned ?? [] });
   if (pinned === undefined) return;
   const sameId = pinned.find((voter) => voter.id === replica.id);
   if (!isVoter(state) && (sameId !== undefined || voterIds.includes(replica.id))) {

@@ -4,9 +4,10 @@ import type { Epoch, NodeId, Offset } from '../base/ids.ts';
 import { resetCheckQuorum } from './check-quorum.ts';
 import type { ControlRecord } from './control-record.ts';
 import { encodeControlRecord } from './control-record.ts';
-import { completeParked, newProgress } from './fetch-request.ts';
-import { noticeIdentity } from './identity.ts';
+import { completeParked } from './fetch-request.ts';
+import { announceVoters } from './identity.ts';
 import { appendBatches, call, cancelTimer, retryLater, setTimer } from './outbox.ts';
+import { newProgress, othersNeeded } from './progress.ts';
 import type { Leader, Progress, Tally } from './roles.ts';
 import type { RaftState } from './state.ts';
 import { isOwnId, knownLeader } from './state.ts';
@@ -23,7 +24,7 @@ export function becomeLeader(state: RaftState, effects: RaftEffect[], tally: Tal
   const granting = grantingVoters(tally);
   // R-0.3a: a first election was won by every voter; their identities are pinned from now on.
   const pinned = state.log.voters;
-  const voters = pinned ?? granting;
+  const voters = pinned ?? granting.map((key) => ({ ...key, endpoint: state.config.endpoints.get(key.id) ?? '' }));
   const leader: Leader = {
     name: 'leader',
     epochStartOffset: state.log.endOffset,
@@ -32,6 +33,7 @@ export function becomeLeader(state: RaftState, effects: RaftEffect[], tally: Tal
     observers: new Map(),
     parked: [],
     fetchedVoters: 0,
+    othersNeeded: othersNeeded(state, voters.length),
     endOffsets: voters.map(() => -1),
   };
   enter(state, effects, leader, state.epoch, own.id);
@@ -39,7 +41,7 @@ export function becomeLeader(state: RaftState, effects: RaftEffect[], tally: Tal
   const records: ControlRecord[] = [{ type: 'leaderChange', leader: own, voters, grantingVoters: granting }];
   if (pinned === undefined) records.push({ type: 'voters', voters });
   appendOne(state, effects, true, records.map(encodeControlRecord));
-  if (pinned === undefined) noticeIdentity(state, effects);
+  if (pinned === undefined) announceVoters(state, effects);
   resetCheckQuorum(state, effects, leader);
   tellVoters(state, effects, leader);
 }

@@ -1,10 +1,12 @@
-// The metadata log in memory: batches, epoch cache, voter sets, log end and flushed end. What the disk will hold once every
-// issued op is done. Invariants: startOffset <= flushedEndOffset <= endOffset; batches contiguous, epochs never go down.
+// The metadata log in memory: batches from the log start on (R-10.3), epoch cache, voter sets, log end and flushed end. What
+// the disk will hold once every issued op is done. Invariants: startOffset <= endOffset, flushedEndOffset <= endOffset;
+// batches contiguous, epochs never go down.
 import { assert } from '../base/assert.ts';
 import type { Epoch, Offset } from '../base/ids.ts';
 import { decodeControlRecord } from './control-record.ts';
 import { EpochCache } from './epoch-cache.ts';
-import type { Batch, OpId, ReplicaKey } from './types.ts';
+import type { Batch, OpId, Snapshot, SnapshotId, Voter } from './types.ts';
+import { VoterHistory } from './voter-history.ts';
 
 /** First offset after the batch. */
 export function batchEndOffset(batch: Batch): Offset {
@@ -12,9 +14,9 @@ export function batchEndOffset(batch: Batch): Offset {
 }
 
 /** The voters that a batch sets, undefined if it sets none or is no intact control batch. */
-export function votersOf(batch: Batch): readonly ReplicaKey[] | undefined {
+export function votersOf(batch: Batch): readonly Voter[] | undefined {
   if (!batch.control) return undefined;
-  let voters: readonly ReplicaKey[] | undefined;
+  let voters: readonly Voter[] | undefined;
   for (const bytes of batch.records) {
     const record = decodeControlRecord(bytes);
     if (record?.type === 'voters') voters = record.voters;
@@ -38,21 +40,25 @@ function whyNotNext(batch: Batch, endOffset: Offset, lastEpoch: Epoch, maxEpoch:
 }
 
 export class RaftLog {
-  /** Everything from here on is in `batches`. */
-  readonly startOffset: Offset = 0;
   readonly #batches: Batch[] = [];
   /** Bytes of records, by batch. */
   readonly #bytes: number[] = [];
   readonly #epochs = new EpochCache();
-  /** R-11.3: the voter sets of the log, oldest first; the last is in force, also uncommitted. */
-  readonly #voterSets: { offset: Offset; voters: readonly ReplicaKey[] }[] = [];
+  readonly #voters = new VoterHistory();
   /** Appends that are not durable yet, oldest first. */
   readonly #unflushed: { op: OpId; endOffset: Offset }[] = [];
+  #startOffset: Offset = 0;
   #endOffset: Offset = 0;
   #flushedEndOffset: Offset = 0;
 
+  /** Nothing was ever written, nor loaded from a snapshot. */
   get isEmpty(): boolean {
-    return this.#endOffset === this.startOffset;
+    return this.#endOffset === 0;
+  }
+
+  /** Batches from here on are there; 0, or the end of a snapshot (R-10.3). */
+  get startOffset(): Offset {
+    return this.#startOffset;
   }
 
   /** LEO: offset of the next record. */
@@ -65,14 +71,25 @@ export class RaftLog {
     return this.#flushedEndOffset;
   }
 
-  /** Epoch of the last batch, 0 if the log is empty. */
+  /** Epoch of the last record, also if only a snapshot holds it; 0 if the log is empty. */
   get lastEpoch(): Epoch {
     return this.#epochs.lastEpoch;
   }
 
   /** The pinned voter set in force; undefined while the log is empty (R-0.3a). */
-  get voters(): readonly ReplicaKey[] | undefined {
-    return this.#voterSets.at(-1)?.voters;
+  get voters(): readonly Voter[] | undefined {
+    return this.#voters.latest;
+  }
+
+  /** Offset of the record of the set in force, -1 if it lies before the log. */
+  get votersOffset(): Offset {
+    return this.#voters.latestOffset;
+  }
+
+  /** The voter set in force before the record at `offset`, which lies in [startOffset, endOffset]. */
+  votersAsOf(offset: Offset): readonly Voter[] | undefined {
+    assert(offset >= this.#startOffset && offset <= this.#endOffset, 'voters are asked for within the log');
+    return this.#voters.asOf(offset);
   }
 
   /** Adds batches that {@link appendablePrefix} has passed, or own ones; durable once `op` is done. */
@@ -82,7 +99,9 @@ export class RaftLog {
   }
 
   /** At start: what the disk held, flushed as it is. The reason if it is no log. */
-  load(batches: readonly Batch[]): string | undefined {
+  load(snapshots: readonly Snapshot[], batches: readonly Batch[]): string | undefined {
+    const [first] = snapshots;
+    if (first !== undefined) this.#begin(first);
     const problem = this.appendablePrefix(batches, Number.MAX_SAFE_INTEGER);
     if (problem !== undefined) return problem.reason;
     for (const batch of batches) this.#push(batch);
@@ -90,11 +109,51 @@ export class RaftLog {
     return undefined;
   }
 
+  /** R-10.5: the snapshot stands for all the log, whatever was in it; durable once `op` is done. */
+  reset(snapshot: Snapshot, op: OpId): void {
+    this.#batches.length = 0;
+    this.#bytes.length = 0;
+    this.#unflushed.length = 0;
+    this.#begin(snapshot);
+    // What is durable until then is another log.
+    this.#flushedEndOffset = 0;
+    this.#unflushed.push({ op, endOffset: this.#endOffset });
+  }
+
+  #begin({ id: { endOffset, epoch }, voters }: Snapshot): void {
+    this.#startOffset = endOffset;
+    this.#endOffset = endOffset;
+    this.#epochs.reset(endOffset, epoch);
+    this.#voters.reset(voters);
+  }
+
+  /** R-10.3: forgets what lies below the end of a snapshot. Costs as much as there are batches, once for each snapshot. */
+  trim({ endOffset, epoch }: SnapshotId): void {
+    assert(this.contains({ endOffset, epoch }), 'the log starts at a place of its own');
+    if (endOffset === this.#startOffset) return;
+    const count = this.#indexOf(endOffset);
+    this.#batches.splice(0, count);
+    this.#bytes.splice(0, count);
+    this.#startOffset = endOffset;
+    this.#epochs.trim(endOffset, epoch);
+    this.#voters.trim(endOffset);
+  }
+
+  /** R-10.1: whether `endOffset` is a batch boundary of this log, and `epoch` that of the record before it. */
+  contains({ endOffset, epoch }: SnapshotId): boolean {
+    return (
+      endOffset >= this.#startOffset &&
+      endOffset <= this.#endOffset &&
+      this.boundaryAtOrBelow(endOffset) === endOffset &&
+      this.#epochs.epochBefore(endOffset) === epoch
+    );
+  }
+
   #push(batch: Batch): void {
     assert(batch.baseOffset === this.#endOffset, 'appended batches are contiguous');
     this.#epochs.assign(batch.epoch, batch.baseOffset);
     const voters = votersOf(batch);
-    if (voters !== undefined) this.#voterSets.push({ offset: batch.baseOffset, voters });
+    if (voters !== undefined) this.#voters.push(batch.baseOffset, voters);
     let bytes = 0;
     for (const record of batch.records) bytes += record.length;
     this.#batches.push(batch);
@@ -126,9 +185,9 @@ export class RaftLog {
     this.#batches.length = count;
     this.#bytes.length = count;
     const last = this.#batches.at(-1);
-    this.#endOffset = last === undefined ? this.startOffset : batchEndOffset(last);
+    this.#endOffset = last === undefined ? this.#startOffset : batchEndOffset(last);
     this.#epochs.truncate(this.#endOffset);
-    while ((this.#voterSets.at(-1)?.offset ?? -1) >= this.#endOffset) this.#voterSets.pop();
+    this.#voters.truncate(this.#endOffset);
     // M-7: an append under way proves durable only what this leaves of it.
     this.#flushedEndOffset = Math.min(this.#flushedEndOffset, this.#endOffset);
     for (const append of this.#unflushed) append.endOffset = Math.min(append.endOffset, this.#endOffset);
@@ -155,7 +214,7 @@ export class RaftLog {
     return this.#epochs.endOffsetFor(epoch, this.#endOffset);
   }
 
-  /** The largest batch boundary <= `offset`. */
+  /** The largest batch boundary <= `offset`, the log start where that lies above it. */
   boundaryAtOrBelow(offset: Offset): Offset {
     return this.#batches[this.#indexOf(offset)]?.baseOffset ?? this.#endOffset;
   }

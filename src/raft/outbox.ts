@@ -1,5 +1,6 @@
 // How effects are made: timers with generations (R-2.4), calls and replies with their durability barrier (M-5), disk
 // operations in order, notices, and the end of the node.
+import { assert } from '../base/assert.ts';
 import type { Ms, NodeId, Offset } from '../base/ids.ts';
 import type { RaftState } from './state.ts';
 import { knownLeader } from './state.ts';
@@ -13,6 +14,7 @@ import type {
   RaftErrorCode,
   RaftRequest,
   RaftResponse,
+  Snapshot,
   TimerId,
 } from './types.ts';
 
@@ -88,6 +90,24 @@ export function truncateLog(state: RaftState, effects: RaftEffect[], endOffset: 
   effects.push({ type: 'truncate', op, endOffset });
 }
 
+/** R-10.3: the snapshots are `snapshots` now, and the log begins at the end of the first. */
+export function trimLog(state: RaftState, effects: RaftEffect[], snapshots: readonly Snapshot[]): void {
+  const [first] = snapshots;
+  assert(first !== undefined, 'a log is trimmed to a snapshot');
+  state.snapshots = snapshots;
+  state.log.trim(first.id);
+  effects.push({ type: 'catalogue', op: state.nextOp++, snapshots, clearLog: false });
+}
+
+/** R-10.5: the snapshot stands for all of the log. */
+export function resetLog(state: RaftState, effects: RaftEffect[], snapshot: Snapshot): void {
+  const op = state.nextOp++;
+  state.logOp = op;
+  state.snapshots = [snapshot];
+  state.log.reset(snapshot, op);
+  effects.push({ type: 'catalogue', op, snapshots: state.snapshots, clearLog: true });
+}
+
 function after(state: RaftState, op: OpId): OpId | undefined {
   return op > state.doneOp ? op : undefined;
 }
@@ -101,6 +121,7 @@ export function call(
   to: NodeId,
   message: RaftRequest,
   claimsLog: boolean,
+  timeoutMs = state.config.requestTimeoutMs,
 ): CallId {
   const id = state.nextCall++;
   state.calls.set(id, { to, message });
@@ -110,7 +131,7 @@ export function call(
     call: id,
     to,
     message,
-    timeoutMs: state.config.requestTimeoutMs,
+    timeoutMs,
     after: after(state, op),
   });
   return id;
@@ -118,7 +139,12 @@ export function call(
 
 /** Answers a request once the epoch, leader and vote it speaks of are durable (M-5a). */
 export function reply(state: RaftState, effects: RaftEffect[], id: CallId, message: RaftResponse): void {
-  effects.push({ type: 'reply', call: id, message, after: after(state, state.quorumStateOp) });
+  effects.push({ type: 'reply', call: id, message, after: afterQuorumState(state) });
+}
+
+/** What an answer waits for. */
+export function afterQuorumState(state: RaftState): OpId | undefined {
+  return after(state, state.quorumStateOp);
 }
 
 /** An answer to a fetch without content (R-6.1). */

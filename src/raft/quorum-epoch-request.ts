@@ -1,7 +1,7 @@
 // Answering a leader that announces itself or resigns.
 import type { Ms } from '../base/ids.ts';
 import { ZERO_UUID } from '../base/uuid.ts';
-import { becomeFollower } from './fetch-response.ts';
+import { becomeFollower } from './following.ts';
 import { learnLeader } from './gossip.ts';
 import { quorumEpochResponse, reply, setTimer } from './outbox.ts';
 import type { RaftState } from './state.ts';
@@ -52,6 +52,7 @@ export function onEndQuorumEpochRequest(
     if (role.name === 'follower' && state.leaderId === leaderKey.id) {
       // It said so itself: no reason left to protect it by refusing pre-votes.
       role.hasFetched = false;
+      role.leaderResigned = true;
       setTimer(state, effects, 'fetch', successionDelayMs(state, preferredSuccessors));
     }
   }

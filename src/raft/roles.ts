@@ -2,7 +2,7 @@
 // Kafka's QuorumState). Epoch, leader and vote are common to all and live in RaftState.
 import type { Epoch, Ms, NodeId, Offset } from '../base/ids.ts';
 import type { Uuid } from '../base/uuid.ts';
-import type { CallId, FetchRequest, OpId, ReplicaKey, RoleName } from './types.ts';
+import type { CallId, FetchRequest, OpId, ReplicaKey, RoleName, SnapshotId } from './types.ts';
 
 /** Waits for a leader or for its election timeout; looks for the leader meanwhile. */
 export interface Unattached {
@@ -29,13 +29,15 @@ export interface Leader {
   readonly epochStartOffset: Offset;
   /** Whether the state machine may propose. */
   claimed: boolean;
-  /** The voters in force, itself included. */
-  readonly voters: Progress[];
+  /** The voters in force; usually itself among them. */
+  voters: readonly Progress[];
   /** Everybody else who fetches; by node id, the latest directory only. */
   readonly observers: Map<NodeId, Progress>;
   readonly parked: ParkedFetch[];
-  /** Distinct other voters that have fetched since the check-quorum timer was set. */
+  /** Distinct other voters that have fetched records or a snapshot since the check-quorum timer was set. */
   fetchedVoters: number;
+  /** How many of them make a majority. */
+  othersNeeded: number;
   /** For the commit arithmetic: no allocation for each fetch. */
   readonly endOffsets: Offset[];
 }
@@ -49,12 +51,25 @@ export interface Follower {
   readonly name: 'follower';
   /** A fetch from this leader has succeeded: no pre-vote for others. */
   hasFetched: boolean;
-  /** The fetch under way. */
+  /** The Fetch or FetchSnapshot under way. */
   fetchCall: CallId | undefined;
+  /** the snapshot that it takes instead of fetching records. */
+  download: Download | undefined;
   /** Observers: the next fetch asks another voter who leads. */
   askElsewhere: boolean;
   /** A call to the leader was refused since the last successful fetch: its process is not there. */
   leaderGone: boolean;
+  /** The leader has said that it resigns. */
+  leaderResigned: boolean;
+}
+
+/** A snapshot on its way here; a change of role forgets it. */
+export interface Download {
+  readonly id: SnapshotId;
+  /** Every byte before is here. */
+  position: number;
+  /** Of the whole file; undefined until the first piece has told. */
+  sizeBytes: number | undefined;
 }
 
 export type Role = Unattached | Prospective | Candidate | Leader | Resigned | Follower;

@@ -1,23 +1,24 @@
 // The first role after a start (R-1), from what the disk held.
 import { NO_NODE } from '../base/ids.ts';
+import { isVoterSet } from './control-record.ts';
 import { becomeProspective, beginCandidacy, isLowestVoter, onElectionTimeout } from './election.ts';
-import { beginFollowing, newFollower } from './fetch-response.ts';
-import { noticeIdentity } from './identity.ts';
-import { fatal, noticeOnce, persistQuorumState, retryLater, setElectionTimer } from './outbox.ts';
+import { beginFollowing, newFollower } from './following.ts';
+import { announceVoters } from './identity.ts';
+import { fatal, noticeOnce, persistQuorumState, retryLater } from './outbox.ts';
+import { beginResigned } from './resigned.ts';
 import type { Role } from './roles.ts';
+import { whyNotOfLog } from './snapshots.ts';
 import type { RaftState } from './state.ts';
 import { isOnlyVoter, isOwnId, isReachable, isVoter } from './state.ts';
 import { newTally } from './tally.ts';
 import { announce } from './transition.ts';
-import type { DurableState, RaftEffect } from './types.ts';
+import type { DurableState, RaftEffect, Snapshot } from './types.ts';
 import { waitForElection } from './unattached.ts';
 import { sameReplica } from './vote-grant.ts';
 
 export function start(state: RaftState, effects: RaftEffect[], durable: DurableState): void {
   state.started = true;
-  const problem = state.log.load(durable.batches);
-  // R-1.7.
-  if (problem !== undefined) fatal(`the metadata log is corrupt: ${problem}`);
+  loadLog(state, durable);
   if (durable.quorumState !== undefined) {
     state.epoch = durable.quorumState.leaderEpoch;
     state.leaderId = durable.quorumState.leaderId;
@@ -27,8 +28,35 @@ export function start(state: RaftState, effects: RaftEffect[], durable: DurableS
   if (state.epoch < state.log.lastEpoch) adoptLogEpoch(state, effects);
   state.role = firstRole(state);
   announce(state, effects);
-  noticeIdentity(state, effects);
+  // R-9.1: before anything that is committed after it.
+  const newest = state.snapshots.at(-1);
+  if (newest !== undefined) effects.push({ type: 'loadSnapshot', snapshot: newest });
+  if (state.log.voters !== undefined) announceVoters(state, effects);
   begin(state, effects);
+}
+
+/** R-1.7, R-10.3: what is in a snapshot is committed; the high watermark begins there. */
+function loadLog(state: RaftState, { snapshots, batches }: DurableState): void {
+  const problem = whyNotCatalogue(snapshots) ?? state.log.load(snapshots, batches);
+  if (problem !== undefined) fatal(`the metadata log is corrupt: ${problem}`);
+  state.snapshots = snapshots;
+  for (const snapshot of snapshots) {
+    const { endOffset, epoch } = snapshot.id;
+    const mismatch = whyNotOfLog(state, snapshot);
+    if (mismatch !== undefined)
+      fatal(`the metadata log is corrupt: its snapshot ${endOffset} of epoch ${epoch} ${mismatch}`);
+    state.highWatermark = endOffset;
+  }
+}
+
+function whyNotCatalogue(snapshots: readonly Snapshot[]): string | undefined {
+  let previous = 0;
+  for (const { id, voters } of snapshots) {
+    if (id.endOffset <= previous || id.epoch < 1) return `a snapshot ends at ${id.endOffset}, after one at ${previous}`;
+    if (!isVoterSet(voters)) return `the snapshot ${id.endOffset} names no voters`;
+    previous = id.endOffset;
+  }
+  return undefined;
 }
 
 /**
@@ -68,8 +96,9 @@ function begin(state: RaftState, effects: RaftEffect[]): void {
       beginFollowing(state, effects);
       return;
     case 'resigned':
+      // R-1.6; R-5.5: how far the others are is not known.
       if (isOnlyVoter(state)) onElectionTimeout(state, effects);
-      else setElectionTimer(state, effects);
+      else beginResigned(state, effects, state.log.voters ?? []);
       return;
     default:
       // R-1.6; R-0.3a: a first election begins at once, by one voter.

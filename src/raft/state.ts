@@ -6,7 +6,18 @@ import { NO_NODE } from '../base/ids.ts';
 import { isUuid, ZERO_UUID } from '../base/uuid.ts';
 import { RaftLog } from './log.ts';
 import type { Role } from './roles.ts';
-import type { CallId, OpId, QuorumState, RaftConfig, RaftRandom, RaftRequest, ReplicaKey, TimerId } from './types.ts';
+import type {
+  CallId,
+  OpId,
+  QuorumState,
+  RaftConfig,
+  RaftRandom,
+  RaftRequest,
+  ReplicaKey,
+  Snapshot,
+  TimerId,
+  Voter,
+} from './types.ts';
 import { sameReplica } from './vote-grant.ts';
 
 /** A timer's latest setting; events of other generations are late (R-2.4). */
@@ -41,6 +52,8 @@ export interface RaftState {
   written: QuorumState | undefined;
 
   readonly log: RaftLog;
+  /** The catalogue, oldest first: the log begins at the end of the first one (R-10.3). */
+  snapshots: readonly Snapshot[];
   /** -1 while unknown; never goes down (R-8.4). */
   highWatermark: Offset;
   /** What the state machine has applied (R-9.2). */
@@ -54,7 +67,7 @@ export interface RaftState {
   doneOp: OpId;
   /** The last writeQuorumState: what a message says of epoch, vote or leader is durable once it is done (M-5a). */
   quorumStateOp: OpId;
-  /** The last append or truncate: what a message says of the log is durable once it is done (M-5b, M-5d). */
+  /** The last change of the log's end: what a message says of it is durable once it is done (M-5b, M-5d). */
   logOp: OpId;
 
   /** Counts the voters asked for the leader, round robin. */
@@ -81,6 +94,7 @@ export function createRaft(config: RaftConfig, random: RaftRandom): RaftState {
     votedKey: undefined,
     written: undefined,
     log: new RaftLog(),
+    snapshots: [],
     highWatermark: -1,
     appliedEndOffset: 0,
     timers: {
@@ -117,9 +131,10 @@ export function isOwnId(state: RaftState, id: NodeId): boolean {
  */
 export function isVoter(state: RaftState): boolean {
   const own = state.config.replica;
-  const pinned = state.log.voters;
-  if (pinned === undefined) return state.config.voterIds.includes(own.id);
-  return pinned.some((voter) => sameReplica(voter, own));
+  const { voters } = state.log;
+  if (voters === undefined) return state.config.voterIds.includes(own.id);
+  for (const voter of voters) if (sameReplica(voter, own)) return true;
+  return false;
 }
 
 /** Whether the quorum is this node alone: no timer has anything to wait for (R-1.6). */
@@ -127,9 +142,24 @@ export function isOnlyVoter(state: RaftState): boolean {
   return isVoter(state) && (state.log.voters ?? state.config.voterIds).length === 1;
 }
 
-/** Whether calls can be addressed to that node (R-1.5). */
+/** Whether that is this node on this disk (R-0.1). */
+export function isSelf(state: RaftState, key: ReplicaKey): boolean {
+  return sameReplica(key, state.config.replica);
+}
+
+/** Whether calls can be addressed to that node (R-1.5, R-11.6): it is configured, or a voter in force. */
 export function isReachable(state: RaftState, id: NodeId): boolean {
-  return state.config.voterIds.includes(id);
+  if (state.config.voterIds.includes(id)) return true;
+  const { voters } = state.log;
+  return voters?.some((voter) => voter.id === id) ?? false;
+}
+
+/**
+ * R-10.1: the voter set that the records below `offset` leave in force: what a snapshot that ends there contains. `offset` lies
+ * within the log; undefined where the log is empty.
+ */
+export function votersAsOf(state: RaftState, offset: Offset): readonly Voter[] | undefined {
+  return state.log.votersAsOf(offset);
 }
 
 /**

@@ -8,26 +8,24 @@ import {
   onVoteFailed,
   onVoteResponse,
 } from './election.ts';
-import { completeParked, expireParked, onFetchRequest } from './fetch-request.ts';
-import {
-  fetchNext,
-  onFetchFailed,
-  onFetchResponse,
-  onLeaderRefused,
-  onObserverFetchTimeout,
-} from './fetch-response.ts';
+import { commitMore, expireParked, onFetchRequest } from './fetch-request.ts';
+import { onFetchResponse } from './fetch-response.ts';
+import { fetchNext, onFetchFailed, onLeaderRefused, onObserverFetchTimeout } from './following.ts';
 import { hearResponse } from './gossip.ts';
-import { advanceCommit } from './high-watermark.ts';
 import { onApplied, onBeginAnswered, propose, tellVoters, tellVotersAgain } from './leader.ts';
 import { RaftFatal, takeTimer } from './outbox.ts';
 import { onBeginQuorumEpochRequest, onEndQuorumEpochRequest } from './quorum-epoch-request.ts';
 import { becomeResigned } from './resigned.ts';
+import { onFetchSnapshotRequest } from './snapshot-request.ts';
+import { onFetchSnapshotResponse, onSnapshotReceived, onSnapshotRejected } from './snapshot-response.ts';
+import { onSnapshotTaken } from './snapshots.ts';
 import { start } from './start.ts';
 import type { OutstandingCall, RaftState } from './state.ts';
 import { isVoter } from './state.ts';
 import type { CallFailure, CallId, OpId, RaftEffect, RaftEvent, RaftRequest, RaftResponse, TimerId } from './types.ts';
 import { discoverLater, discoverLeader } from './unattached.ts';
 import { onVoteRequest } from './vote-request.ts';
+import { changeVoters } from './voter-change.ts';
 
 /**
  * Pushes what is to be done onto `effects` and changes `state`. Total on whatever peers send: what must not happen becomes
@@ -67,10 +65,13 @@ function dispatch(state: RaftState, event: RaftEvent, effects: RaftEffect[]): vo
     case 'applied':
       return onApplied(state, effects, event.endOffset);
     case 'snapshotTaken':
+      return onSnapshotTaken(state, effects, event.snapshot);
     case 'snapshotReceived':
+      return onSnapshotReceived(state, effects, event.snapshot);
     case 'snapshotRejected':
+      return onSnapshotRejected(state, effects, event.id, event.reason);
     case 'changeVoters':
-      return;
+      return changeVoters(state, effects, event.token, event.change);
     case 'resign':
       // R-5.6.
       if (state.role.name === 'leader' && event.epoch === state.epoch) becomeResigned(state, effects, state.role);
@@ -107,6 +108,7 @@ function onRetry(state: RaftState, effects: RaftEffect[]): void {
   const { role } = state;
   switch (role.name) {
     case 'unattached':
+    case 'resigned':
       return discoverLeader(state, effects);
     case 'prospective':
     case 'candidate':
@@ -114,9 +116,8 @@ function onRetry(state: RaftState, effects: RaftEffect[]): void {
     case 'leader':
       return tellVotersAgain(state, effects, role);
     case 'follower':
-      return fetchNext(state, effects, role);
-    case 'resigned':
-      return;
+      // Not kept waiting: whether the leader is there is to be known before the fetch timeout.
+      return fetchNext(state, effects, role, 0);
   }
 }
 
@@ -128,10 +129,10 @@ function onRequest(state: RaftState, effects: RaftEffect[], call: CallId, messag
       return onBeginQuorumEpochRequest(state, effects, call, message);
     case 'endQuorumEpoch':
       return onEndQuorumEpochRequest(state, effects, call, message);
-    case 'fetchSnapshot':
-      return;
     case 'fetch':
       return onFetchRequest(state, effects, call, message);
+    case 'fetchSnapshot':
+      return onFetchSnapshotRequest(state, effects, call, message);
   }
 }
 
@@ -151,6 +152,8 @@ function onResponse(state: RaftState, effects: RaftEffect[], call: CallId, respo
     if (role.name === 'prospective' || role.name === 'candidate') onVoteResponse(state, effects, role, to, response);
   } else if (message.type === 'fetch' && response.type === 'fetch' && role.name === 'follower') {
     onFetchResponse(state, effects, role, call, to, message, response);
+  } else if (message.type === 'fetchSnapshot' && response.type === 'fetchSnapshot' && role.name === 'follower') {
+    onFetchSnapshotResponse(state, effects, role, call, message, response);
   } else if (message.type === 'beginQuorumEpoch' && response.type === 'quorumEpoch' && role.name === 'leader') {
     onBeginAnswered(state, effects, role, to, response);
   } else {
@@ -171,6 +174,7 @@ function failCall(state: RaftState, effects: RaftEffect[], { to, message }: Outs
   const { role } = state;
   switch (role.name) {
     case 'unattached':
+    case 'resigned':
       return discoverLater(state, effects);
     case 'prospective':
     case 'candidate':
@@ -180,9 +184,7 @@ function failCall(state: RaftState, effects: RaftEffect[], { to, message }: Outs
       if (message.type === 'beginQuorumEpoch') onBeginAnswered(state, effects, role, to, undefined);
       return;
     case 'follower':
-      if (message.type === 'fetch') onFetchFailed(state, effects, role, to);
-      return;
-    case 'resigned':
+      if (message.type === 'fetch' || message.type === 'fetchSnapshot') onFetchFailed(state, effects, role, to);
       return;
   }
 }
@@ -193,5 +195,5 @@ function onDiskDone(state: RaftState, effects: RaftEffect[], op: OpId): void {
   const { role } = state;
   if (role.name === 'candidate') onCandidateDiskDone(state, effects, role);
   // R-8.2, R-8.5.
-  else if (role.name === 'leader' && moved && advanceCommit(state, effects, role)) completeParked(state, effects, role);
+  else if (role.name === 'leader' && moved) commitMore(state, effects, role);
 }

@@ -6,16 +6,26 @@ import type { Role } from './roles.ts';
 import { isAllowedTransition } from './roles.ts';
 import type { RaftState } from './state.ts';
 import { knownLeader } from './state.ts';
-import type { RaftEffect } from './types.ts';
+import type { RaftEffect, ReplicaKey } from './types.ts';
 
-/** Enters `role` in `epoch` with that leader. A higher epoch clears the vote, nothing else does (R-0.5). */
-export function enter(state: RaftState, effects: RaftEffect[], role: Role, epoch: Epoch, leaderId: NodeId): void {
+/**
+ * Enters `role` in `epoch` with that leader. A higher epoch clears the vote, nothing else does (R-0.5); `vote` is one given in
+ * it at once.
+ */
+export function enter(
+  state: RaftState,
+  effects: RaftEffect[],
+  role: Role,
+  epoch: Epoch,
+  leaderId: NodeId,
+  vote?: ReplicaKey,
+): void {
   const from = state.role;
   if (!isAllowedTransition(from.name, role.name, state.epoch, epoch)) {
     fatal(`no transition from ${from.name} in epoch ${state.epoch} to ${role.name} in epoch ${epoch}`);
   }
   if (from.name === 'leader' && from.claimed) effects.push({ type: 'renounce', epoch: state.epoch });
-  if (epoch > state.epoch) state.votedKey = undefined;
+  if (epoch > state.epoch) state.votedKey = vote;
   // A candidate's vote for itself, before it is written.
   if (role.name === 'candidate') state.votedKey = state.config.replica;
   state.role = role;

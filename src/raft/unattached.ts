@@ -1,21 +1,26 @@
-// Without a leader: wait for the election timeout (election.ts) and meanwhile ask the configured voters who leads (R-12, R-11.6).
-import type { Epoch, NodeId } from '../base/ids.ts';
+// Without a leader: wait for the election timeout (election.ts) and meanwhile ask the voters, configured and in force, who leads
+// (R-12, R-11.6).
+import type { Epoch, Ms, NodeId } from '../base/ids.ts';
 import { NO_NODE } from '../base/ids.ts';
 import { call, cancelTimer, retryLater, setElectionTimer, setTimer } from './outbox.ts';
 import type { RaftState } from './state.ts';
 import { isOwnId, isVoter } from './state.ts';
 import { enter } from './transition.ts';
-import type { RaftEffect } from './types.ts';
+import type { RaftConfig, RaftEffect, ReplicaKey } from './types.ts';
 
-/** R-13.1 and the ways back from Prospective and Resigned. `leaderId`: only one that cannot be reached (R-1.5). */
+/**
+ * R-13.1 and the ways back from Prospective and Resigned. `leaderId`: only one that cannot be reached (R-1.5). `vote`: given in
+ * that higher epoch, with one write for both.
+ */
 export function becomeUnattached(
   state: RaftState,
   effects: RaftEffect[],
   epoch: Epoch,
   leaderId: NodeId = NO_NODE,
+  vote?: ReplicaKey,
 ): void {
   const from = state.role.name;
-  enter(state, effects, { name: 'unattached' }, epoch, leaderId);
+  enter(state, effects, { name: 'unattached' }, epoch, leaderId, vote);
   // R-3.2: the remaining time of the old timer; a new one after a time with a leader, or where none is running.
   if (from === 'leader' || from === 'follower' || !state.timers.election.armed) waitForElection(state, effects);
   retryLater(state, effects);
@@ -27,15 +32,16 @@ export function waitForElection(state: RaftState, effects: RaftEffect[]): void {
   else cancelTimer(state, effects, 'election');
 }
 
-/** Asks the next configured voter who leads, by an ordinary fetch that nobody parks. */
+/** Asks the next voter who leads, by an ordinary fetch that nobody parks. */
 export function discoverLeader(state: RaftState, effects: RaftEffect[]): void {
   const to = nextVoterToAsk(state);
   if (to !== undefined) sendFetch(state, effects, to, 0);
 }
 
-/** A configured voter other than this node, round robin; undefined if there is none. */
+/** R-11.6: a voter other than this node, configured or in force, round robin; undefined if there is none. */
 export function nextVoterToAsk(state: RaftState): NodeId | undefined {
-  const ids = state.config.voterIds;
+  const ids = [...state.config.voterIds];
+  for (const { id } of state.log.voters ?? []) if (!ids.includes(id)) ids.push(id);
   for (let tried = 0; tried < ids.length; tried++) {
     const id = ids[state.discoveries++ % ids.length];
     if (id !== undefined && !isOwnId(state, id)) return id;
@@ -68,5 +74,14 @@ export function sendFetch(state: RaftState, effects: RaftEffect[], to: NodeId, m
       highWatermark: state.highWatermark,
     },
     true,
+    fetchCallTimeoutMs(config, maxWaitMs),
   );
+}
+
+/**
+ * After how long a fetch that the leader may keep for `maxWaitMs` counts as lost: halfway from there to the fetch timeout, so that it
+ * can be sent again before that expires.
+ */
+export function fetchCallTimeoutMs({ requestTimeoutMs, fetchTimeoutMs }: RaftConfig, maxWaitMs: Ms): Ms {
+  return Math.min(requestTimeoutMs, Math.ceil((fetchTimeoutMs + maxWaitMs) / 2));
 }

@@ -2,12 +2,12 @@
 
 import { NO_NODE } from '../base/ids.ts';
 import { ZERO_UUID } from '../base/uuid.ts';
-import { persistQuorumState, reply, setElectionTimer } from './outbox.ts';
+import { persistQuorumState, reply } from './outbox.ts';
 import type { RaftState } from './state.ts';
-import { isOwnId, isVoter, knownLeader } from './state.ts';
+import { isOwnId, isSelf, isVoter, knownLeader } from './state.ts';
 import type { CallId, RaftEffect, RaftErrorCode, VoteRequest, VoteResponse } from './types.ts';
-import { becomeUnattached } from './unattached.ts';
-import { grantsVote, isUpToDate, sameReplica } from './vote-grant.ts';
+import { becomeUnattached, waitForElection } from './unattached.ts';
+import { grantsVote, isUpToDate } from './vote-grant.ts';
 
 export function onVoteRequest(state: RaftState, effects: RaftEffect[], call: CallId, request: VoteRequest): void {
   const error = validate(state, request);
@@ -15,28 +15,34 @@ export function onVoteRequest(state: RaftState, effects: RaftEffect[], call: Cal
     reply(state, effects, call, voteResponse(state, error, false));
     return;
   }
-  // vote and pre-vote alike.
-  if (request.epoch > state.epoch) becomeUnattached(state, effects, request.epoch);
-  if (!isAskedForOwnVote(state, request)) {
+  const { preVote, candidateKey } = request;
+  const asked = isAskedForOwnVote(state, request);
+  const logOk = isUpToDate(request.lastEpoch, request.logEndOffset, state.log.lastEpoch, state.log.endOffset);
+  if (request.epoch > state.epoch) {
+    // vote and pre-vote alike. In a new epoch nobody has this vote yet: epoch and vote are one write.
+    const vote = asked && logOk && !preVote ? candidateKey : undefined;
+    becomeUnattached(state, effects, request.epoch, NO_NODE, vote);
+  }
+  if (!asked) {
     reply(state, effects, call, voteResponse(state, 'INVALID_VOTER_KEY', false));
     return;
   }
   const granted = grantsVote({
-    preVote: request.preVote,
-    candidate: request.candidateKey,
-    logOk: isUpToDate(request.lastEpoch, request.logEndOffset, state.log.lastEpoch, state.log.endOffset),
+    preVote,
+    candidate: candidateKey,
+    logOk,
     role: state.role.name,
     votedKey: state.votedKey,
     leaderKnown: state.leaderId !== NO_NODE,
     hasFetched: state.role.name === 'follower' && state.role.hasFetched,
   });
-  if (granted && !request.preVote) {
+  if (granted && !preVote) {
     // written before the reply, then a new election timeout.
     if (state.votedKey === undefined) {
-      state.votedKey = request.candidateKey;
+      state.votedKey = candidateKey;
       persistQuorumState(state, effects);
     }
-    setElectionTimer(state, effects);
+    waitForElection(state, effects);
   }
   reply(state, effects, call, voteResponse(state, 'NONE', granted));
 }
@@ -51,13 +57,14 @@ function validate(state: RaftState, request: VoteRequest): RaftErrorCode {
 }
 
 /**
- * R-4.4, R-11.7, R-12.1: the voter asked is this node on this disk, and it is one. Only a first election, by a candidate
- * with an empty log, may leave the disk open; whoever has a log refuses that by R-4.5.
+ * R-4.4, R-11.7, R-12.1: the voter asked is this node on this disk. Whether it is one the candidate's log says: this one may
+ * not have the record that added it yet, and without its vote nobody could bring it. Only a first election, by a candidate
+ * with an empty log among configured voters, may leave the disk open; whoever has a log refuses that by R-4.5.
  */
 function isAskedForOwnVote(state: RaftState, { voterKey, lastEpoch, logEndOffset }: VoteRequest): boolean {
-  if (!isVoter(state)) return false;
-  if (sameReplica(voterKey, state.config.replica)) return true;
-  return isOwnId(state, voterKey.id) && voterKey.directoryId === ZERO_UUID && lastEpoch === 0 && logEndOffset === 0;
+  if (isSelf(state, voterKey)) return true;
+  if (!isOwnId(state, voterKey.id) || voterKey.directoryId !== ZERO_UUID) return false;
+  return isVoter(state) && lastEpoch === 0 && logEndOffset === 0;
 }
 
 function voteResponse(state: RaftState, error: RaftErrorCode, granted: boolean): VoteResponse {

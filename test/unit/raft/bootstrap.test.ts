@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { describeQuorum } from '../../../src/raft/describe.ts';
-import { keyOf, keys, Lab, logOf, newCluster, quorumState } from './lab.ts';
+import { keyOf, keys, Lab, logOf, newCluster, quorumState, voterSet } from './lab.ts';
 
 function expectFormed(lab: Lab, leader: number): void {
   expect(lab.leader()).toBe(leader);
@@ -18,7 +18,7 @@ describe('R-0.3a a cluster forms', () => {
     expectFormed(lab, 1);
     expect(lab.now).toBe(0);
     expect(lab.log(2)).toBe('1*');
-    expect(lab.node(3).state.log.voters).toEqual(keys(1, 2, 3));
+    expect(lab.node(3).state.log.voters).toEqual(voterSet(1, 2, 3));
     expect(lab.node(1).told).toContain('claim 1');
   });
 
@@ -69,7 +69,7 @@ describe('R-0.3a a cluster forms', () => {
     lab.hold = (envelope) => envelope.from === 1 && envelope.kind === 'request';
     lab.start(1, 2, 3);
     lab.until(() => lab.leader() === 2);
-    expect(lab.node(2).state.log.voters).toEqual(keys(1, 2, 3));
+    expect(lab.node(2).state.log.voters).toEqual(voterSet(1, 2, 3));
   });
 
   it('although its first leader crashed before its first batch was durable: at a higher epoch', () => {
@@ -188,7 +188,7 @@ describe('R-0.3a, R-11.7 an empty disk in a cluster that has formed', () => {
     lab.release();
     lab.advance(200);
     expect(lab.role(1)).toBe('leader 1');
-    expect(lab.node(1).state.log.voters).toEqual(keys(1, 2, 3));
+    expect(lab.node(1).state.log.voters).toEqual(voterSet(1, 2, 3));
     expect(lab.node(1).state.highWatermark).toBe(2);
     expect(lab.role(2)).toBe('follower 1');
     expect(lab.node(2).told).toContain('notice not-a-voter');

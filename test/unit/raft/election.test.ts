@@ -206,7 +206,7 @@ describe('R-12 observers', () => {
   it('find the next leader when theirs is killed, R-2.2 without ever standing for election', () => {
     const lab = formed();
     // It does not wait for its fetch timeout: the failed fetch sends it to the others.
-    lab.add(9, [1, 2, 3], { config: { fetchTimeoutMs: 600_000 } });
+    lab.add(9, [1, 2, 3], { config: { fetchTimeoutMs: 600_000, requestTimeoutMs: 1250 } });
     lab.start(9);
     lab.advance(100);
     lab.crash(1);

@@ -1,9 +1,9 @@
 // A bench for readable scenarios: several cores, a clock that the test advances, disks that lose what was not flushed, and a
 // network whose messages can be cut or held back. Flushing and delivery happen in `run` and `advance`, in a fixed order.
 import { encodeControlRecord } from '../../../src/raft/control-record.ts';
-import { batchEndOffset } from '../../../src/raft/log.ts';
+import { batchEndOffset, votersOf } from '../../../src/raft/log.ts';
 import type { RaftState } from '../../../src/raft/state.ts';
-import { createRaft } from '../../../src/raft/state.ts';
+import { createRaft, votersAsOf } from '../../../src/raft/state.ts';
 import { step } from '../../../src/raft/step.ts';
 import type {
   Batch,
@@ -16,7 +16,10 @@ import type {
   RaftResponse,
   ReplicaKey,
   Snapshot,
+  SnapshotId,
   TimerId,
+  Voter,
+  VoterChange,
 } from '../../../src/raft/types.ts';
 
 export const CLUSTER = 'c2ltdWxhdGVkLWNsdXN0ZQ';
@@ -28,24 +31,47 @@ export function keyOf(id: number, generation = 1): ReplicaKey {
   return { id, directoryId: bytes.toString('base64url') };
 }
 
+/** Where node `id` listens. */
+export function endpointOf(id: number): string {
+  return `host${id}:9093`;
+}
+
+/** A replica as the voter sets of the lab name it. */
+export function voterOf(key: ReplicaKey): Voter {
+  return { ...key, endpoint: endpointOf(key.id) };
+}
+
 /**
  * A log in short: `1*` is the LeaderChange batch of epoch 1 (the first one also pins `voters`), `1:a` a batch of epoch 1
- * with the record `a`, `1:a,b` with two.
+ * with the record `a`, `1:a,b` with two; `1^1,2` is a control batch of epoch 1 that makes nodes 1 and 2 on their first disks the voters.
  */
 export function logOf(voters: readonly ReplicaKey[], text: string): Batch[] {
   const batches: Batch[] = [];
   let baseOffset = 0;
   for (const word of text.split(' ').filter((part) => part !== '')) {
-    const control = word.endsWith('*');
+    const set = word.includes('^');
+    const control = set || word.endsWith('*');
     const epoch = Number.parseInt(word, 10);
     const leader = voters[0] ?? keyOf(1);
-    const records: Uint8Array[] = control
-      ? [encodeControlRecord({ type: 'leaderChange', leader, voters, grantingVoters: [] })]
-      : word
-          .slice(word.indexOf(':') + 1)
-          .split(',')
-          .map((record) => Buffer.from(record));
-    if (control && baseOffset === 0) records.push(encodeControlRecord({ type: 'voters', voters }));
+    const records: Uint8Array[] = set
+      ? [
+          encodeControlRecord({
+            type: 'voters',
+            voters: voterSet(
+              ...word
+                .slice(word.indexOf('^') + 1)
+                .split(',')
+                .map(Number),
+            ),
+          }),
+        ]
+      : control
+        ? [encodeControlRecord({ type: 'leaderChange', leader, voters, grantingVoters: [] })]
+        : word
+            .slice(word.indexOf(':') + 1)
+            .split(',')
+            .map((record) => Buffer.from(record));
+    if (control && baseOffset === 0) records.push(encodeControlRecord({ type: 'voters', voters: voters.map(voterOf) }));
     const batch = { baseOffset, epoch, control, records };
     batches.push(batch);
     baseOffset = batchEndOffset(batch);
@@ -55,11 +81,20 @@ export function logOf(voters: readonly ReplicaKey[], text: string): Batch[] {
 
 /** The inverse of {@link logOf}. */
 export function show(batches: readonly Batch[]): string {
-  return batches
-    .map(({ epoch, control, records }) =>
-      control ? `${epoch}*` : `${epoch}:${records.map((record) => Buffer.from(record).toString()).join(',')}`,
-    )
-    .join(' ');
+  return batches.map(showBatch).join(' ');
+}
+
+function showBatch(batch: Batch): string {
+  const { epoch, control, records } = batch;
+  if (!control) return `${epoch}:${records.map((record) => Buffer.from(record).toString()).join(',')}`;
+  return records.length === 1 && votersOf(batch) !== undefined
+    ? `${epoch}^${votersOf(batch)?.map(({ id }) => id)}`
+    : `${epoch}*`;
+}
+
+/** The voter set of these nodes on their first disks. */
+export function voterSet(...ids: number[]): Voter[] {
+  return ids.map((id) => voterOf(keyOf(id)));
 }
 
 export function quorumState(leaderEpoch: number, leaderId = -1, votedKey?: ReplicaKey): QuorumState {
@@ -76,6 +111,14 @@ export interface Envelope {
   readonly kind: 'request' | 'response';
 }
 
+type Outgoing = RaftEffect & { type: 'call' | 'reply' | 'serveSnapshot' };
+
+/** What a snapshot file holds; on the wire it is JSON. */
+interface SnapshotFile {
+  readonly machine: string[];
+  readonly voters: readonly Voter[];
+}
+
 export interface LabNode {
   readonly key: ReplicaKey;
   readonly config: RaftConfig;
@@ -87,7 +130,7 @@ export interface LabNode {
   /** Disk effects that are not durable. */
   unflushed: RaftEffect[];
   /** Messages behind their durability barrier. */
-  waiting: (RaftEffect & { type: 'call' | 'reply' })[];
+  waiting: Outgoing[];
   timers: Map<TimerId, { generation: number; at: number }>;
   /** The disk hangs: nothing becomes durable. */
   diskHangs: boolean;
@@ -95,8 +138,30 @@ export interface LabNode {
   applyHangs: boolean;
   committedEnd: number;
   committed: Batch[];
+  /** The state machine: every committed data record, in order. */
+  machine: string[];
+  /** Complete snapshot files, by id. */
+  files: Map<string, SnapshotFile>;
+  /** A snapshot that is being received. */
+  partial: { id: SnapshotId; bytes: Buffer } | undefined;
+  /** Received snapshots are not checked. */
+  checkHangs: boolean;
+  /** The check finds the next received snapshot damaged. */
+  damaged: boolean;
+  /** Events that the driver owes the core. */
+  owed: RaftEvent[];
+  /** Node ids of the voter set that it was told last. */
+  voters: number[];
   /** Effects that tell something, in short: `leader 1`, `claim 1`, `renounce 1`, `notice not-a-voter`, `fatal …`. */
   told: string[];
+}
+
+function nameOf({ endOffset, epoch }: SnapshotId): string {
+  return `${endOffset}-${epoch}`;
+}
+
+function bytesOf(file: SnapshotFile): Buffer {
+  return Buffer.from(JSON.stringify(file));
 }
 
 const TIMING = {
@@ -106,7 +171,7 @@ const TIMING = {
   retryBackoffMs: 20,
   fetchMaxWaitMs: 500,
   fetchMaxBytes: 1 << 20,
-  endpoints: new Map<number, string>(),
+  endpoints: new Map(Array.from({ length: 20 }, (_, id) => [id, endpointOf(id)] as const)),
   snapshotChunkBytes: 64,
 };
 
@@ -138,7 +203,11 @@ export class Lab {
       state: createRaft(config, { below: () => 0 }),
       up: false,
       incarnation: (this.nodes.get(id)?.incarnation ?? 0) + 1,
-      disk: { quorumState: options.disk?.quorumState, snapshots: [], batches: [...(options.disk?.batches ?? [])] },
+      disk: {
+        quorumState: options.disk?.quorumState,
+        snapshots: [...(options.disk?.snapshots ?? [])],
+        batches: [...(options.disk?.batches ?? [])],
+      },
       unflushed: [],
       waiting: [],
       timers: new Map(),
@@ -146,6 +215,13 @@ export class Lab {
       applyHangs: false,
       committedEnd: 0,
       committed: [],
+      machine: [],
+      files: new Map(),
+      partial: undefined,
+      checkHangs: false,
+      damaged: false,
+      owed: [],
+      voters: [],
       told: [],
     };
     this.nodes.set(id, node);
@@ -183,7 +259,14 @@ export class Lab {
       node.up = true;
       node.committed = [];
       node.committedEnd = 0;
-      this.#step(node, { type: 'start', now: this.now, durable: { ...node.disk, batches: [...node.disk.batches] } });
+      node.machine = [];
+      node.partial = undefined;
+      const { quorumState, snapshots, batches } = node.disk;
+      this.#step(node, {
+        type: 'start',
+        now: this.now,
+        durable: { quorumState, snapshots: [...snapshots], batches: [...batches] },
+      });
     }
   }
 
@@ -194,6 +277,7 @@ export class Lab {
     node.incarnation++;
     node.unflushed = [];
     node.waiting = [];
+    node.owed = [];
     node.timers.clear();
   }
 
@@ -218,6 +302,32 @@ export class Lab {
       claimEpoch: node.state.epoch,
       records: records.map((record) => Buffer.from(record)),
     });
+  }
+
+  /** The state machine takes a snapshot of all that it has applied. */
+  snapshot(id: number): SnapshotId {
+    const node = this.node(id);
+    const endOffset = node.committedEnd;
+    const { log } = node.state;
+    const last = log.slice(log.startOffset, endOffset).at(-1);
+    const snapshotId = { endOffset, epoch: last?.epoch ?? node.disk.snapshots[0]?.id.epoch ?? 0 };
+    const file = { machine: [...node.machine], voters: votersAsOf(node.state, endOffset) ?? [] };
+    node.files.set(nameOf(snapshotId), file);
+    const snapshot = { id: snapshotId, voters: file.voters, sizeBytes: bytesOf(file).length };
+    this.#step(node, { type: 'snapshotTaken', now: this.now, snapshot });
+    this.run();
+    return snapshotId;
+  }
+
+  changeVoters(id: number, change: VoterChange): void {
+    this.#step(this.node(id), { type: 'changeVoters', now: this.now, token: 1, change });
+    this.run();
+  }
+
+  /** Lets what was received be checked. */
+  resumeChecks(id: number): void {
+    this.node(id).checkHangs = false;
+    this.run();
   }
 
   /** An event of one's own making. */
@@ -253,7 +363,7 @@ export class Lab {
   run(): void {
     for (let turn = 0; turn < 20_000; turn++) {
       let idle = true;
-      for (const node of this.nodes.values()) if (this.#flush(node)) idle = false;
+      for (const node of this.nodes.values()) if (this.#flush(node) || this.#pay(node)) idle = false;
       const envelope = this.#queue.shift();
       if (envelope !== undefined) {
         this.#deliver(envelope);
@@ -322,6 +432,7 @@ export class Lab {
       else if (effect.type === 'append') disk.batches.push(...effect.batches);
       else if (effect.type === 'truncate')
         disk.batches = disk.batches.filter((batch) => batchEndOffset(batch) <= effect.endOffset);
+      else if (effect.type === 'catalogue') this.#catalogue(node, effect);
       if ('op' in effect) op = effect.op;
     }
     node.unflushed = [];
@@ -332,7 +443,24 @@ export class Lab {
     return true;
   }
 
-  #send(node: LabNode, effect: RaftEffect & { type: 'call' | 'reply' }): void {
+  #catalogue({ disk, files }: LabNode, { snapshots, clearLog }: RaftEffect & { type: 'catalogue' }): void {
+    const start = snapshots[0]?.id.endOffset ?? 0;
+    disk.snapshots = [...snapshots];
+    disk.batches = clearLog ? [] : disk.batches.filter((batch) => batch.baseOffset >= start);
+    for (const { id } of snapshots) if (!files.has(nameOf(id))) throw new Error(`no file of snapshot ${nameOf(id)}`);
+    const listed = new Set(snapshots.map(({ id }) => nameOf(id)));
+    for (const name of files.keys()) if (!listed.has(name)) files.delete(name);
+  }
+
+  /** What the driver has finished beside the core. */
+  #pay(node: LabNode): boolean {
+    const event = node.checkHangs || !node.up ? undefined : node.owed.shift();
+    if (event === undefined) return false;
+    this.#step(node, { ...event, now: this.now });
+    return true;
+  }
+
+  #send(node: LabNode, effect: Outgoing): void {
     if (effect.type === 'call') {
       const { id } = node.key;
       const { incarnation } = node;
@@ -343,7 +471,49 @@ export class Lab {
     const inbound = this.#inbound[effect.call];
     if (inbound?.node !== node) throw new Error(`reply to unknown call ${effect.call}`);
     const { from: to, call, incarnation } = inbound.envelope;
-    this.#post({ from: node.key.id, to, call, incarnation, message: effect.message, kind: 'response' });
+    const message = effect.type === 'reply' ? effect.message : this.#piece(node, effect);
+    this.#post({ from: node.key.id, to, call, incarnation, message, kind: 'response' });
+  }
+
+  #piece(node: LabNode, { response, maxBytes }: RaftEffect & { type: 'serveSnapshot' }): RaftResponse {
+    const file = node.files.get(nameOf(response.snapshotId));
+    if (file === undefined) throw new Error(`node ${node.key.id} serves a snapshot that it does not have`);
+    return { ...response, bytes: bytesOf(file).subarray(response.position, response.position + maxBytes) };
+  }
+
+  /** A received snapshot is checked and kept, or not. */
+  #finish(node: LabNode, { id, sizeBytes }: RaftEffect & { type: 'finishSnapshot' }): void {
+    const { partial } = node;
+    node.partial = undefined;
+    if (partial === undefined || nameOf(partial.id) !== nameOf(id) || partial.bytes.length !== sizeBytes) {
+      throw new Error(`snapshot ${nameOf(id)} is finished with ${partial?.bytes.length} of ${sizeBytes} bytes`);
+    }
+    if (node.damaged) {
+      node.damaged = false;
+      node.owed.push({ type: 'snapshotRejected', now: this.now, id, reason: 'damaged' });
+      return;
+    }
+    const file = JSON.parse(partial.bytes.toString()) as SnapshotFile;
+    node.files.set(nameOf(id), file);
+    node.owed.push({ type: 'snapshotReceived', now: this.now, snapshot: { id, voters: file.voters, sizeBytes } });
+  }
+
+  #receive(node: LabNode, { id, position, bytes }: RaftEffect & { type: 'receiveSnapshot' }): void {
+    if (position === 0) node.partial = { id, bytes: Buffer.alloc(0) };
+    const { partial } = node;
+    if (partial === undefined || nameOf(partial.id) !== nameOf(id) || partial.bytes.length !== position) {
+      throw new Error(`a piece of snapshot ${nameOf(id)} at ${position}, out of place`);
+    }
+    partial.bytes = Buffer.concat([partial.bytes, bytes]);
+  }
+
+  #load(node: LabNode, { id }: Snapshot): void {
+    const file = node.files.get(nameOf(id));
+    if (file === undefined) throw new Error(`snapshot ${nameOf(id)} is loaded and not there`);
+    node.machine = [...file.machine];
+    node.committed = [];
+    node.committedEnd = id.endOffset;
+    node.owed.push({ type: 'applied', now: this.now, endOffset: id.endOffset });
   }
 
   #post(envelope: Envelope): void {
@@ -397,21 +567,34 @@ export class Lab {
 
   #carryOut(node: LabNode, effect: RaftEffect): void {
     switch (effect.type) {
-      case 'catalogue':
-      case 'serveSnapshot':
       case 'receiveSnapshot':
+        this.#receive(node, effect);
+        return;
       case 'finishSnapshot':
+        this.#finish(node, effect);
+        return;
       case 'loadSnapshot':
+        this.#load(node, effect.snapshot);
+        return;
       case 'voters':
+        node.voters = effect.voters.map(({ id }) => id);
+        return;
       case 'voterChange':
+        node.told.push(
+          effect.result.type === 'appended'
+            ? `voter change at ${effect.result.offset}`
+            : `voter change refused ${effect.result.error}`,
+        );
         return;
       case 'writeQuorumState':
       case 'append':
       case 'truncate':
+      case 'catalogue':
         node.unflushed.push(effect);
         return;
       case 'call':
       case 'reply':
+      case 'serveSnapshot':
         if (effect.after === undefined) this.#send(node, effect);
         else node.waiting.push(effect);
         return;
@@ -423,6 +606,9 @@ export class Lab {
         return;
       case 'commit':
         node.committed.push(...effect.batches);
+        for (const batch of effect.batches) {
+          if (!batch.control) node.machine.push(...batch.records.map((record) => Buffer.from(record).toString()));
+        }
         node.committedEnd = effect.highWatermark;
         this.#applied(node);
         return;

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { decodeControlRecord, encodeControlRecord } from '../../../src/raft/control-record.ts';
 import { EpochCache } from '../../../src/raft/epoch-cache.ts';
 import { batchEndOffset, RaftLog } from '../../../src/raft/log.ts';
-import { keyOf, keys, logOf, show } from './lab.ts';
+import { keyOf, keys, logOf, show, voterOf, voterSet } from './lab.ts';
 
 /** Every list of up to `length` epochs out of 1..4 that never goes down: a log of one-record batches. */
 function* epochLists(length: number, from = 1): Generator<number[]> {
@@ -82,7 +82,7 @@ function sharesEpochAfter(a: readonly number[], b: readonly number[], common: nu
 
 function loaded(text: string): RaftLog {
   const log = new RaftLog();
-  expect(log.load(logOf(keys(1, 2, 3), text))).toBeUndefined();
+  expect(log.load([], logOf(keys(1, 2, 3), text))).toBeUndefined();
   return log;
 }
 
@@ -126,12 +126,12 @@ describe('the log in memory', () => {
 
   it('R-11.3 voter sets are in force when appended and restored when cut', () => {
     const log = loaded('1* 1:a');
-    const second = keys(1, 2, 4);
+    const second = voterSet(1, 2, 4);
     const records = [encodeControlRecord({ type: 'voters', voters: second })];
     log.append([{ baseOffset: 3, epoch: 1, control: true, records }], 1);
     expect(log.voters).toEqual(second);
     log.truncate(3);
-    expect(log.voters).toEqual(keys(1, 2, 3));
+    expect(log.voters).toEqual(voterSet(1, 2, 3));
     log.truncate(0);
     expect(log.voters).toBeUndefined();
   });
@@ -152,7 +152,9 @@ describe('the log in memory', () => {
 
   it('R-0.3a, R-1.7 a log that does not begin with the voters is none', () => {
     const log = new RaftLog();
-    expect(log.load([{ baseOffset: 0, epoch: 1, control: false, records: [Buffer.from('a')] }])).toContain('voters');
+    expect(log.load([], [{ baseOffset: 0, epoch: 1, control: false, records: [Buffer.from('a')] }])).toContain(
+      'voters',
+    );
   });
 });
 
@@ -165,7 +167,7 @@ describe('control records', () => {
   };
 
   it('come back as they were', () => {
-    for (const record of [leaderChange, { type: 'voters' as const, voters: keys(0, 7) }]) {
+    for (const record of [leaderChange, { type: 'voters' as const, voters: voterSet(0, 7) }]) {
       expect(decodeControlRecord(encodeControlRecord(record))).toEqual(record);
     }
   });
@@ -182,7 +184,7 @@ describe('control records', () => {
   it('hold no voter set with a repeated id, an unknown disk, or nobody', () => {
     const zero = { id: 2, directoryId: 'AAAAAAAAAAAAAAAAAAAAAA' };
     for (const voters of [[keyOf(1), keyOf(1, 2)], [keyOf(1), zero], []]) {
-      expect(decodeControlRecord(encodeControlRecord({ type: 'voters', voters }))).toBeUndefined();
+      expect(decodeControlRecord(encodeControlRecord({ type: 'voters', voters: voters.map(voterOf) }))).toBeUndefined();
     }
   });
 

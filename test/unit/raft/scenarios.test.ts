@@ -1,7 +1,7 @@
 // The directed scenarios of the safety rules (appendix B), as scripts. Each also says what would go wrong.
 import { describe, expect, it } from 'vitest';
 import { describeQuorum } from '../../../src/raft/describe.ts';
-import { onLeaderRefused } from '../../../src/raft/fetch-response.ts';
+import { onLeaderRefused } from '../../../src/raft/following.ts';
 import type { RaftEffect, VoteRequest } from '../../../src/raft/types.ts';
 import type { Envelope } from './lab.ts';
 import { CLUSTER, keyOf, keys, Lab, logOf, newCluster, quorumState } from './lab.ts';

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ZERO_UUID } from '../../../src/base/uuid.ts';
-import type { VoteRequest } from '../../../src/raft/types.ts';
+import { step } from '../../../src/raft/step.ts';
+import type { RaftEffect, VoteRequest } from '../../../src/raft/types.ts';
 import { CLUSTER, keyOf, keys, Lab, logOf, quorumState } from './lab.ts';
 
 /** Node 1 of three, unattached in epoch 3, with a log up to epoch 2. */
@@ -64,15 +65,53 @@ describe('R-4.4 validation of a vote request, in order', () => {
     expect(lab.role(1)).toBe('unattached 7');
   });
 
-  it('R-12.1 an observer has no vote', () => {
+  it('R-12.1 an observer has no vote in a first election', () => {
     const lab = new Lab();
     lab.add(9, [1, 2, 3]);
     lab.start(9);
-    expect(lab.ask(9, { ...REQUEST, voterKey: keyOf(9) })).toMatchObject({ error: 'INVALID_VOTER_KEY' });
+    const open = { voterKey: { id: 9, directoryId: ZERO_UUID }, lastEpoch: 0, logEndOffset: 0 };
+    expect(lab.ask(9, { ...REQUEST, ...open })).toMatchObject({ error: 'INVALID_VOTER_KEY' });
+  });
+
+  it('R-12.1, R-4.4 an observer whose identity is asked votes: the record that made it a voter may not have come yet', () => {
+    const lab = new Lab();
+    lab.add(9, [1, 2, 3]);
+    lab.start(9);
+    expect(lab.ask(9, { ...REQUEST, voterKey: keyOf(9) })).toMatchObject({ error: 'NONE', granted: true });
+    expect(lab.node(9).disk.quorumState).toEqual(quorumState(3, -1, keyOf(2)));
+    // R-2.2: which does not make it stand for election.
+    lab.advance(20_000);
+    expect(lab.role(9)).toBe('unattached 3');
   });
 });
 
 describe('R-4.7 granting', () => {
+  it('R-0.3 in a higher epoch: epoch and vote are one write, before the answer', () => {
+    const lab = lab1();
+    const effects: RaftEffect[] = [];
+    step(
+      lab.node(1).state,
+      { type: 'request', now: 0, call: 1, message: { ...REQUEST, epoch: 7, lastEpoch: 2 } },
+      effects,
+    );
+    const writes = effects.filter((effect) => effect.type === 'writeQuorumState');
+    expect(writes).toMatchObject([{ state: quorumState(7, -1, keyOf(2)) }]);
+    const answer = effects.find((effect) => effect.type === 'reply');
+    expect(answer).toMatchObject({ after: writes[0]?.op, message: { granted: true, epoch: 7 } });
+  });
+
+  for (const [what, change] of [
+    ['a pre-vote', { preVote: true }],
+    ['a candidate whose log is behind', { lastEpoch: 1 }],
+    ['another disk', { voterKey: keyOf(1, 2) }],
+  ] as const) {
+    it(`R-0.5 in a higher epoch, ${what}: the epoch is written without a vote`, () => {
+      const lab = lab1();
+      lab.ask(1, { ...REQUEST, epoch: 7, ...change });
+      expect(lab.node(1).disk.quorumState).toEqual(quorumState(7));
+    });
+  }
+
   it('M-5a the vote is on disk before the answer leaves, with a new election timeout', () => {
     const lab = lab1();
     lab.node(1).diskHangs = true;
