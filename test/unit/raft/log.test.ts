@@ -167,7 +167,14 @@ describe('control records', () => {
   };
 
   it('come back as they were', () => {
-    for (const record of [leaderChange, { type: 'voters' as const, voters: voterSet(0, 7) }]) {
+    const recovery = {
+      type: 'recovery' as const,
+      replica: keyOf(1),
+      previousVoters: voterSet(1, 2, 3),
+      committedEndOffset: 2 ** 40,
+      timestampMs: 1_800_000_000_000,
+    };
+    for (const record of [leaderChange, { type: 'voters' as const, voters: voterSet(0, 7) }, recovery]) {
       expect(decodeControlRecord(encodeControlRecord(record))).toEqual(record);
     }
   });
