@@ -16,6 +16,7 @@ import type { Env } from '../../env/env.ts';
 import type { Spawned } from '../world/world.ts';
 import type { SimCluster } from './cluster.ts';
 import { recordText } from './disk-logs.ts';
+import type { TopicCall } from './registrars.ts';
 import type { Workload } from './scenario.ts';
 
 /** A write under way or over. */
@@ -36,6 +37,8 @@ export interface ClientLog {
   readonly writes: PendingWrite[];
   readonly reads: Read[];
   readonly creations: TopicCreation[];
+  readonly topicCalls: TopicCall[];
+  undecided: number;
   /** What a consumer was told when the log had lost what it read. */
   readonly truncations: string[];
   /** Topics that were created, with their partitions. */
@@ -49,7 +52,7 @@ export interface Stop {
 }
 
 export function newClientLog(): ClientLog {
-  return { writes: [], reads: [], creations: [], truncations: [], topics: new Map() };
+  return { writes: [], reads: [], creations: [], topicCalls: [], undecided: 0, truncations: [], topics: new Map() };
 }
 
 /** Starts `main` on a host of its own, which faults may hit too. */

@@ -29,7 +29,7 @@ export interface SimCluster {
 }
 
 const CLUSTER_ID: Uuid = 'c2ltdWxhdGVkLWNsdXN0ZQ';
-const CONTROLLER_PORT = 9093;
+export const CONTROLLER_PORT = 9093;
 const KAFKA_PORT = 9092;
 const GRPC_PORT = 9094;
 
@@ -40,6 +40,8 @@ export function createCluster(scenario: ClusterScenario, tamper: SimNode['tamper
   const watch = new RaftWatch(config.controllers, config.controllers + config.brokers, {
     failed: (property, detail) => world.fail(property, new ViolatedError({ property, detail })),
     happened: (nodeId, moment) => ghost.onMoment(nodeId, moment),
+    reigns: ghost.reigns,
+    now: () => world.nowMs,
   });
   const nodes = Array.from({ length: config.controllers + config.brokers }, (_, index): SimNode => {
     const id = index + 1;

@@ -64,6 +64,9 @@ function drawWorkload(draw: SwarmDraw): Workload {
     fetchMaxWaitMs: draw.pick('fetch wait', [50, 500]),
     fetchMaxBytes: draw.pick('fetch bytes', [1, 4096, 1024 * 1024]),
     createEveryMs: draw.chance('create?', 0.5) ? draw.spread('create', 500, 5000) : 0,
+    registrars: draw.chance('register?', 0.5) ? draw.between('registrars', 1, 4) : 0,
+    contestedTopics: draw.between('contested', 1, 3),
+    registerEveryMs: draw.spread('register', 50, 2000),
   };
 }
 

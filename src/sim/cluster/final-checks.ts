@@ -4,6 +4,8 @@ import type { ClientHistory, FinalLog } from '../../check/history.ts';
 import type { MetadataLog } from '../../check/quorum.ts';
 import { checkMetadataLogs } from '../../check/quorum.ts';
 import { checkFullReading, checkReadsAgree, checkReadsCommitted, checkReadsInOrder } from '../../check/reads.ts';
+import type { TopicAction } from '../../check/topic-operations.ts';
+import { checkTopicOperations } from '../../check/topic-operations.ts';
 import { checkTopics } from '../../check/topics.ts';
 import { checkIdempotence, checkNoAckedLoss, checkNoInvention, checkOrder, checkOutcomes } from '../../check/writes.ts';
 import type { MetadataImage } from '../../metadata/image.ts';
@@ -15,6 +17,7 @@ import type { SimCluster } from './cluster.ts';
 import { diskLogs, logRecords } from './disk-logs.ts';
 import type { SimNode } from './node.ts';
 import { DATA_DIRECTORY, METADATA_DIRECTORY } from './node.ts';
+import { CONTESTED, operationsOf } from './registrars.ts';
 import { must, ViolatedError } from './violated.ts';
 
 /** The session that reads everything at the end. */
@@ -26,7 +29,14 @@ export function checkClients(cluster: SimCluster, log: ClientLog, image: Metadat
   const { losses } = cluster.ghost;
   const history: ClientHistory = { writes, reads, losses, logs: finalLogs(cluster, image) };
   must(
-    checkTopics(log.creations, new Map(topicsInOrder(image).map(({ name, partitions }) => [name, partitions.size]))),
+    checkTopics(
+      log.creations,
+      new Map(
+        topicsInOrder(image)
+          .filter(({ name }) => !name.startsWith(CONTESTED))
+          .map(({ name, partitions }) => [name, partitions.size]),
+      ),
+    ),
   );
   must(checkNoInvention(history));
   must(checkIdempotence(history));
@@ -43,6 +53,21 @@ export function checkClients(cluster: SimCluster, log: ClientLog, image: Metadat
     throw new ViolatedError({ property: 'S-C1', detail: `a consumer was told of a loss without one: ${truncation}` });
   }
   return history;
+}
+
+/** S-M9, with what the active controller has at the end as the last answer. Returns how many histories took too long to judge. */
+export function checkRegistrars(cluster: SimCluster, log: ClientLog, image: MetadataImage): number {
+  const { nowMs } = cluster.world;
+  const operations = operationsOf(log.topicCalls);
+  const names = new Set(operations.map(({ topic }) => topic));
+  for (const topic of names) {
+    const topicId = image.topicIds.get(topic);
+    const action: TopicAction = topicId === undefined ? { type: 'absent' } : { type: 'present', topicId };
+    operations.push({ topic, invokedAtMs: nowMs, answeredAtMs: nowMs, action });
+  }
+  const { violation, undecided } = checkTopicOperations(operations);
+  must(violation);
+  return undecided;
 }
 
 /** The log of every partition, at the broker that leads it, or will. */

@@ -13,11 +13,13 @@ import { brokersInOrder, isActive, topicsInOrder } from '../../metadata/image.ts
 import { imageToRecords } from '../../metadata/image-records.ts';
 import { encodeRecord } from '../../metadata/record.ts';
 import type { DiskLog } from './disk-logs.ts';
+import { Reigns } from './reigns.ts';
 
 export class Ghost {
   readonly roles = new RoleHistory();
   readonly images = new ImageHistory();
   readonly appends = new AppendHistory();
+  readonly reigns = new Reigns();
   readonly losses: TailLoss[] = [];
   /** Newest image of each node, over all its lives. */
   readonly appliedEndOffsets = new Map<string, Offset>();

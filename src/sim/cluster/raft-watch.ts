@@ -1,7 +1,7 @@
 // Judges the metadata quorum of whole nodes by the checkers of the core's own simulation (S-R1..S-R17): hears of each step by
 // CoreTrace, sees messages leave at the network port (raft-messages.ts) and knows from the simulated database what is durable.
 // Nothing here trusts the driver under test, src/quorum.
-import type { NodeId } from '../../base/ids.ts';
+import type { Ms, NodeId } from '../../base/ids.ts';
 import type { Env } from '../../env/env.ts';
 import type { CoreTrace } from '../../quorum/core-trace.ts';
 import type { Batch, OpId, RaftConfig, RaftEffect, RaftEvent } from '../../raft/types.ts';
@@ -34,6 +34,7 @@ import { check, Violation } from '../raft/violation.ts';
 import { DurableMetadata } from './durable-metadata.ts';
 import type { RaftMessages } from './raft-messages.ts';
 import { watchRaftMessages } from './raft-messages.ts';
+import type { Reigns } from './reigns.ts';
 
 /** Protocol events of whole nodes, for triggers. */
 export type RaftMoment =
@@ -49,6 +50,8 @@ export interface RaftWatchHooks {
   /** A property does not hold. */
   failed(property: string, detail: string): void;
   happened(nodeId: NodeId, moment: RaftMoment): void;
+  readonly reigns: Reigns;
+  now(): Ms;
 }
 
 export class RaftWatch {
@@ -96,6 +99,7 @@ export class NodeWatch {
   /** What a new life gets: its ports, with every Raft message reported that leaves through them, and a listener at its core. */
   newLife(env: Env): { readonly env: Env; readonly trace: CoreTrace } {
     const life = ++this.#life;
+    this.#hooks.reigns.over(this.#view.id, this.#hooks.now());
     const judge = (look: () => void): void => {
       if (life === this.#life) this.#judge(look);
     };
@@ -213,8 +217,10 @@ export class NodeWatch {
         observeCommit(observer, view, effect.highWatermark, this.#asWritten(effect.batches));
         return view.role === 'leader' ? this.#happened('hwAdvanced') : undefined;
       case 'claim':
+        this.#hooks.reigns.claimed(view.id, effect.epoch, this.#hooks.now());
         return observeClaim(observer, view, effect.epoch);
       case 'renounce':
+        this.#hooks.reigns.over(view.id, this.#hooks.now());
         return observeRenounce(observer, view, effect.epoch);
       default:
         return;
@@ -234,8 +240,11 @@ export class NodeWatch {
     const { role, epoch } = this.#view;
     observeRole(this.#observer, this.#view, effect);
     if (effect.role === role && effect.epoch === epoch) return;
-    if (effect.role === 'leader') this.#happened('becameLeader');
-    else if (effect.role === 'candidate') this.#happened('becameCandidate');
+    if (effect.role === 'leader') {
+      this.#hooks.reigns.elected(effect.epoch, this.#hooks.now());
+      this.#happened('becameLeader');
+    }
+    if (effect.role === 'candidate') this.#happened('becameCandidate');
     else if (effect.role === 'resigned') this.#happened('resigned');
   }
 

@@ -19,10 +19,11 @@ import {
 import type { SimCluster } from './cluster.ts';
 import { createCluster } from './cluster.ts';
 import { Nemesis } from './faults.ts';
-import { checkClients, checkNothingLeft, checkQuorumLogs, FINAL_READER } from './final-checks.ts';
+import { checkClients, checkNothingLeft, checkQuorumLogs, checkRegistrars, FINAL_READER } from './final-checks.ts';
 import { CONVERGE_LIMIT_MS, converge, probe } from './liveness.ts';
 import type { SimNode } from './node.ts';
 import { endLife, formatNode, startLife } from './node.ts';
+import { operationsOf, register } from './registrars.ts';
 import type { ClusterScenario } from './scenario.ts';
 import { CALM_WORKLOAD } from './scenario.ts';
 import { ViolatedError } from './violated.ts';
@@ -53,6 +54,9 @@ export interface ClusterStats {
   readonly truncations: number;
   readonly tailsLost: number;
   readonly topics: number;
+  /** What S-M9 is judged by, and of how many topics it took too long. */
+  readonly topicCalls: number;
+  readonly undecided: number;
   /** Lines that nodes logged, by event name. */
   readonly logged: ReadonlyMap<string, number>;
 }
@@ -123,17 +127,23 @@ async function play(
     spawnClient(cluster, name, (env) => consume(cluster, env, name, workload, log, stop)),
   );
   const admin = spawnClient(cluster, 'admin', (env) => administrate(cluster, env, workload, log, stop));
+  const registrarsStop: Stop = { producing: false, consuming: false };
+  const isCopying = config.links.duplicatePermille > 0;
+  const registrars = clients('registrar', isCopying ? 0 : workload.registrars, (name) =>
+    spawnClient(cluster, name, (env) => register(cluster, env, workload, log.topicCalls, registrarsStop)),
+  );
   phase('faults');
   nemesis.begin();
   await world.runFor(config.faultPhaseMs);
   phase('heal');
   nemesis.heal();
+  registrarsStop.producing = true;
   await converge(cluster);
   phase('liveness');
   stop.producing = true;
   const patience = workload.deliveryTimeoutMs + CLIENT_SLACK_MS;
   await world.runUntil(
-    () => [...producers, admin].every(({ isDone }) => isDone),
+    () => [...producers, ...registrars, admin].every(({ isDone }) => isDone),
     patience,
     'L-M1: producers come to their end',
   );
@@ -177,6 +187,7 @@ async function finish(cluster: SimCluster, log: ClientLog): Promise<void> {
   // Later ones have no leaders any more.
   const { image } = active.publisher;
   checkClients(cluster, log, image);
+  log.undecided += checkRegistrars(cluster, log, image);
   await stopAll(cluster, brokers);
   await stopAll(cluster, controllers);
   await world.runFor(STOP_LIMIT_MS);
@@ -211,7 +222,9 @@ function outcome(
   return {
     atMs: world.nowMs,
     events: world.eventCount,
-    hash: (world.hash ^ hash32(JSON.stringify([log.writes, log.reads, log.creations, log.truncations]))) >>> 0,
+    hash:
+      (world.hash ^ hash32(JSON.stringify([log.writes, log.reads, log.creations, log.truncations, log.topicCalls]))) >>>
+      0,
     stats: {
       elections: ghost.roles.elections,
       faults: nemesis.injected,
@@ -222,6 +235,8 @@ function outcome(
       truncations: log.truncations.length,
       tailsLost: ghost.losses.length,
       topics: log.topics.size,
+      topicCalls: operationsOf(log.topicCalls).length,
+      undecided: log.undecided,
       logged: ghost.logged,
     },
     log: () => world.log.format(),

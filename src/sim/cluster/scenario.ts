@@ -121,6 +121,13 @@ export interface Workload {
   readonly fetchMaxBytes: number;
   /** Mean pause between creations of topics while faults are on; 0: none. */
   readonly createEveryMs: Ms;
+  /**
+   * Clients that create, delete and describe `contestedTopics` topics (S-M9), each about every `registerEveryMs`. None while requests
+   * are duplicated: the copy of a creation takes effect again after a deletion (C-9.1).
+   */
+  readonly registrars: number;
+  readonly contestedTopics: number;
+  readonly registerEveryMs: Ms;
 }
 
 export interface ClusterScenario {
@@ -160,6 +167,9 @@ export const CALM_WORKLOAD: Workload = {
   fetchMaxWaitMs: 500,
   fetchMaxBytes: 1024 * 1024,
   createEveryMs: 0,
+  registrars: 0,
+  contestedTopics: 1,
+  registerEveryMs: 500,
 };
 
 /** The scenario that a JSON text describes; what is left out is calm. Error with a sentence for what is not one. */
