@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { describeQuorum } from '../../../src/raft/describe.ts';
-import { keyOf, keys, Lab, logOf, newCluster, quorumState, voterSet } from './lab.ts';
+import { Lab, newCluster } from './lab.ts';
+import { keyOf, keys, logOf, quorumState, voterSet } from './notation.ts';
 
 function expectFormed(lab: Lab, leader: number): void {
   expect(lab.leader()).toBe(leader);

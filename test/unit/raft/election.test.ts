@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { describeQuorum } from '../../../src/raft/describe.ts';
-import { keyOf, keys, Lab, logOf, newCluster, quorumState } from './lab.ts';
+import { Lab, newCluster } from './lab.ts';
+import { keyOf, keys, logOf, quorumState } from './notation.ts';
 
 function formed(count = 3): Lab {
   const lab = newCluster(count);

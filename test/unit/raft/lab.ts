@@ -1,168 +1,28 @@
 // A bench for readable scenarios: several cores, a clock that the test advances, disks that lose what was not flushed, and a
 // network whose messages can be cut or held back. Flushing and delivery happen in `run` and `advance`, in a fixed order.
-import { encodeControlRecord } from '../../../src/raft/control-record.ts';
-import { batchEndOffset, votersOf } from '../../../src/raft/log.ts';
-import type { RaftState } from '../../../src/raft/state.ts';
-import { createRaft, votersAsOf } from '../../../src/raft/state.ts';
+import { batchEndOffset } from '../../../src/raft/log.ts';
+import { createRaft } from '../../../src/raft/state.ts';
 import { step } from '../../../src/raft/step.ts';
 import type {
-  Batch,
   DurableState,
-  QuorumState,
   RaftConfig,
   RaftEffect,
   RaftEvent,
   RaftRequest,
   RaftResponse,
-  ReplicaKey,
-  Snapshot,
   SnapshotId,
-  TimerId,
-  Voter,
   VoterChange,
 } from '../../../src/raft/types.ts';
-
-export const CLUSTER = 'c2ltdWxhdGVkLWNsdXN0ZQ';
-
-/** Node `id` on its `generation`th disk. */
-export function keyOf(id: number, generation = 1): ReplicaKey {
-  const bytes = Buffer.alloc(16, id);
-  bytes[15] = generation;
-  return { id, directoryId: bytes.toString('base64url') };
-}
-
-/** Where node `id` listens. */
-export function endpointOf(id: number): string {
-  return `host${id}:9093`;
-}
-
-/** A replica as the voter sets of the lab name it. */
-export function voterOf(key: ReplicaKey): Voter {
-  return { ...key, endpoint: endpointOf(key.id) };
-}
-
-/**
- * A log in short: `1*` is the LeaderChange batch of epoch 1 (the first one also pins `voters`), `1:a` a batch of epoch 1
- * with the record `a`, `1:a,b` with two; `1^1,2` is a control batch of epoch 1 that makes nodes 1 and 2 on their first disks the voters.
- */
-export function logOf(voters: readonly ReplicaKey[], text: string): Batch[] {
-  const batches: Batch[] = [];
-  let baseOffset = 0;
-  for (const word of text.split(' ').filter((part) => part !== '')) {
-    const set = word.includes('^');
-    const control = set || word.endsWith('*');
-    const epoch = Number.parseInt(word, 10);
-    const leader = voters[0] ?? keyOf(1);
-    const records: Uint8Array[] = set
-      ? [
-          encodeControlRecord({
-            type: 'voters',
-            voters: voterSet(
-              ...word
-                .slice(word.indexOf('^') + 1)
-                .split(',')
-                .map(Number),
-            ),
-          }),
-        ]
-      : control
-        ? [encodeControlRecord({ type: 'leaderChange', leader, voters, grantingVoters: [] })]
-        : word
-            .slice(word.indexOf(':') + 1)
-            .split(',')
-            .map((record) => Buffer.from(record));
-    if (control && baseOffset === 0) records.push(encodeControlRecord({ type: 'voters', voters: voters.map(voterOf) }));
-    const batch = { baseOffset, epoch, control, records };
-    batches.push(batch);
-    baseOffset = batchEndOffset(batch);
-  }
-  return batches;
-}
-
-/** The inverse of {@link logOf}. */
-export function show(batches: readonly Batch[]): string {
-  return batches.map(showBatch).join(' ');
-}
-
-function showBatch(batch: Batch): string {
-  const { epoch, control, records } = batch;
-  if (!control) return `${epoch}:${records.map((record) => Buffer.from(record).toString()).join(',')}`;
-  return records.length === 1 && votersOf(batch) !== undefined
-    ? `${epoch}^${votersOf(batch)?.map(({ id }) => id)}`
-    : `${epoch}*`;
-}
-
-/** The voter set of these nodes on their first disks. */
-export function voterSet(...ids: number[]): Voter[] {
-  return ids.map((id) => voterOf(keyOf(id)));
-}
-
-export function quorumState(leaderEpoch: number, leaderId = -1, votedKey?: ReplicaKey): QuorumState {
-  return { leaderEpoch, leaderId, votedKey };
-}
-
-export interface Envelope {
-  readonly from: number;
-  readonly to: number;
-  /** The caller's number of the call, and which incarnation of the caller it was. */
-  readonly call: number;
-  readonly incarnation: number;
-  readonly message: RaftRequest | RaftResponse;
-  readonly kind: 'request' | 'response';
-}
-
-type Outgoing = RaftEffect & { type: 'call' | 'reply' | 'serveSnapshot' };
-
-/** What a snapshot file holds; on the wire it is JSON. */
-interface SnapshotFile {
-  readonly machine: string[];
-  readonly voters: readonly Voter[];
-}
-
-export interface LabNode {
-  readonly key: ReplicaKey;
-  readonly config: RaftConfig;
-  state: RaftState;
-  up: boolean;
-  incarnation: number;
-  /** Durable. */
-  disk: { quorumState: QuorumState | undefined; snapshots: Snapshot[]; batches: Batch[] };
-  /** Disk effects that are not durable. */
-  unflushed: RaftEffect[];
-  /** Messages behind their durability barrier. */
-  waiting: Outgoing[];
-  timers: Map<TimerId, { generation: number; at: number }>;
-  /** The disk hangs: nothing becomes durable. */
-  diskHangs: boolean;
-  /** The state machine does not apply. */
-  applyHangs: boolean;
-  committedEnd: number;
-  committed: Batch[];
-  /** The state machine: every committed data record, in order. */
-  machine: string[];
-  /** Complete snapshot files, by id. */
-  files: Map<string, SnapshotFile>;
-  /** A snapshot that is being received. */
-  partial: { id: SnapshotId; bytes: Buffer } | undefined;
-  /** Received snapshots are not checked. */
-  checkHangs: boolean;
-  /** The check finds the next received snapshot damaged. */
-  damaged: boolean;
-  /** Events that the driver owes the core. */
-  owed: RaftEvent[];
-  /** Node ids of the voter set that it was told last. */
-  voters: number[];
-  /** Effects that tell something, in short: `leader 1`, `claim 1`, `renounce 1`, `notice not-a-voter`, `fatal …`. */
-  told: string[];
-}
-
-function nameOf({ endOffset, epoch }: SnapshotId): string {
-  return `${endOffset}-${epoch}`;
-}
-
-function bytesOf(file: SnapshotFile): Buffer {
-  return Buffer.from(JSON.stringify(file));
-}
+import type { Envelope, LabNode, Outgoing } from './lab-node.ts';
+import {
+  applyCatalogue,
+  finishSnapshot,
+  loadSnapshot,
+  readPiece,
+  receivePiece,
+  takeSnapshot,
+} from './lab-snapshots.ts';
+import { CLUSTER, endpointOf, keyOf, show } from './notation.ts';
 
 const TIMING = {
   electionTimeoutMs: 1000,
@@ -306,17 +166,10 @@ export class Lab {
 
   /** The state machine takes a snapshot of all that it has applied. */
   snapshot(id: number): SnapshotId {
-    const node = this.node(id);
-    const endOffset = node.committedEnd;
-    const { log } = node.state;
-    const last = log.slice(log.startOffset, endOffset).at(-1);
-    const snapshotId = { endOffset, epoch: last?.epoch ?? node.disk.snapshots[0]?.id.epoch ?? 0 };
-    const file = { machine: [...node.machine], voters: votersAsOf(node.state, endOffset) ?? [] };
-    node.files.set(nameOf(snapshotId), file);
-    const snapshot = { id: snapshotId, voters: file.voters, sizeBytes: bytesOf(file).length };
-    this.#step(node, { type: 'snapshotTaken', now: this.now, snapshot });
+    const snapshot = takeSnapshot(this.node(id));
+    this.#step(this.node(id), { type: 'snapshotTaken', now: this.now, snapshot });
     this.run();
-    return snapshotId;
+    return snapshot.id;
   }
 
   changeVoters(id: number, change: VoterChange): void {
@@ -432,7 +285,7 @@ export class Lab {
       else if (effect.type === 'append') disk.batches.push(...effect.batches);
       else if (effect.type === 'truncate')
         disk.batches = disk.batches.filter((batch) => batchEndOffset(batch) <= effect.endOffset);
-      else if (effect.type === 'catalogue') this.#catalogue(node, effect);
+      else if (effect.type === 'catalogue') applyCatalogue(node, effect);
       if ('op' in effect) op = effect.op;
     }
     node.unflushed = [];
@@ -441,15 +294,6 @@ export class Lab {
     for (const effect of ready) this.#send(node, effect);
     this.#step(node, { type: 'diskDone', now: this.now, op });
     return true;
-  }
-
-  #catalogue({ disk, files }: LabNode, { snapshots, clearLog }: RaftEffect & { type: 'catalogue' }): void {
-    const start = snapshots[0]?.id.endOffset ?? 0;
-    disk.snapshots = [...snapshots];
-    disk.batches = clearLog ? [] : disk.batches.filter((batch) => batch.baseOffset >= start);
-    for (const { id } of snapshots) if (!files.has(nameOf(id))) throw new Error(`no file of snapshot ${nameOf(id)}`);
-    const listed = new Set(snapshots.map(({ id }) => nameOf(id)));
-    for (const name of files.keys()) if (!listed.has(name)) files.delete(name);
   }
 
   /** What the driver has finished beside the core. */
@@ -471,49 +315,8 @@ export class Lab {
     const inbound = this.#inbound[effect.call];
     if (inbound?.node !== node) throw new Error(`reply to unknown call ${effect.call}`);
     const { from: to, call, incarnation } = inbound.envelope;
-    const message = effect.type === 'reply' ? effect.message : this.#piece(node, effect);
+    const message = effect.type === 'reply' ? effect.message : readPiece(node, effect);
     this.#post({ from: node.key.id, to, call, incarnation, message, kind: 'response' });
-  }
-
-  #piece(node: LabNode, { response, maxBytes }: RaftEffect & { type: 'serveSnapshot' }): RaftResponse {
-    const file = node.files.get(nameOf(response.snapshotId));
-    if (file === undefined) throw new Error(`node ${node.key.id} serves a snapshot that it does not have`);
-    return { ...response, bytes: bytesOf(file).subarray(response.position, response.position + maxBytes) };
-  }
-
-  /** A received snapshot is checked and kept, or not. */
-  #finish(node: LabNode, { id, sizeBytes }: RaftEffect & { type: 'finishSnapshot' }): void {
-    const { partial } = node;
-    node.partial = undefined;
-    if (partial === undefined || nameOf(partial.id) !== nameOf(id) || partial.bytes.length !== sizeBytes) {
-      throw new Error(`snapshot ${nameOf(id)} is finished with ${partial?.bytes.length} of ${sizeBytes} bytes`);
-    }
-    if (node.damaged) {
-      node.damaged = false;
-      node.owed.push({ type: 'snapshotRejected', now: this.now, id, reason: 'damaged' });
-      return;
-    }
-    const file = JSON.parse(partial.bytes.toString()) as SnapshotFile;
-    node.files.set(nameOf(id), file);
-    node.owed.push({ type: 'snapshotReceived', now: this.now, snapshot: { id, voters: file.voters, sizeBytes } });
-  }
-
-  #receive(node: LabNode, { id, position, bytes }: RaftEffect & { type: 'receiveSnapshot' }): void {
-    if (position === 0) node.partial = { id, bytes: Buffer.alloc(0) };
-    const { partial } = node;
-    if (partial === undefined || nameOf(partial.id) !== nameOf(id) || partial.bytes.length !== position) {
-      throw new Error(`a piece of snapshot ${nameOf(id)} at ${position}, out of place`);
-    }
-    partial.bytes = Buffer.concat([partial.bytes, bytes]);
-  }
-
-  #load(node: LabNode, { id }: Snapshot): void {
-    const file = node.files.get(nameOf(id));
-    if (file === undefined) throw new Error(`snapshot ${nameOf(id)} is loaded and not there`);
-    node.machine = [...file.machine];
-    node.committed = [];
-    node.committedEnd = id.endOffset;
-    node.owed.push({ type: 'applied', now: this.now, endOffset: id.endOffset });
   }
 
   #post(envelope: Envelope): void {
@@ -568,13 +371,13 @@ export class Lab {
   #carryOut(node: LabNode, effect: RaftEffect): void {
     switch (effect.type) {
       case 'receiveSnapshot':
-        this.#receive(node, effect);
+        receivePiece(node, effect);
         return;
       case 'finishSnapshot':
-        this.#finish(node, effect);
+        finishSnapshot(node, effect);
         return;
       case 'loadSnapshot':
-        this.#load(node, effect.snapshot);
+        loadSnapshot(node, effect.snapshot);
         return;
       case 'voters':
         node.voters = effect.voters.map(({ id }) => id);
@@ -641,9 +444,4 @@ export function newCluster(count: number, config: Partial<RaftConfig> = {}): Lab
   const ids = Array.from({ length: count }, (_, i) => i + 1);
   for (const id of ids) lab.add(id, ids, { config });
   return lab;
-}
-
-/** Voters on their first disks. */
-export function keys(...ids: number[]): ReplicaKey[] {
-  return ids.map((id) => keyOf(id));
 }

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { ZERO_UUID } from '../../../src/base/uuid.ts';
 import { describeQuorum } from '../../../src/raft/describe.ts';
 import type { FetchRequest, FetchResponse } from '../../../src/raft/types.ts';
-import { CLUSTER, keyOf, keys, Lab, logOf, newCluster, quorumState, show } from './lab.ts';
+import { Lab, newCluster } from './lab.ts';
+import { CLUSTER, keyOf, keys, logOf, quorumState, show } from './notation.ts';
 
 /** Three voters, 1 leads epoch 1, all caught up. */
 function formed(config = {}): Lab {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { decodeControlRecord, encodeControlRecord } from '../../../src/raft/control-record.ts';
 import { EpochCache } from '../../../src/raft/epoch-cache.ts';
 import { batchEndOffset, RaftLog } from '../../../src/raft/log.ts';
-import { keyOf, keys, logOf, show, voterOf, voterSet } from './lab.ts';
+import { keyOf, keys, logOf, show, voterOf, voterSet } from './notation.ts';
 
 /** Every list of up to `length` epochs out of 1..4 that never goes down: a log of one-record batches. */
 function* epochLists(length: number, from = 1): Generator<number[]> {

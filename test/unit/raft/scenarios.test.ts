@@ -3,8 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { describeQuorum } from '../../../src/raft/describe.ts';
 import { onLeaderRefused } from '../../../src/raft/following.ts';
 import type { RaftEffect, VoteRequest } from '../../../src/raft/types.ts';
-import type { Envelope } from './lab.ts';
-import { CLUSTER, keyOf, keys, Lab, logOf, newCluster, quorumState } from './lab.ts';
+import { Lab, newCluster } from './lab.ts';
+import type { Envelope } from './lab-node.ts';
+import { CLUSTER, keyOf, keys, logOf, quorumState } from './notation.ts';
 
 const isFetchResponse = ({ kind, message }: Envelope) => kind === 'response' && message.type === 'fetch';
 const isVote = ({ kind, message }: Envelope) =>

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { Lab, newCluster } from './lab.ts';
+import type { Lab } from './lab.ts';
+import { newCluster } from './lab.ts';
 
 /** Three voters, 1 leads and has trimmed its log to a snapshot of `records` records. */
 function trimmed(records: number): Lab {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { RaftConfig, ReplicaKey } from '../../../src/raft/types.ts';
-import type { LabNode } from './lab.ts';
-import { CLUSTER, keyOf, keys, Lab, logOf, quorumState } from './lab.ts';
+import { Lab } from './lab.ts';
+import type { LabNode } from './lab-node.ts';
+import { CLUSTER, keyOf, keys, logOf, quorumState } from './notation.ts';
 
 const VOTERS = [1, 2, 3];
 

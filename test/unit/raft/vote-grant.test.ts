@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { RoleName } from '../../../src/raft/types.ts';
 import { grantsVote, isUpToDate } from '../../../src/raft/vote-grant.ts';
-import { keyOf } from './lab.ts';
+import { keyOf } from './notation.ts';
 
 const candidate = keyOf(2);
 const VOTED = {

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { ZERO_UUID } from '../../../src/base/uuid.ts';
 import { step } from '../../../src/raft/step.ts';
 import type { RaftEffect, VoteRequest } from '../../../src/raft/types.ts';
-import { CLUSTER, keyOf, keys, Lab, logOf, quorumState } from './lab.ts';
+import { Lab } from './lab.ts';
+import { CLUSTER, keyOf, keys, logOf, quorumState } from './notation.ts';
 
 /** Node 1 of three, unattached in epoch 3, with a log up to epoch 2. */
 function lab1(): Lab {
