@@ -88,31 +88,37 @@ export async function createDurableEnd(disk: Disk, directory: string, end = NOTH
   await writeFileDurably(disk, `${directory}/${FILE}`, content);
 }
 
-async function readSlots(disk: Disk, directory: string): Promise<Slot> {
-  const path = `${directory}/${FILE}`;
+/** What can be wrong with a note as a whole; a crash does neither. */
+export type DurableEndProblem = 'missing' | 'damaged';
+
+async function readSlots(disk: Disk, path: string): Promise<Slot | DurableEndProblem> {
   let content: Buffer;
   try {
     content = await disk.readFile(path);
   } catch (error) {
-    if (!isEnvError(error, 'NOT_FOUND')) throw error;
-    throw new EnvError(
-      'CORRUPT',
-      `${path} is missing: this directory was wiped, or formatted by another version; a controller does not vote without it. ${formatAnew(directory)}`,
-    );
+    if (isEnvError(error, 'NOT_FOUND')) return 'missing';
+    throw error;
   }
   const slots = [0, SLOT_SPACING]
     .map((at) => decodeSlot(path, content.subarray(at, at + SLOT_BYTES)))
-    .filter((slot) => slot !== undefined)
-    .sort((a, b) => b.sequence - a.sequence);
-  const newest = slots[0];
+    .filter((slot) => slot !== undefined);
   // A crash tears one slot at most.
-  if (newest === undefined) throw new EnvError('CORRUPT', `${path} is damaged. ${formatAnew(directory)}`);
-  return newest;
+  return slots.sort((a, b) => b.sequence - a.sequence)[0] ?? 'damaged';
 }
 
-/** What the note of a stopped node says. EnvError CORRUPT if it is missing or damaged. */
-export async function readDurableEnd(disk: Disk, directory: string): Promise<DurableEnd> {
-  return (await readSlots(disk, directory)).end;
+/** What the note of a stopped node says. EnvError CORRUPT if a newer version wrote it. */
+export async function readDurableEnd(disk: Disk, directory: string): Promise<DurableEnd | DurableEndProblem> {
+  const slot = await readSlots(disk, `${directory}/${FILE}`);
+  return typeof slot === 'string' ? slot : slot.end;
+}
+
+function unusable(directory: string, problem: DurableEndProblem): EnvError {
+  const why = {
+    missing:
+      'is missing: this directory was wiped, or formatted by another version; a replica does not take part without it',
+    damaged: 'is damaged',
+  }[problem];
+  return new EnvError('CORRUPT', `${directory}/${FILE} ${why}. ${formatAnew(directory)}`);
 }
 
 /**
@@ -149,8 +155,10 @@ export class DurableEndNote {
     directory: string,
     failed: (error: unknown) => void,
   ): Promise<DurableEndNote> {
-    const slot = await readSlots(env.disk, directory);
-    return new DurableEndNote(env.clock, await env.disk.open(`${directory}/${FILE}`, 'write'), slot, failed);
+    const path = `${directory}/${FILE}`;
+    const slot = await readSlots(env.disk, path);
+    if (typeof slot === 'string') throw unusable(directory, slot);
+    return new DurableEndNote(env.clock, await env.disk.open(path, 'write'), slot, failed);
   }
 
   /** All of this is durable now. Returns at once; claims that follow each other quickly are written as one. */

@@ -3,7 +3,7 @@
 import type { Epoch, Offset } from '../base/ids.ts';
 import { EnvError } from '../env/error.ts';
 import { batchEndOffset } from '../raft/log.ts';
-import type { DurableState, QuorumState, ReplicaKey } from '../raft/types.ts';
+import type { Batch, QuorumState, ReplicaKey, Snapshot } from '../raft/types.ts';
 import { sameReplica } from '../raft/vote-grant.ts';
 import type { DurableEnd } from './durable-end.ts';
 import { formatAnew } from './format-anew.ts';
@@ -18,7 +18,16 @@ export interface LoadedLog {
   readonly quorumState: QuorumState | undefined;
 }
 
-export function loadedLogOf({ snapshots, batches, quorumState }: DurableState): LoadedLog {
+/** Snapshots and batches as they were loaded, oldest first. */
+export function loadedLogOf({
+  snapshots,
+  batches,
+  quorumState,
+}: {
+  readonly snapshots: readonly Pick<Snapshot, 'id'>[];
+  readonly batches: readonly Batch[];
+  readonly quorumState: QuorumState | undefined;
+}): LoadedLog {
   const first = snapshots[0]?.id;
   const last = batches.at(-1);
   const logStartOffset = first?.endOffset ?? 0;

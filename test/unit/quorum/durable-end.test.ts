@@ -30,13 +30,15 @@ async function formatted(seed: number): Promise<World> {
   return world;
 }
 
-function read(world: World): Promise<DurableEnd> {
-  return live(world, (env) => readDurableEnd(env.disk, FOLDER));
+async function read(world: World): Promise<DurableEnd> {
+  const end = await live(world, (env) => readDurableEnd(env.disk, FOLDER));
+  if (typeof end === 'string') throw new Error(`the note is ${end}`);
+  return end;
 }
 
 async function refusal(world: World): Promise<EnvError> {
   return live(world, async (env) => {
-    const error = await readDurableEnd(env.disk, FOLDER).catch((thrown: unknown) => thrown);
+    const error = await DurableEndNote.open(env, FOLDER, () => expect.unreachable()).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(EnvError);
     return error as EnvError;
   });
