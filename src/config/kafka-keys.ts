@@ -45,8 +45,7 @@ const NAMES = `
   log.retention.hours log.retention.minutes log.retention.ms log.roll.hours log.roll.jitter.hours
   log.roll.jitter.ms log.roll.ms log.segment.delete.delay.ms max.connection.creation.rate max.connections
   max.connections.per.ip max.connections.per.ip.overrides max.incremental.fetch.session.cache.slots
-  max.request.partition.size.limit metadata.log.max.record.bytes.between.snapshots
-  metadata.log.max.snapshot.interval.ms metadata.log.segment.bytes metadata.log.segment.ms
+  max.request.partition.size.limit metadata.log.segment.bytes metadata.log.segment.ms
   metadata.max.idle.interval.ms metadata.max.retention.bytes metadata.max.retention.ms metric.reporters
   metrics.num.samples metrics.recording.level metrics.sample.window.ms num.io.threads num.network.threads
   num.recovery.threads.per.data.dir num.replica.alter.log.dirs.threads num.replica.fetchers

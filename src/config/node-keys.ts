@@ -84,6 +84,15 @@ export const NODE_KEYS = {
   'controller.quorum.retry.backoff.ms': millis(20, 'Pause before a failed call between controllers is tried again.', {
     min: 1,
   }),
+  'metadata.log.max.record.bytes.between.snapshots': bytes(
+    4_194_304,
+    'Bytes of new records after which a node snapshots its metadata. It keeps up to twice as much in memory and on disk: Kafka’s 20971520 would be 100 MB of memory for small records.',
+    { min: 1 },
+  ),
+  'metadata.log.max.snapshot.interval.ms': millis(
+    3_600_000,
+    'Time after which a node with any new metadata record takes a snapshot; 0: never by time.',
+  ),
   'quorum.record.dir': text(
     '',
     'Folder where this node records what its quorum did, for `kvorum quorum replay`, one file per start; empty: none.',

@@ -14,6 +14,8 @@ export interface DiskQueueHooks {
 export class DiskQueue {
   readonly #hooks: DiskQueueHooks;
   #pending: StoreOperation[] = [];
+  /** What has to happen before the pending operations are written. */
+  #before: (() => Promise<void>)[] = [];
   /** Last op issued, and last op known durable. */
   #issued: OpId = -1;
   #durable: OpId = -1;
@@ -25,8 +27,10 @@ export class DiskQueue {
     this.#hooks = hooks;
   }
 
-  issue(op: OpId, operations: readonly StoreOperation[]): void {
-    this.#pending.push(...operations);
+  /** `before` has resolved before any of the operations is written; its failure is a failure of the write. */
+  issue(op: OpId, operations: readonly StoreOperation[], before?: () => Promise<void>): void {
+    for (const operation of operations) this.#pending.push(operation);
+    if (before !== undefined) this.#before.push(before);
     this.#issued = op;
     if (this.#writing === undefined && !this.#failed) this.#writing = this.#run();
   }
@@ -35,6 +39,10 @@ export class DiskQueue {
   after(op: OpId | undefined, release: () => void): void {
     if (op === undefined || op <= this.#durable) release();
     else this.#held.push({ op, release });
+  }
+
+  isDurable(op: OpId): boolean {
+    return op <= this.#durable;
   }
 
   /** Resolves when everything issued so far is durable, or has failed. */
@@ -47,7 +55,10 @@ export class DiskQueue {
       while (this.#issued > this.#durable) {
         const operations = this.#pending;
         const op = this.#issued;
+        const preparations = this.#before;
         this.#pending = [];
+        this.#before = [];
+        for (const prepare of preparations) await prepare();
         await this.#hooks.write(operations);
         this.#durable = op;
         this.#release();

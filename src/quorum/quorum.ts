@@ -1,22 +1,17 @@
-// Drives the raft core over the ports: events in, effects out, in order. Keeps M-5 (what a message asserts is durable before
-// it leaves, through DiskQueue), R-9.1 (the state machine sees committed batches only, in order) and R-9.4 (a failing apply stops
-// the node). Holds no protocol rule of its own.
+// One replica of the metadata quorum: drives the raft core over the ports. Keeps M-5 (what a message asserts is durable before it
+// leaves, through DurableLog), R-9.1 (the state machine sees committed batches only, in order, through ApplyQueue), R-9.4 and R-14
+// (a failure stops the node; a leader says farewell first). Holds no protocol rule of its own.
 import { assert, unreachable } from '../base/assert.ts';
 import type { Epoch, Ms, NodeId, Offset } from '../base/ids.ts';
-import type { Timer } from '../env/clock.ts';
 import type { Env } from '../env/env.ts';
 import type { Logger } from '../env/logger.ts';
 import type { Address, RpcService } from '../env/network.ts';
 import { RpcError } from '../env/network.ts';
 import { describeQuorum } from '../raft/describe.ts';
-import { votersOf } from '../raft/log.ts';
-import type { RaftState } from '../raft/state.ts';
-import { createRaft } from '../raft/state.ts';
-import { step } from '../raft/step.ts';
+import { votersAsOf } from '../raft/state.ts';
 import type {
-  Batch,
-  CallId,
   DurableState,
+  EndQuorumEpochRequest,
   QuorumDescription,
   RaftConfig,
   RaftEffect,
@@ -25,40 +20,53 @@ import type {
   RaftResponse,
   Snapshot,
   SnapshotId,
-  TimerId,
+  Voter,
   VoterChange,
 } from '../raft/types.ts';
+import { ApplyQueue } from './apply-queue.ts';
 import type { CommittedRead } from './committed-log.ts';
 import { CommittedLog } from './committed-log.ts';
+import { CoreLoop } from './core-loop.ts';
 import type { CoreTrace } from './core-trace.ts';
-import { tracedRandom } from './core-trace.ts';
-import { DiskQueue } from './disk-queue.ts';
-import { Peers } from './peers.ts';
+import { DurableLog } from './durable-log.ts';
+import { InboundCalls } from './inbound-calls.ts';
+import { MAX_BATCH_BYTES, MAX_BATCH_RECORDS } from './limits.ts';
+import type { OpenedReplica } from './opened-replica.ts';
+import { openReplica, voterIdsOf, writeFailure } from './opened-replica.ts';
+import { endpointOf, Peers } from './peers.ts';
+import { RaftTimers } from './raft-timers.ts';
 import { raftService } from './service.ts';
-import type { SnapshotReader } from './snapshot-reader.ts';
+import type { SnapshotPolicy } from './snapshot-taker.ts';
+import type { SnapshotReader } from './snapshots.ts';
+import { Snapshots } from './snapshots.ts';
 import type { StateMachine } from './state-machine.ts';
-import { QuorumStorage } from './storage.ts';
+import { Uncommitted } from './uncommitted.ts';
 import { VoterChanges } from './voter-changes.ts';
 
 export type { CommittedBatch, StateMachine } from './state-machine.ts';
 
 export interface QuorumOptions {
-  /** Folder of the database. */
+  /** metadata.log.dir, formatted: with a durable-end note. */
   readonly directory: string;
-  readonly raft: Omit<RaftConfig, 'voterIds'>;
+  readonly raft: Omit<RaftConfig, 'voterIds' | 'endpoints'>;
+  /** Where others reach this node's controller listener, as host:port; '' for a mere broker. */
+  readonly endpoint: string;
+  readonly snapshots: SnapshotPolicy;
   /**
    * Finds the configured voters and where they listen: all of them while the own log is empty, as nothing else says who they are
    * (R-0.3a), else those known now; of the others `setPeer` tells later.
    */
   findVoters(logIsEmpty: boolean): Promise<ReadonlyMap<NodeId, Address>>;
-  /** The node must stop: said once. */
+  /** The voter set in force is now this one, committed or not (R-11.3). */
+  votersChanged?(voters: readonly Voter[]): void;
+  /** The node must stop: said once, after the farewell of a leader. `reason` says what to do as well. */
   fatal(reason: string, cause?: unknown): void;
   /** Hears what goes into the core and comes out. */
   readonly trace?: CoreTrace | undefined;
 }
 
-/** How long a stopping leader lets its EndQuorumEpoch calls take. */
-const FAREWELL_MS = 300;
+/** How long a leader that stops, or fails, lets its EndQuorumEpoch calls take. */
+const FAREWELL_MS: Ms = 300;
 
 export class Quorum {
   /** RaftService, for the controller listener. */
@@ -66,111 +74,137 @@ export class Quorum {
   readonly #env: Env;
   readonly #logger: Logger;
   readonly #options: QuorumOptions;
-  readonly #storage: QuorumStorage;
-  readonly #durable: DurableState;
-  readonly #raft: RaftState;
-  readonly #disk: DiskQueue;
+  readonly #atStart: DurableState;
+  readonly #loop: CoreLoop;
+  readonly #log: DurableLog;
+  readonly #timers: RaftTimers;
   readonly #peers: Peers;
-  readonly #effects: RaftEffect[] = [];
-  readonly #timers = new Map<TimerId, Timer>();
-  readonly #inbound = new Map<CallId, { resolve(message: RaftResponse): void; reject(error: RpcError): void }>();
+  readonly #inbound = new InboundCalls();
+  readonly #snapshots: Snapshots;
   readonly #committed: CommittedLog;
   readonly #voterChanges = new VoterChanges();
-  /** EndQuorumEpoch calls under way: a stop lets them arrive. */
-  readonly #farewells = new Set<Promise<void>>();
-  #nextInbound: CallId = 0;
+  readonly #uncommitted = new Uncommitted();
+  #apply: ApplyQueue | undefined;
+  #machine: StateMachine | undefined;
   #nextToken = 0;
-  #draining = false;
-  #stateMachine: StateMachine | undefined;
-  #stopped = false;
+  #phase: 'opened' | 'running' | 'failing' | 'stopped' = 'opened';
+  /** Resolves when a failed node has said all it has to say. */
+  #failed: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
 
   private constructor(
     env: Env,
     options: QuorumOptions,
-    storage: QuorumStorage,
-    durable: DurableState,
+    opened: OpenedReplica,
     addresses: ReadonlyMap<NodeId, Address>,
   ) {
+    const { clock, network } = env;
+    const { clusterId, replica } = options.raft;
+    const logger = env.logger.child({ component: 'quorum' });
     this.#env = env;
-    this.#logger = env.logger.child({ component: 'quorum' });
+    this.#logger = logger;
     this.#options = options;
-    this.#storage = storage;
-    this.#durable = durable;
-    const config: RaftConfig = { ...options.raft, voterIds: voterIdsOf(durable.batches, addresses) };
-    options.trace?.config(config);
-    this.#raft = createRaft(config, tracedRandom(env.random, options.trace));
-    this.#committed = new CommittedLog(this.#raft, env.clock, () => this.snapshots.at(-1)?.id);
-    this.#peers = new Peers(env.network, addresses);
-    this.#disk = new DiskQueue({
-      write: (operations) => storage.write(operations),
-      done: (op) => this.#dispatch({ type: 'diskDone', now: env.clock.now(), op }),
-      failed: (error) => this.#fatal('the metadata log cannot be written', error),
+    this.#atStart = opened.durable;
+    const endpoints = new Map([...addresses].map(([id, address]) => [id, endpointOf(address)]));
+    if (options.endpoint !== '' && !endpoints.has(replica.id)) endpoints.set(replica.id, options.endpoint);
+    const voterIds = voterIdsOf(opened.voters, addresses.keys());
+    const config: RaftConfig = { ...options.raft, voterIds, endpoints };
+    this.#loop = new CoreLoop(config, env.random, options.trace, {
+      carryOut: (effect) => this.#carryOut(effect),
+      failed: (error) => this.fail('the consensus core failed: this is a bug of Kvorum', error),
     });
-    this.service = raftService((message) => this.#serve(message));
+    const { raft } = this.#loop;
+    this.#log = new DurableLog(opened.storage, opened.note, opened.durable.quorumState, {
+      done: (op) => this.#dispatch({ type: 'diskDone', now: clock.now(), op }),
+      failed: (error) => this.fail(writeFailure(options.directory, error), error),
+      listed: (snapshots) => void this.#snapshots.listed(snapshots),
+    });
+    this.#timers = new RaftTimers(clock, (id, generation) =>
+      this.#dispatch({ type: 'timer', now: clock.now(), id, generation }),
+    );
+    this.#peers = new Peers({ network, clock, logger }, addresses);
+    this.#peers.follow(opened.voters ?? []);
+    this.#snapshots = new Snapshots({
+      env,
+      logger,
+      clusterId,
+      folder: opened.folder,
+      policy: options.snapshots,
+      records: () => this.#machine?.snapshot() ?? [],
+      votersAsOf: (endOffset) => votersAsOf(raft, endOffset),
+      feed: (event) => this.#dispatch(event),
+      failed: (reason, error) => this.fail(reason, error),
+    });
+    this.#committed = new CommittedLog(raft, clock, () => this.snapshots.at(-1)?.id);
+    this.service = raftService(clusterId, (message, peer) => this.#serve(message, peer));
   }
 
-  /** Opens and verifies the log. EnvError LOCKED, CORRUPT, IO. */
+  /** Opens and verifies log and snapshots. EnvError LOCKED, CORRUPT, IO: each says the reason and the way out. */
   static async open(env: Env, options: QuorumOptions): Promise<Quorum> {
-    const storage = new QuorumStorage(await env.openStore(options.directory));
+    const { directory, raft } = options;
+    let quorum: Quorum | undefined;
+    const opened = await openReplica(env, env.logger.child({ component: 'quorum' }), {
+      directory,
+      clusterId: raft.clusterId,
+      noteFailed: (error) => quorum?.fail(writeFailure(directory, error), error),
+    });
     try {
-      const durable = await storage.load();
-      const addresses = await options.findVoters(durable.batches.length === 0);
-      return new Quorum(env, options, storage, durable, addresses);
+      const addresses = await options.findVoters(opened.voters === undefined);
+      quorum = new Quorum(env, options, opened, addresses);
+      return quorum;
     } catch (error) {
-      await storage.close();
+      await opened.storage.close();
+      await opened.note.close();
       throw error;
     }
   }
 
-  /** Begins to take part. The state machine gets the committed log from offset 0 on. */
+  /** Begins to take part. The state machine gets the newest snapshot, then the committed log from its end on. */
   start(stateMachine: StateMachine): void {
-    assert(this.#stateMachine === undefined, 'a quorum is started once');
-    this.#stateMachine = stateMachine;
-    this.#dispatch({ type: 'start', now: this.#env.clock.now(), durable: this.#durable });
+    assert(this.#phase === 'opened', 'a quorum is started once');
+    const { clock } = this.#env;
+    const { taker } = this.#snapshots;
+    this.#phase = 'running';
+    this.#machine = stateMachine;
+    this.#apply = new ApplyQueue({
+      machine: stateMachine,
+      clock,
+      read: (id) => this.#snapshots.read(id),
+      applied: (endOffset, epoch, bytes) => {
+        taker.applied(endOffset, epoch, bytes);
+        this.#dispatch({ type: 'applied', now: clock.now(), endOffset });
+      },
+      loaded: ({ id }) => taker.loaded(id),
+      failed: (reason, error) => this.fail(reason, error),
+    });
+    taker.start();
+    this.#dispatch({ type: 'start', now: clock.now(), durable: this.#atStart });
   }
+
+  // ---- the log ----
 
   /**
    * Appends the records as one atomic batch in the claimed epoch (R-5.2); undefined if this node does not lead that epoch (any
    * more). Appended is not committed: that is learned by `apply`, or lost with `renounce`.
    */
   append(claimEpoch: Epoch, records: readonly Uint8Array[]): { baseOffset: Offset; lastOffset: Offset } | undefined {
+    let bytes = 0;
+    for (const record of records) bytes += record.length;
+    assert(bytes <= MAX_BATCH_BYTES && records.length <= MAX_BATCH_RECORDS, 'a batch is within its limits');
     const token = this.#nextToken++;
-    const from = this.#effects.length;
-    const event: RaftEvent = { type: 'propose', now: this.#env.clock.now(), token, claimEpoch, records };
-    if (this.#stopped) return undefined;
-    this.#step(event);
-    const answer = this.#effects
-      .slice(from)
-      .find((effect) => (effect.type === 'proposed' || effect.type === 'refused') && effect.token === token);
-    this.#drain();
-    return answer?.type === 'proposed' ? { baseOffset: answer.baseOffset, lastOffset: answer.lastOffset } : undefined;
+    const answer = this.#loop.ask(
+      { type: 'propose', now: this.#env.clock.now(), token, claimEpoch, records },
+      (effect): effect is Proposed => effect.type === 'proposed' && effect.token === token,
+    );
+    if (answer === undefined) return undefined;
+    const { baseOffset, lastOffset } = answer;
+    this.#uncommitted.appended(lastOffset + 1, bytes);
+    return { baseOffset, lastOffset };
   }
 
-  /** R-5.6: gives up the leadership of `epoch`, if this node still has it. */
-  resign(epoch: Epoch): void {
-    this.#dispatch({ type: 'resign', now: this.#env.clock.now(), epoch });
-  }
-
-  /** A voter is (now) at this address. */
-  setPeer(id: NodeId, address: Address): void {
-    if (!this.#stopped) this.#peers.set(id, address);
-  }
-
-  describe(): QuorumDescription {
-    return describeQuorum(this.#raft);
-  }
-
-  /**
-   * R-11: changes the voter set by one. Resolves when the change is committed, under the new set. Throws VoterChangeRefused (nothing
-   * happened: not the leader, not ready, not caught up, ...) or VoterChangeUnknown (appended, then the leadership ended).
-   */
-  changeVoters(change: VoterChange): Promise<{ offset: Offset }> {
-    if (this.#stopped) return Promise.reject(new RpcError('UNAVAILABLE', 'the node is stopping'));
-    const token = this.#nextToken++;
-    const promise = this.#voterChanges.wait(token);
-    this.#dispatch({ type: 'changeVoters', now: this.#env.clock.now(), token, change });
-    return promise;
+  /** Too much is appended and not committed: commands should be refused until that has changed. */
+  get isCongested(): boolean {
+    return this.#uncommitted.isFull;
   }
 
   /**
@@ -186,216 +220,229 @@ export class Quorum {
     return this.#committed.whenCommitted(endOffset, timeoutMs);
   }
 
+  // ---- snapshots ----
+
   /** The catalogue, oldest first: at most the two newest snapshots of this node. */
   get snapshots(): readonly Snapshot[] {
-    return [];
+    return this.#snapshots.listedNow;
   }
 
   /**
    * Opens a snapshot of the catalogue, the newest if `id` is not given; undefined if it is not there (any more). Its file stays until
-   * the reader is closed.
+   * the reader is closed. EnvError CORRUPT, IO.
    */
-  openSnapshot(_id?: SnapshotId): Promise<SnapshotReader | undefined> {
-    return Promise.resolve(undefined);
+  openSnapshot(id?: SnapshotId): Promise<SnapshotReader | undefined> {
+    return this.#snapshots.open(id);
   }
 
   /** Takes a snapshot of everything applied now, if there is anything new since the last; its id, or undefined if it could not be. */
   takeSnapshot(): Promise<SnapshotId | undefined> {
-    return Promise.resolve(undefined);
+    return this.#snapshots.taker.take();
   }
 
-  /** Resigns, makes everything durable, closes. After a fatal error it only closes. */
+  // ---- the quorum ----
+
+  describe(): QuorumDescription {
+    return describeQuorum(this.#loop.raft);
+  }
+
+  /**
+   * R-11: changes the voter set by one. Resolves when the change is committed, under the new set. Throws VoterChangeRefused (nothing
+   * happened: not the leader, not ready, not caught up, ...) or VoterChangeUnknown (appended, then the leadership ended).
+   */
+  changeVoters(change: VoterChange): Promise<{ offset: Offset }> {
+    if (this.#phase !== 'running') return Promise.reject(notRunning());
+    const token = this.#nextToken++;
+    const outcome = this.#voterChanges.wait(token);
+    this.#dispatch({ type: 'changeVoters', now: this.#env.clock.now(), token, change });
+    return outcome;
+  }
+
+  /** A voter is (now) at this address, which wins over what the voter set says. */
+  setPeer(id: NodeId, address: Address): void {
+    this.#peers.set(id, address);
+  }
+
+  /** R-5.6: gives up the leadership of `epoch`, if this node still has it. */
+  resign(epoch: Epoch): void {
+    this.#dispatch({ type: 'resign', now: this.#env.clock.now(), epoch });
+  }
+
+  /**
+   * The node cannot go on (R-9.4, R-14): it takes no further part, whatever comes. A leader tells the others first, so that they elect
+   * at once; then `fatal` of the options is called. Only the first failure counts.
+   */
+  fail(reason: string, cause?: unknown): void {
+    if (this.#phase !== 'running' && this.#phase !== 'opened') return;
+    this.#phase = 'failing';
+    const farewell = this.#farewellOf(this.describe());
+    this.#quiesce();
+    if (farewell === undefined) {
+      this.#end(reason, cause);
+      return;
+    }
+    this.#logger.error('quorum-failing', { reason, cause, action: 'the leadership is handed over first' });
+    this.#peers.sendFarewell(farewell.to, farewell.message, FAREWELL_MS);
+    this.#failed = this.#peers.farewell(FAREWELL_MS).then(() => this.#end(reason, cause));
+  }
+
+  /** Resigns, makes everything durable, closes. After a failure it only closes. */
   stop(): Promise<void> {
     this.#closed ??= this.#leave();
     return this.#closed;
   }
 
   async #leave(): Promise<void> {
-    if (!this.#stopped && this.#stateMachine !== undefined) {
+    if (this.#phase === 'running') {
       const { role, epoch } = this.describe();
       if (role === 'leader') this.resign(epoch);
-      await this.#disk.idle();
-      await this.#sayFarewell();
+      await this.#log.idle();
+      await this.#peers.farewell(FAREWELL_MS);
     }
-    this.#shut();
-    await this.#disk.idle();
-    await this.#storage.close();
-  }
-
-  /** Waits for the EndQuorumEpoch calls, not for ever. */
-  async #sayFarewell(): Promise<void> {
-    if (this.#farewells.size === 0) return;
-    let timer: Timer | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = this.#env.clock.schedule(FAREWELL_MS, resolve);
-    });
-    await Promise.race([Promise.all(this.#farewells), late]);
-    timer?.cancel();
-  }
-
-  #shut(): void {
-    this.#stopped = true;
-    for (const timer of this.#timers.values()) timer.cancel();
-    this.#timers.clear();
-    for (const call of this.#inbound.values()) call.reject(new RpcError('UNAVAILABLE', 'the node is stopping'));
-    this.#inbound.clear();
-    this.#voterChanges.abandon();
-    this.#committed.close();
+    await this.#failed;
+    this.#phase = 'stopped';
+    this.#quiesce();
     this.#peers.close();
+    await this.#apply?.idle();
+    await this.#snapshots.stop();
+    await this.#log.close();
   }
 
-  #fatal(reason: string, cause?: unknown): void {
-    if (this.#stopped) return;
-    this.#shut();
+  /** The last words of a leader whose core may not be trusted any more: made of what it knew, not by it. */
+  #farewellOf({ role, epoch, voters }: QuorumDescription) {
+    if (role !== 'leader' || !this.#log.isStateDurable) return undefined;
+    const { clusterId, replica } = this.#options.raft;
+    const others = voters
+      .filter((voter) => voter.replica.id !== replica.id)
+      .toSorted((a, b) => b.logEndOffset - a.logEndOffset)
+      .map((voter) => voter.replica);
+    if (others.length === 0) return undefined;
+    const message: EndQuorumEpochRequest = {
+      type: 'endQuorumEpoch',
+      clusterId,
+      leaderKey: replica,
+      epoch,
+      preferredSuccessors: others,
+    };
+    return { to: others.map(({ id }) => id), message };
+  }
+
+  #end(reason: string, cause: unknown): void {
+    this.#peers.close();
     this.#options.fatal(reason, cause);
   }
 
-  #serve(message: RaftRequest): Promise<RaftResponse> {
-    if (this.#stopped || this.#stateMachine === undefined) {
-      return Promise.reject(new RpcError('UNAVAILABLE', 'the node is not running'));
-    }
-    return new Promise((resolve, reject) => {
-      const call = this.#nextInbound++;
-      this.#inbound.set(call, { resolve, reject });
-      this.#dispatch({ type: 'request', now: this.#env.clock.now(), call, message });
-    });
+  /** Nothing goes in any more, nobody waits any more. */
+  #quiesce(): void {
+    this.#loop.stop();
+    this.#timers.stop();
+    this.#apply?.stop();
+    this.#inbound.failAll(notRunning);
+    this.#voterChanges.abandon();
+    this.#committed.close();
+  }
+
+  #serve(message: RaftRequest, peer: string): Promise<RaftResponse> {
+    if (this.#phase !== 'running') return Promise.reject(notRunning());
+    return this.#inbound.open(peer, (call) =>
+      this.#dispatch({ type: 'request', now: this.#env.clock.now(), call, message }),
+    );
   }
 
   #dispatch(event: RaftEvent): void {
-    if (this.#stopped) return;
-    this.#step(event);
-    this.#drain();
-  }
-
-  /** A core that throws is a bug, and its state is not to be trusted: the node stops, whoever brought the event. */
-  #step(event: RaftEvent): void {
-    const { trace } = this.#options;
-    const from = this.#effects.length;
-    trace?.event(event);
-    try {
-      step(this.#raft, event, this.#effects);
-    } catch (error) {
-      this.#fatal('the consensus core failed', error);
-    }
-    if (trace !== undefined) trace.effects(this.#effects.slice(from));
-  }
-
-  /** Carries out effects in order. An effect that leads to another event (apply -> append) adds behind those that wait. */
-  #drain(): void {
-    if (this.#draining) return;
-    this.#draining = true;
-    try {
-      for (let i = 0; i < this.#effects.length && !this.#stopped; i++) this.#carryOut(this.#effects[i] as RaftEffect);
-    } finally {
-      this.#effects.length = 0;
-      this.#draining = false;
-    }
+    this.#loop.dispatch(event);
   }
 
   #carryOut(effect: RaftEffect): void {
     switch (effect.type) {
+      case 'catalogue':
+        this.#snapshots.list(effect.snapshots);
+        return this.#log.carryOut(effect);
       case 'writeQuorumState':
-        return this.#disk.issue(effect.op, this.#storage.state(effect.state));
       case 'append':
-        return this.#disk.issue(effect.op, this.#storage.append(effect.batches));
       case 'truncate':
-        return this.#disk.issue(effect.op, this.#storage.truncate(effect.endOffset));
+        return this.#log.carryOut(effect);
       case 'call':
-        return this.#disk.after(effect.after, () => this.#send(effect));
+        return this.#log.after(effect.after, () => void this.#call(effect));
       case 'reply':
-        return this.#disk.after(effect.after, () => this.#reply(effect.call, effect.message));
+        return this.#log.after(effect.after, () => this.#inbound.answer(effect.call, effect.message));
+      case 'serveSnapshot':
+        return this.#log.after(effect.after, () => void this.#servePiece(effect));
+      case 'receiveSnapshot':
+        return this.#snapshots.receiver.piece(effect.id, effect.position, effect.bytes);
+      case 'finishSnapshot':
+        return this.#snapshots.receiver.finish(effect.id, effect.sizeBytes);
       case 'setTimer':
-        return this.#setTimer(effect);
+        return this.#timers.set(effect);
       case 'cancelTimer':
-        this.#timers.get(effect.id)?.cancel();
-        this.#timers.delete(effect.id);
-        return;
-      case 'commit':
-        this.#commit(effect.batches);
-        this.#committed.committed();
-        return this.#voterChanges.committed(effect.highWatermark);
-      case 'voterChange':
-        return this.#voterChanges.answered(effect);
+        return this.#timers.cancel(effect.id);
       case 'proposed':
       case 'refused':
         return; // read by append, synchronously
-      case 'role':
-        if (effect.role !== 'leader') this.#voterChanges.abandon();
-        this.#logger.info('quorum-role', { role: effect.role, epoch: effect.epoch, leaderId: effect.leaderId });
-        return this.#tell((machine) => machine.leaderChanged(effect.leaderId, effect.epoch));
+      case 'fatal':
+        return this.fail(effect.reason);
+      default:
+        return this.#announce(effect);
+    }
+  }
+
+  /** What the state machine, an operator or a waiting caller should know. */
+  #announce(effect: Announcement): void {
+    const apply = this.#apply;
+    assert(apply !== undefined, 'effects come after start');
+    switch (effect.type) {
+      case 'loadSnapshot':
+        return apply.load(effect.snapshot);
+      case 'commit':
+        this.#uncommitted.committed(effect.highWatermark);
+        apply.commit(effect.batches);
+        this.#committed.committed();
+        return this.#voterChanges.committed(effect.highWatermark);
       case 'claim':
-        return this.#tell((machine) => machine.claim(effect.epoch));
+        return apply.claim(effect.epoch);
       case 'renounce':
-        return this.#tell((machine) => machine.renounce(effect.epoch));
+        this.#uncommitted.clear();
+        return apply.renounce(effect.epoch);
+      case 'role':
+        this.#logger.info('quorum-role', { role: effect.role, epoch: effect.epoch, leaderId: effect.leaderId });
+        if (effect.role !== 'leader') this.#voterChanges.abandon();
+        return apply.tell((machine) => machine.leaderChanged(effect.leaderId, effect.epoch));
+      case 'voters':
+        this.#peers.follow(effect.voters);
+        return this.#options.votersChanged?.(effect.voters);
+      case 'voterChange':
+        return this.#voterChanges.answered(effect);
       case 'notice':
         return this.#logger[effect.level](effect.event, { ...effect.fields });
-      case 'fatal':
-        return this.#fatal(effect.reason);
-      case 'catalogue':
-      case 'serveSnapshot':
-      case 'receiveSnapshot':
-      case 'finishSnapshot':
-      case 'loadSnapshot':
-      case 'voters':
-        return;
       default:
         unreachable(effect, 'raft effect');
     }
   }
 
-  #tell(what: (machine: StateMachine) => void): void {
-    assert(this.#stateMachine !== undefined, 'effects come after start');
-    try {
-      what(this.#stateMachine);
-    } catch (error) {
-      this.#fatal('the metadata state machine failed', error);
-    }
-  }
-
-  #commit(batches: readonly Batch[]): void {
-    let endOffset = 0;
-    for (const batch of batches) {
-      endOffset = batch.baseOffset + batch.records.length;
-      const records = batch.control ? [] : batch.records;
-      this.#tell((machine) => machine.apply({ baseOffset: batch.baseOffset, endOffset, epoch: batch.epoch, records }));
-      if (this.#stopped) return;
-    }
-    if (batches.length > 0) this.#dispatch({ type: 'applied', now: this.#env.clock.now(), endOffset });
-  }
-
-  #setTimer(effect: Extract<RaftEffect, { type: 'setTimer' }>): void {
-    const { clock } = this.#env;
-    this.#timers.get(effect.id)?.cancel();
-    const timer = clock.schedule(Math.max(0, effect.at - clock.now()), () => {
-      this.#timers.delete(effect.id);
-      this.#dispatch({ type: 'timer', now: clock.now(), id: effect.id, generation: effect.generation });
-    });
-    this.#timers.set(effect.id, timer);
-  }
-
-  #send(effect: Extract<RaftEffect, { type: 'call' }>): void {
-    const call = this.#call(effect);
-    if (effect.message.type !== 'endQuorumEpoch') return;
-    this.#farewells.add(call);
-    void call.finally(() => this.#farewells.delete(call));
-  }
-
   async #call(effect: Extract<RaftEffect, { type: 'call' }>): Promise<void> {
+    if (this.#phase !== 'running') return;
     const result = await this.#peers.call(effect.to, effect.message, effect.timeoutMs);
     const now = this.#env.clock.now();
     if ('failure' in result) this.#dispatch({ type: 'callFailed', now, call: effect.call, failure: result.failure });
     else this.#dispatch({ type: 'response', now, call: effect.call, message: result });
   }
 
-  #reply(call: CallId, message: RaftResponse): void {
-    this.#inbound.get(call)?.resolve(message);
-    this.#inbound.delete(call);
+  async #servePiece(effect: Extract<RaftEffect, { type: 'serveSnapshot' }>): Promise<void> {
+    try {
+      this.#inbound.answer(effect.call, await this.#snapshots.serve(effect));
+    } catch (error) {
+      if (!(error instanceof RpcError)) throw error;
+      this.#inbound.fail(effect.call, error);
+    }
   }
 }
 
-/** The voters that the log names, found by now or not (their address may come later), and those that were found. */
-function voterIdsOf(batches: readonly Batch[], addresses: ReadonlyMap<NodeId, Address>): NodeId[] {
-  const pinned = batches.findLast((batch) => votersOf(batch) !== undefined);
-  const named = pinned === undefined ? [] : (votersOf(pinned) ?? []);
-  return [...new Set([...named.map(({ id }) => id), ...addresses.keys()])].sort((a, b) => a - b);
+type Proposed = Extract<RaftEffect, { type: 'proposed' }>;
+type Announcement = Extract<
+  RaftEffect,
+  { type: 'loadSnapshot' | 'commit' | 'claim' | 'renounce' | 'role' | 'voters' | 'voterChange' | 'notice' }
+>;
+
+function notRunning(): RpcError {
+  return new RpcError('UNAVAILABLE', 'the node is not running');
 }

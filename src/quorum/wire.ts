@@ -1,4 +1,5 @@
-// Raft messages of the core <-> protobuf. What comes from a peer is checked here, so that the core sees well-formed values only.
+// Raft messages of the core <-> protobuf. What comes from a peer is checked here, so that the core sees well-formed values only:
+// RpcError INVALID_ARGUMENT names the field and what it takes.
 import { asBuffer } from '../base/bytes.ts';
 import { isUuid, ZERO_UUID } from '../base/uuid.ts';
 import { RpcError } from '../env/network.ts';
@@ -15,9 +16,11 @@ import type {
   QuorumEpochResponse,
   RaftErrorCode,
   ReplicaKey,
+  SnapshotId,
   VoteRequest,
   VoteResponse,
 } from '../raft/types.ts';
+import { MAX_BATCH_BYTES, MAX_BATCH_RECORDS, MAX_VOTERS } from './limits.ts';
 
 const ERROR_TO_PROTO: Readonly<Record<RaftErrorCode, RaftError>> = {
   NONE: RaftError.UNSPECIFIED,
@@ -41,23 +44,52 @@ function errorOf(error: RaftError): RaftErrorCode {
   return ERROR_FROM_PROTO.get(error) ?? 'INVALID_REQUEST';
 }
 
+function invalid(field: string, what: string): RpcError {
+  return new RpcError('INVALID_ARGUMENT', `${field} ${what}`);
+}
+
+/** RpcError unless each value is at least its minimum. Fields are named as in the .proto file. */
+function atLeast(minimum: number, fields: Readonly<Record<string, number>>): void {
+  for (const [field, value] of Object.entries(fields)) {
+    if (value < minimum) throw invalid(field, `is ${value}, it takes ${minimum} or more`);
+  }
+}
+
 function keyOf(field: string, key: proto.ReplicaKey | undefined): ReplicaKey {
-  if (key === undefined) throw new RpcError('INVALID_ARGUMENT', `${field} is missing`);
+  if (key === undefined) throw invalid(field, 'is missing');
   const directoryId = key.directoryId === '' ? ZERO_UUID : key.directoryId;
-  if (!isUuid(directoryId)) throw new RpcError('INVALID_ARGUMENT', `${field}.directory_id is not a 22-character id`);
-  if (key.id < 0) throw new RpcError('INVALID_ARGUMENT', `${field}.id is negative`);
+  if (!isUuid(directoryId)) throw invalid(`${field}.directory_id`, 'is not a 22-character id');
+  atLeast(0, { [`${field}.id`]: key.id });
   return { id: key.id, directoryId };
+}
+
+function snapshotIdOf(field: string, id: proto.SnapshotId | undefined): SnapshotId {
+  if (id === undefined) throw invalid(field, 'is missing');
+  atLeast(0, { [`${field}.end_offset`]: id.endOffset, [`${field}.epoch`]: id.epoch });
+  return { endOffset: id.endOffset, epoch: id.epoch };
 }
 
 function batchToProto(batch: Batch): proto.RaftBatch {
   return { ...batch, records: [...batch.records] };
 }
 
-function batchOf(batch: proto.RaftBatch): Batch {
-  return { baseOffset: batch.baseOffset, epoch: batch.epoch, control: batch.control, records: batch.records };
+function batchOf({ baseOffset, epoch, control, records }: proto.RaftBatch): Batch {
+  atLeast(0, { 'batches.base_offset': baseOffset });
+  atLeast(1, { 'batches.epoch': epoch });
+  if (records.length === 0) throw invalid('batches.records', 'is empty');
+  if (records.length > MAX_BATCH_RECORDS)
+    throw invalid('batches.records', `has more than ${MAX_BATCH_RECORDS} records`);
+  let bytes = 0;
+  for (const record of records) bytes += record.length;
+  if (bytes > MAX_BATCH_BYTES) throw invalid('batches.records', `has more than ${MAX_BATCH_BYTES} bytes`);
+  return { baseOffset, epoch, control, records };
 }
 
+// ---- requests ----
+
 export function voteRequestOf(message: proto.VoteRequest): VoteRequest {
+  const { epoch, lastEpoch, logEndOffset } = message;
+  atLeast(0, { epoch, last_epoch: lastEpoch, log_end_offset: logEndOffset });
   return {
     ...message,
     type: 'vote',
@@ -66,15 +98,8 @@ export function voteRequestOf(message: proto.VoteRequest): VoteRequest {
   };
 }
 
-export function voteResponseOf(message: proto.VoteResponse): VoteResponse {
-  return { ...message, type: 'vote', error: errorOf(message.error), voter: keyOf('voter', message.voter) };
-}
-
-export function voteResponseToProto(message: VoteResponse): proto.VoteResponse {
-  return { ...message, error: ERROR_TO_PROTO[message.error] };
-}
-
 export function beginQuorumEpochOf(message: proto.BeginQuorumEpochRequest): BeginQuorumEpochRequest {
+  atLeast(0, { epoch: message.epoch });
   return {
     ...message,
     type: 'beginQuorumEpoch',
@@ -84,11 +109,34 @@ export function beginQuorumEpochOf(message: proto.BeginQuorumEpochRequest): Begi
 }
 
 export function endQuorumEpochOf(message: proto.EndQuorumEpochRequest): EndQuorumEpochRequest {
+  const { epoch, preferredSuccessors: successors } = message;
+  atLeast(0, { epoch });
+  if (successors.length > MAX_VOTERS) throw invalid('preferred_successors', `has more than ${MAX_VOTERS} replicas`);
   return {
     ...message,
     type: 'endQuorumEpoch',
     leaderKey: keyOf('leader_key', message.leaderKey),
-    preferredSuccessors: message.preferredSuccessors.map((key) => keyOf('preferred_successors', key)),
+    preferredSuccessors: successors.map((key) => keyOf('preferred_successors', key)),
+  };
+}
+
+export function fetchRequestOf(message: proto.FetchRequest): FetchRequest {
+  const { currentLeaderEpoch, fetchOffset, lastFetchedEpoch, maxWaitMs, highWatermark } = message;
+  atLeast(0, { current_leader_epoch: currentLeaderEpoch, fetch_offset: fetchOffset });
+  atLeast(0, { last_fetched_epoch: lastFetchedEpoch, max_wait_ms: maxWaitMs });
+  atLeast(-1, { high_watermark: highWatermark });
+  return { ...message, type: 'fetch', replicaKey: keyOf('replica_key', message.replicaKey) };
+}
+
+export function fetchSnapshotRequestOf(message: proto.FetchSnapshotRequest): FetchSnapshotRequest {
+  const { currentLeaderEpoch, position, maxBytes } = message;
+  atLeast(0, { current_leader_epoch: currentLeaderEpoch, position });
+  atLeast(1, { max_bytes: maxBytes });
+  return {
+    ...message,
+    type: 'fetchSnapshot',
+    snapshotId: snapshotIdOf('snapshot_id', message.snapshotId),
+    replicaKey: keyOf('replica_key', message.replicaKey),
   };
 }
 
@@ -96,26 +144,45 @@ export function endQuorumEpochToProto(message: EndQuorumEpochRequest): proto.End
   return { ...message, preferredSuccessors: [...message.preferredSuccessors] };
 }
 
+// ---- responses ----
+
+/** What every answer says: an epoch, and a leader or -1. */
+function knowledgeOf({ epoch, leaderId, error }: { epoch: number; leaderId: number; error: RaftError }) {
+  atLeast(0, { epoch });
+  atLeast(-1, { leader_id: leaderId });
+  return { error: errorOf(error), epoch, leaderId };
+}
+
+export function voteResponseOf(message: proto.VoteResponse): VoteResponse {
+  const { granted, logEmpty } = message;
+  return { type: 'vote', ...knowledgeOf(message), granted, logEmpty, voter: keyOf('voter', message.voter) };
+}
+
+export function voteResponseToProto(message: VoteResponse): proto.VoteResponse {
+  return { ...message, error: ERROR_TO_PROTO[message.error] };
+}
+
 export function quorumEpochResponseOf(message: proto.QuorumEpochResponse): QuorumEpochResponse {
-  return { ...message, type: 'quorumEpoch', error: errorOf(message.error) };
+  return { type: 'quorumEpoch', ...knowledgeOf(message) };
 }
 
 export function quorumEpochResponseToProto(message: QuorumEpochResponse): proto.QuorumEpochResponse {
   return { ...message, error: ERROR_TO_PROTO[message.error] };
 }
 
-export function fetchRequestOf(message: proto.FetchRequest): FetchRequest {
-  return { ...message, type: 'fetch', replicaKey: keyOf('replica_key', message.replicaKey) };
-}
-
 export function fetchResponseOf(message: proto.FetchResponse): FetchResponse {
+  const { highWatermark, diverging, snapshotId, batches } = message;
+  atLeast(-1, { high_watermark: highWatermark });
+  if (diverging !== undefined) {
+    atLeast(0, { 'diverging.epoch': diverging.epoch, 'diverging.end_offset': diverging.endOffset });
+  }
   return {
-    ...message,
     type: 'fetch',
-    error: errorOf(message.error),
-    diverging: message.diverging,
-    snapshotId: message.snapshotId,
-    batches: message.batches.map(batchOf),
+    ...knowledgeOf(message),
+    highWatermark,
+    diverging,
+    snapshotId: snapshotId === undefined ? undefined : snapshotIdOf('snapshot_id', snapshotId),
+    batches: batches.map(batchOf),
   };
 }
 
@@ -123,15 +190,15 @@ export function fetchResponseToProto(message: FetchResponse): proto.FetchRespons
   return { ...message, error: ERROR_TO_PROTO[message.error], batches: message.batches.map(batchToProto) };
 }
 
-export function fetchSnapshotRequestOf(message: proto.FetchSnapshotRequest): FetchSnapshotRequest {
-  const { snapshotId } = message;
-  if (snapshotId === undefined) throw new RpcError('INVALID_ARGUMENT', 'snapshot_id is missing');
-  return { ...message, type: 'fetchSnapshot', snapshotId, replicaKey: keyOf('replica_key', message.replicaKey) };
-}
-
 export function fetchSnapshotResponseOf(message: proto.FetchSnapshotResponse): FetchSnapshotResponse {
-  const snapshotId = message.snapshotId ?? { endOffset: 0, epoch: 0 };
-  return { ...message, type: 'fetchSnapshot', error: errorOf(message.error), snapshotId };
+  const { sizeBytes, position, bytes } = message;
+  atLeast(0, { size_bytes: sizeBytes, position });
+  const known = knowledgeOf(message);
+  const snapshotId = snapshotIdOf('snapshot_id', message.snapshotId ?? { endOffset: 0, epoch: 0 });
+  if (known.error === 'NONE' && (bytes.length === 0 || position + bytes.length > sizeBytes)) {
+    throw invalid('bytes', `has ${bytes.length} bytes at ${position} of ${sizeBytes}`);
+  }
+  return { type: 'fetchSnapshot', ...known, snapshotId, sizeBytes, position, bytes };
 }
 
 export function fetchSnapshotResponseToProto(message: FetchSnapshotResponse): proto.FetchSnapshotResponse {

@@ -18,6 +18,7 @@ import { LogDirectory } from '../log/log-directory.ts';
 import type { MetaProperties } from '../log/storage.ts';
 import { MetadataPublisher } from '../metadata/publisher.ts';
 import type { CoreTrace } from '../quorum/core-trace.ts';
+import { endpointOf } from '../quorum/peers.ts';
 import type { QuorumOptions } from '../quorum/quorum.ts';
 import { Quorum } from '../quorum/quorum.ts';
 import { laterService } from './later-service.ts';
@@ -115,7 +116,13 @@ async function compose(
   undo.push(() => voters.stop());
   const recording = await openTrace(env, config, hooks.trace);
   undo.push(() => recording.close());
-  const quorum = await openQuorum(env, config, meta, voters, { fatal: hooks.fatal, trace: recording.trace });
+  const quorum = await openQuorum(env, config, meta, voters, {
+    endpoint: controllerEndpoint(config, controllerListeners),
+    fatal: hooks.fatal,
+    trace: recording.trace,
+  });
+  // R-9.4: a leader hands over first, whatever failed.
+  const fatal: NodeHooks['fatal'] = (reason, cause) => quorum.fail(reason, cause);
   running.quorum = quorum;
   running.raft = quorum.service;
   undo.push(() => quorum.stop());
@@ -138,7 +145,7 @@ async function compose(
       quorum,
       publisher,
       controllers: channel,
-      fatal: hooks.fatal,
+      fatal,
     });
     running.controller = controller;
     undo.push(() => controller.stop());
@@ -151,7 +158,7 @@ async function compose(
         known,
         meta,
         { publisher, channel, quorumLeader: () => running.controller?.leaderId ?? leaderId },
-        hooks,
+        fatal,
         undo,
       )
     : undefined;
@@ -230,11 +237,16 @@ function openQuorum(
   config: NodeConfig,
   meta: MetaProperties,
   voters: VoterSearch,
-  hooks: Pick<QuorumOptions, 'fatal' | 'trace'>,
+  hooks: Pick<QuorumOptions, 'endpoint' | 'fatal' | 'trace'>,
 ): Promise<Quorum> {
   const { values } = config;
   return Quorum.open(env, {
-    directory: `${config.metadataLogDir}/metadata`,
+    directory: config.metadataLogDir,
+    ...hooks,
+    snapshots: {
+      maxBytes: values['metadata.log.max.record.bytes.between.snapshots'],
+      maxIntervalMs: values['metadata.log.max.snapshot.interval.ms'],
+    },
     raft: {
       clusterId: meta.clusterId,
       replica: { id: config.nodeId, directoryId: meta.directoryId },
@@ -249,12 +261,9 @@ function openQuorum(
         values['controller.quorum.request.timeout.ms'] / 2,
       ),
       fetchMaxBytes: METADATA_FETCH_BYTES,
-      endpoints: new Map(config.voters.map(({ id, address }) => [id, `${address.host}:${address.port}`])),
       snapshotChunkBytes: SNAPSHOT_CHUNK_BYTES,
     },
     findVoters: (logIsEmpty) => voters.find(logIsEmpty),
-    fatal: (reason, cause) => hooks.fatal(reason, cause),
-    trace: hooks.trace,
   }).catch((error: unknown) => {
     throw startErrorOf(error, `the metadata log in ${config.metadataLogDir} cannot be opened`);
   });
@@ -265,7 +274,7 @@ async function createBroker(
   config: NodeConfig,
   meta: MetaProperties,
   links: { publisher: MetadataPublisher; channel: ControllerChannel; quorumLeader: () => NodeId },
-  hooks: NodeHooks,
+  fatal: NodeHooks['fatal'],
   undo: (() => Promise<void> | void)[],
 ): Promise<Broker> {
   const { disk, clock, openStore } = env;
@@ -285,7 +294,7 @@ async function createBroker(
     controller: links.channel,
     logDirectories,
     quorumLeader: links.quorumLeader,
-    fatal: hooks.fatal,
+    fatal,
   });
 }
 
@@ -325,6 +334,12 @@ async function listen(
 
 async function closeAll(listeners: readonly Listener[]): Promise<void> {
   for (const listener of listeners) await listener.close();
+}
+
+/** Where others reach this node's controller listener; '' for a mere broker. */
+function controllerEndpoint(config: NodeConfig, bound: readonly Listener[]): string {
+  const [first] = endpointsOf(config, 'controller', bound);
+  return first === undefined ? '' : endpointOf(first);
 }
 
 function endpointsOf(config: NodeConfig, kind: ListenerKind, bound: readonly Listener[]) {

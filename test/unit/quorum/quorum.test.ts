@@ -1,6 +1,7 @@
 // Three quorum nodes over the simulated network and disks: elections, commits, stops, failures of disk and state machine.
 import { describe, expect, test } from 'vitest';
 import type { Env } from '../../../src/env/env.ts';
+import { createDurableEnd } from '../../../src/quorum/durable-end.ts';
 import type { CommittedBatch, StateMachine } from '../../../src/quorum/quorum.ts';
 import { Quorum } from '../../../src/quorum/quorum.ts';
 import type { SimProcess } from '../../../src/sim/process/process.ts';
@@ -40,8 +41,11 @@ class Member {
   }
 
   async open(env: Env): Promise<void> {
+    if (!(await env.disk.exists('/data/durable-end'))) await createDurableEnd(env.disk, '/data');
     const quorum = await Quorum.open(env, {
-      directory: '/data/metadata',
+      directory: '/data',
+      endpoint: '',
+      snapshots: { maxBytes: 1 << 30, maxIntervalMs: 0 },
       raft: {
         clusterId: uuid(1),
         replica: { id: this.id, directoryId: uuid(100 + this.id) },
@@ -51,7 +55,6 @@ class Member {
         retryBackoffMs: 20,
         fetchMaxWaitMs: 300,
         fetchMaxBytes: 1 << 20,
-        endpoints: new Map(),
         snapshotChunkBytes: 64,
       },
       findVoters: () => Promise.resolve(VOTERS),
@@ -203,7 +206,7 @@ describe('fatal', () => {
       return trio.members.find((it) => it !== leader && it.claimed !== undefined);
     })();
     expect(next).toBeDefined();
-    expect(leader.fatal).toEqual(['the metadata log cannot be written']);
+    expect(leader.fatal).toEqual([expect.stringMatching(/metadata log in \/data cannot be written.*check the disk/)]);
     leader.process.disk.settings.errorChance.store = 0;
     let closed = false;
     void (async () => {

@@ -49,7 +49,7 @@ test('what was written is what is loaded, over appends, truncations, state chang
         let epoch = 1;
         for (const life of lives) {
           const storage = new QuorumStorage(await env.openStore(path));
-          expect(await storage.load()).toEqual({ quorumState: state, batches: log });
+          expect(await storage.load()).toEqual({ quorumState: state, snapshots: [], batches: log });
           for (const it of life) {
             if (it.type === 'append') {
               if (it.raise) epoch++;
@@ -74,7 +74,7 @@ test('what was written is what is loaded, over appends, truncations, state chang
           await storage.close();
         }
         const storage = new QuorumStorage(await env.openStore(path));
-        expect(await storage.load()).toEqual({ quorumState: state, batches: log });
+        expect(await storage.load()).toEqual({ quorumState: state, snapshots: [], batches: log });
         await storage.close();
       }),
       { numRuns: 30 },

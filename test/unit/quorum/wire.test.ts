@@ -72,7 +72,7 @@ describe('through the encoding of protobuf', () => {
 });
 
 describe('RaftService', () => {
-  const service = raftService(() => Promise.reject(new Error('the core was asked')));
+  const service = raftService(uuid(9), () => Promise.reject(new Error('the core was asked')));
   const call = (method: string, request: object) =>
     (service.handlers[method] as (a: object, b: object) => Promise<object>)(request, context);
 

@@ -1,0 +1,117 @@
+// Pieces of a snapshot that this node fetches: kept in a part file in order, at the end verified to the last
+// byte, synced and given its name. Whatever goes wrong with it is no harm: the part is dropped and the core fetches anew.
+import type { Disk, DiskFile } from '../env/disk.ts';
+import { isEnvError } from '../env/error.ts';
+import type { Logger } from '../env/logger.ts';
+import type { Snapshot, SnapshotId } from '../raft/types.ts';
+import { writeFully } from './snapshot-file.ts';
+import type { SnapshotFolder } from './snapshot-folder.ts';
+import { sameSnapshot } from './snapshot-folder.ts';
+
+export interface SnapshotReceiverDeps {
+  readonly disk: Disk;
+  readonly logger: Logger;
+  readonly folder: SnapshotFolder;
+  /** Complete, verified and durable under its final name; returns whether it is in the catalogue now. */
+  readonly received: (snapshot: Snapshot) => boolean;
+  /** The file was no intact snapshot, or could not be kept: it is gone. */
+  readonly rejected: (id: SnapshotId, reason: string) => void;
+  /** A bug. */
+  readonly failed: (error: unknown) => void;
+}
+
+interface Download {
+  readonly id: SnapshotId;
+  readonly file: DiskFile;
+  sizeBytes: number;
+}
+
+export class SnapshotReceiver {
+  readonly #deps: SnapshotReceiverDeps;
+  #download: Download | undefined;
+  /** Steps run one after the other. */
+  #tail: Promise<void> = Promise.resolve();
+  #stopped = false;
+
+  constructor(deps: SnapshotReceiverDeps) {
+    this.#deps = deps;
+  }
+
+  /** Keeps a piece; position 0 begins anew and forgets any other download. */
+  piece(id: SnapshotId, position: number, bytes: Uint8Array): void {
+    this.#then(id, async () => {
+      if (position === 0) await this.#begin(id);
+      const download = this.#download;
+      // After a rejection, what was under way still arrives.
+      if (download === undefined || !sameSnapshot(download.id, id) || download.sizeBytes !== position) return;
+      download.sizeBytes += writeFully(download.file, bytes, position);
+    });
+  }
+
+  /** All pieces are there. */
+  finish(id: SnapshotId, sizeBytes: number): void {
+    this.#then(id, async () => {
+      const download = this.#download;
+      if (download === undefined || !sameSnapshot(download.id, id)) return;
+      const { folder } = this.#deps;
+      const part = folder.partOf(id, 'received');
+      await download.file.sync();
+      this.#download = undefined;
+      await download.file.close();
+      const voters = await folder.verify(part, id, sizeBytes);
+      await folder.adopt(part, id);
+      if (this.#stopped) return;
+      if (this.#deps.received({ id, voters, sizeBytes }))
+        this.#deps.logger.info('snapshot-received', { ...id, sizeBytes });
+      else await folder.discard(id);
+    });
+  }
+
+  /** Drops what is under way. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#tail;
+    await this.#drop();
+  }
+
+  #then(id: SnapshotId, step: () => Promise<void>): void {
+    this.#tail = this.#tail.then(async () => {
+      if (this.#stopped) return;
+      try {
+        await step();
+      } catch (error) {
+        if (isEnvError(error)) await this.#reject(id, error.message);
+        else this.#deps.failed(error);
+      }
+    });
+  }
+
+  async #begin(id: SnapshotId): Promise<void> {
+    await this.#drop();
+    const { disk, folder } = this.#deps;
+    const part = folder.partOf(id, 'received');
+    await disk.remove(part);
+    this.#download = { id, file: await disk.open(part, 'create'), sizeBytes: 0 };
+  }
+
+  async #reject(id: SnapshotId, reason: string): Promise<void> {
+    const { folder, logger } = this.#deps;
+    logger.error('snapshot-not-received', { ...id, reason });
+    await this.#drop();
+    await folder.remove(folder.partOf(id, 'received'));
+    this.#deps.rejected(id, reason);
+  }
+
+  async #drop(): Promise<void> {
+    const download = this.#download;
+    if (download === undefined) return;
+    this.#download = undefined;
+    const { folder, logger } = this.#deps;
+    try {
+      await download.file.close();
+    } catch (error) {
+      logger.warn('snapshot-part-not-closed', { ...download.id, error });
+    }
+    await folder.remove(folder.partOf(download.id, 'received'));
+  }
+}
