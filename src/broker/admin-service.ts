@@ -1,4 +1,5 @@
-// AdminService on a broker: reads from its own committed image, writes forwarded to the active controller.
+// AdminService on a broker: reads from its own committed image, writes forwarded to the active controller. What is about the
+// quorum itself is answered by quorum/.
 import type { Ms } from '../base/ids.ts';
 import type { RpcContext, RpcService } from '../env/network.ts';
 import { rpcService } from '../env/network.ts';
@@ -20,6 +21,6 @@ export function adminService(context: BrokerContext): RpcService {
         controllerId: context.quorumLeader(),
         controllers: config.voters,
       }),
-    describeQuorum: (_request, call) => topics.describeQuorum(waitMs(call)),
+    ...context.quorumAdmin,
   });
 }

@@ -14,6 +14,7 @@ import type { Endpoint } from '../gen/kvorum/v1/metadata.ts';
 import type { LogDirectory } from '../log/log-directory.ts';
 import type { MetadataImage } from '../metadata/image.ts';
 import type { MetadataPublisher } from '../metadata/publisher.ts';
+import type { QuorumAdmin } from '../quorum/admin.ts';
 import { ReplicaManager } from '../replica/replica-manager.ts';
 import { adminService } from './admin-service.ts';
 import type { BrokerContext } from './context.ts';
@@ -32,6 +33,8 @@ export interface BrokerDeps {
   /** The node's committed image. */
   readonly publisher: MetadataPublisher;
   readonly controller: ControllerChannel;
+  /** What AdminService answers about the quorum. */
+  readonly quorumAdmin: QuorumAdmin;
   /** Opened, locked, this start counted. */
   readonly logDirectories: readonly LogDirectory[];
   /** The leader of the quorum as this node knows it, -1 if none. */
@@ -82,6 +85,7 @@ export class Broker {
       controller,
       producerIds: new ProducerIds({ controller, logger, brokerId, brokerEpoch: () => this.#brokerEpoch }),
       topics: new TopicCommands({ clock, logger, controller, metadata: publisher, values: config.values }),
+      quorumAdmin: deps.quorumAdmin,
       servedApis: SERVED_APIS,
       quorumLeader: () => deps.quorumLeader(),
     };

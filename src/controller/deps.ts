@@ -5,6 +5,7 @@ import type { NodeConfig } from '../config/node-config.ts';
 import type { Env } from '../env/env.ts';
 import type { RpcContext, RpcError, RpcMethod, RpcServiceDefinition } from '../env/network.ts';
 import type { MetadataPublisher } from '../metadata/publisher.ts';
+import type { QuorumAdmin } from '../quorum/admin.ts';
 import type { Quorum } from '../quorum/quorum.ts';
 import type { Claim } from './claim.ts';
 import type { Decided } from './decide/decision.ts';
@@ -31,6 +32,8 @@ export interface ControllerDeps {
   readonly publisher: MetadataPublisher;
   /** How AdminService reaches the active controller when that is another. */
   readonly controllers: Forwarder;
+  /** What AdminService answers about the quorum. */
+  readonly quorumAdmin: QuorumAdmin;
   /** The node must stop. */
   readonly fatal: (reason: string, cause?: unknown) => void;
 }

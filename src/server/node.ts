@@ -3,9 +3,10 @@
 import type { NodeId } from '../base/ids.ts';
 import { NO_NODE } from '../base/ids.ts';
 import type { Uuid } from '../base/uuid.ts';
+import { ZERO_UUID } from '../base/uuid.ts';
+import type { BrokerDeps } from '../broker/broker.ts';
 import { Broker } from '../broker/broker.ts';
 import { ControllerChannel } from '../client/controller-channel.ts';
-import type { ListenerKind } from '../config/listeners.ts';
 import type { NodeConfig } from '../config/node-config.ts';
 import { Controller } from '../controller/controller.ts';
 import { metadataStateMachine } from '../controller/state-machine.ts';
@@ -18,15 +19,16 @@ import { LogDirectory } from '../log/log-directory.ts';
 import type { MetaProperties } from '../log/storage.ts';
 import { MetadataPublisher } from '../metadata/publisher.ts';
 import type { CoreTrace } from '../quorum/core-trace.ts';
-import { endpointOf } from '../quorum/peers.ts';
 import type { QuorumOptions } from '../quorum/quorum.ts';
 import { Quorum } from '../quorum/quorum.ts';
 import { laterService } from './later-service.ts';
+import { closeAll, controllerEndpoint, endpointsOf, listen } from './listeners.ts';
 import { answerProbe } from './probes.ts';
+import { composeQuorumAdmin } from './quorum-admin.ts';
 import { openTrace } from './recording.ts';
 import { startErrorOf, verifyStorage } from './storage.ts';
 import type { VoterSearch } from './voters.ts';
-import { discoveryService, searchVoters } from './voters.ts';
+import { controllersInForce, discoveryService, searchVoters } from './voters.ts';
 
 export interface NodeHooks {
   /** The node cannot go on: it has stopped taking part; the process should log this and end. */
@@ -112,25 +114,21 @@ async function compose(
   const controllerListeners = await listenForControllers(env, config, meta, running);
   undo.push(() => closeAll(controllerListeners));
 
-  const voters = searchVoters(env, config, clusterId, (id, address) => running.quorum?.setPeer(id, address));
+  const self = { clusterId, replica: { id: config.nodeId, directoryId: meta.directoryId } };
+  const voters = searchVoters(env, config, self, (id, address) => running.quorum?.setPeer(id, address));
   undo.push(() => voters.stop());
   const recording = await openTrace(env, config, hooks.trace);
   undo.push(() => recording.close());
-  const quorum = await openQuorum(env, config, meta, voters, {
-    endpoint: controllerEndpoint(config, controllerListeners),
-    fatal: hooks.fatal,
-    trace: recording.trace,
-  });
-  // R-9.4: a leader hands over first, whatever failed.
-  const fatal: NodeHooks['fatal'] = (reason, cause) => quorum.fail(reason, cause);
+  const quorum = await openQuorum(env, config, meta, voters, { fatal: hooks.fatal, trace: recording.trace });
   running.quorum = quorum;
   running.raft = quorum.service;
   undo.push(() => quorum.stop());
 
-  const known = configOfKnownVoters(config, voters);
+  const known = configOfKnownVoters(config, voters, quorum);
   const publisher = new MetadataPublisher();
   const channel = new ControllerChannel(env, controllersOf(config));
   undo.push(() => channel.close());
+  const quorumAdmin = composeQuorumAdmin(env, config, clusterId, { quorum, channel });
   let leaderId: NodeId = NO_NODE;
   let stateMachine = metadataStateMachine(publisher, {
     leaderChanged: (id) => {
@@ -145,7 +143,8 @@ async function compose(
       quorum,
       publisher,
       controllers: channel,
-      fatal,
+      quorumAdmin,
+      fatal: hooks.fatal,
     });
     running.controller = controller;
     undo.push(() => controller.stop());
@@ -157,8 +156,8 @@ async function compose(
         env,
         known,
         meta,
-        { publisher, channel, quorumLeader: () => running.controller?.leaderId ?? leaderId },
-        fatal,
+        { publisher, channel, quorumAdmin, quorumLeader: () => running.controller?.leaderId ?? leaderId },
+        hooks,
         undo,
       )
     : undefined;
@@ -217,12 +216,12 @@ async function inTurn(steps: readonly (() => Promise<void> | void)[]): Promise<v
   if (failures.length > 0) throw failures[0];
 }
 
-/** With bootstrap servers nobody configured the voters: the node shows those that it has found so far. */
-function configOfKnownVoters(config: NodeConfig, search: VoterSearch): NodeConfig {
+/** Who the controllers are changes while the node runs: it shows the voters in force. */
+function configOfKnownVoters(config: NodeConfig, search: VoterSearch, quorum: Quorum): NodeConfig {
   return {
     ...config,
     get voters() {
-      return search.known();
+      return controllersInForce(quorum.describe().voters, search.known());
     },
   };
 }
@@ -237,16 +236,11 @@ function openQuorum(
   config: NodeConfig,
   meta: MetaProperties,
   voters: VoterSearch,
-  hooks: Pick<QuorumOptions, 'endpoint' | 'fatal' | 'trace'>,
+  hooks: Pick<QuorumOptions, 'fatal' | 'trace'>,
 ): Promise<Quorum> {
   const { values } = config;
   return Quorum.open(env, {
-    directory: config.metadataLogDir,
-    ...hooks,
-    snapshots: {
-      maxBytes: values['metadata.log.max.record.bytes.between.snapshots'],
-      maxIntervalMs: values['metadata.log.max.snapshot.interval.ms'],
-    },
+    directory: `${config.metadataLogDir}/metadata`,
     raft: {
       clusterId: meta.clusterId,
       replica: { id: config.nodeId, directoryId: meta.directoryId },
@@ -261,9 +255,12 @@ function openQuorum(
         values['controller.quorum.request.timeout.ms'] / 2,
       ),
       fetchMaxBytes: METADATA_FETCH_BYTES,
+      endpoints: new Map(config.voters.map(({ id, address }) => [id, `${address.host}:${address.port}`])),
       snapshotChunkBytes: SNAPSHOT_CHUNK_BYTES,
     },
     findVoters: (logIsEmpty) => voters.find(logIsEmpty),
+    fatal: (reason, cause) => hooks.fatal(reason, cause),
+    trace: hooks.trace,
   }).catch((error: unknown) => {
     throw startErrorOf(error, `the metadata log in ${config.metadataLogDir} cannot be opened`);
   });
@@ -273,8 +270,8 @@ async function createBroker(
   env: Env,
   config: NodeConfig,
   meta: MetaProperties,
-  links: { publisher: MetadataPublisher; channel: ControllerChannel; quorumLeader: () => NodeId },
-  fatal: NodeHooks['fatal'],
+  links: Pick<BrokerDeps, 'publisher' | 'quorumAdmin' | 'quorumLeader'> & { channel: ControllerChannel },
+  hooks: NodeHooks,
   undo: (() => Promise<void> | void)[],
 ): Promise<Broker> {
   const { disk, clock, openStore } = env;
@@ -293,8 +290,9 @@ async function createBroker(
     publisher: links.publisher,
     controller: links.channel,
     logDirectories,
+    quorumAdmin: links.quorumAdmin,
     quorumLeader: links.quorumLeader,
-    fatal,
+    fatal: hooks.fatal,
   });
 }
 
@@ -303,51 +301,30 @@ function listenForControllers(
   env: Env,
   config: NodeConfig,
   meta: MetaProperties,
-  running: { raft?: RpcService; controller?: Controller },
+  running: { raft?: RpcService; controller?: Controller; quorum?: Quorum },
 ): Promise<Listener[]> {
+  const bound: Listener[] = [];
   const of = (name: string) => running.controller?.services.find(({ definition }) => definition.fullName === name);
   const services = [
-    discoveryService(meta.clusterId, { id: config.nodeId, directoryId: meta.directoryId }),
+    discoveryService(
+      { clusterId: meta.clusterId, replica: { id: config.nodeId, directoryId: meta.directoryId } },
+      {
+        endpoint: () => controllerEndpoint(config, bound),
+        formed: () => isFormed(running.quorum),
+      },
+    ),
     laterService(RaftServiceDefinition, () => running.raft),
     laterService(ControllerServiceDefinition, () => of(ControllerServiceDefinition.fullName)),
     laterService(AdminServiceDefinition, () => of(AdminServiceDefinition.fullName)),
   ];
-  return listen(config, 'controller', (at) => env.network.serve(at, services));
+  return listen(config, 'controller', async (at) => {
+    const listener = await env.network.serve(at, services);
+    bound.push(listener);
+    return listener;
+  });
 }
 
-async function listen(
-  config: NodeConfig,
-  kind: ListenerKind,
-  bindTo: (at: Address) => Promise<Listener>,
-): Promise<Listener[]> {
-  const listeners: Listener[] = [];
-  try {
-    for (const { bind, kind: its } of config.listeners) {
-      if (its === kind) listeners.push(await bindTo(bind));
-    }
-  } catch (error) {
-    await closeAll(listeners);
-    throw error;
-  }
-  return listeners;
-}
-
-async function closeAll(listeners: readonly Listener[]): Promise<void> {
-  for (const listener of listeners) await listener.close();
-}
-
-/** Where others reach this node's controller listener; '' for a mere broker. */
-function controllerEndpoint(config: NodeConfig, bound: readonly Listener[]): string {
-  const [first] = endpointsOf(config, 'controller', bound);
-  return first === undefined ? '' : endpointOf(first);
-}
-
-function endpointsOf(config: NodeConfig, kind: ListenerKind, bound: readonly Listener[]) {
-  return config.listeners
-    .filter((listener) => listener.kind === kind)
-    .map(({ name, advertised }, i) => ({
-      listener: name,
-      host: advertised.host,
-      port: advertised.port || (bound[i]?.address.port ?? 0),
-    }));
+/** Whether the log of this node names the voters. */
+function isFormed(quorum: Quorum | undefined): boolean {
+  return quorum?.describe().voters.some(({ replica }) => replica.directoryId !== ZERO_UUID) ?? false;
 }

@@ -1,91 +1,220 @@
-// Who the controllers are: from controller.quorum.voters, or asked of controller.quorum.bootstrap.servers (their node ids).
+// Who the controllers are: from controller.quorum.voters, or asked of controller.quorum.bootstrap.servers (their node ids); and
+// once the log names the voters, from there (R-11.4).
 import type { NodeId } from '../base/ids.ts';
 import type { Uuid } from '../base/uuid.ts';
+import { parseHostPort } from '../config/listeners.ts';
 import type { NodeConfig } from '../config/node-config.ts';
 import { sleep } from '../env/clock.ts';
 import type { Env } from '../env/env.ts';
-import type { Address, RpcService } from '../env/network.ts';
+import type { Address, RpcClient, RpcService } from '../env/network.ts';
 import { RpcError, rpcService } from '../env/network.ts';
+import type { IdentifyResponse } from '../gen/kvorum/v1/raft.ts';
 import { DiscoveryServiceDefinition as Discovery } from '../gen/kvorum/v1/raft.ts';
-import type { ReplicaKey } from '../raft/types.ts';
+import type { QuorumDescription, ReplicaKey } from '../raft/types.ts';
 
 const ASK_TIMEOUT_MS = 1000;
 const RETRY_MS = 100;
 /** An address without answer is told of after this. */
 const PATIENCE_MS = 5000;
 
-/** Answers who this controller is. */
-export function discoveryService(clusterId: Uuid, replica: ReplicaKey): RpcService {
-  return rpcService(Discovery, { identify: async () => ({ clusterId, replica }) });
+/** Answers who this controller is, where others should reach it (host:port), and whether its log names the voters. */
+export function discoveryService(
+  self: Self,
+  facts: { readonly endpoint: () => string; readonly formed: () => boolean },
+): RpcService {
+  return rpcService(Discovery, {
+    identify: async () => ({ ...self, endpoint: facts.endpoint(), formed: facts.formed() }),
+  });
+}
+
+/** Who answers at `endpoint`. RpcError; INVALID_ARGUMENT if it is no host:port. */
+export async function identify(env: Pick<Env, 'network'>, endpoint: string): Promise<IdentifyResponse> {
+  const address = parseHostPort(endpoint);
+  if (address === undefined || address.host === '' || address.port === 0) {
+    throw new RpcError('INVALID_ARGUMENT', `controller is '${endpoint}': give host:port, for example 127.0.0.1:9093`);
+  }
+  const client = env.network.client(address);
+  try {
+    return await client.call(Discovery, Discovery.methods.identify, {}, ASK_TIMEOUT_MS);
+  } finally {
+    client.close();
+  }
+}
+
+/** The controllers by id: the voters in force, where their addresses are known, else those that were configured or found. */
+export function controllersInForce(
+  voters: QuorumDescription['voters'],
+  known: readonly { id: NodeId; address: Address }[],
+): { id: NodeId; address: Address }[] {
+  if (voters.length === 0) return [...known];
+  return voters
+    .flatMap(({ replica: { id }, endpoint }) => {
+      const address = parseHostPort(endpoint) ?? known.find((other) => other.id === id)?.address;
+      return address === undefined ? [] : [{ id, address }];
+    })
+    .sort((a, b) => a.id - b.id);
+}
+
+/** Where the active controller is looked for: the voters in force, and whatever else was configured. */
+export function controllersToAsk(
+  inForce: readonly { id: NodeId; address: Address }[],
+  configured: readonly { id: NodeId; address: Address }[],
+): { id: NodeId; address: Address }[] {
+  const names = new Set(inForce.map(({ address }) => `${address.host}:${address.port}`));
+  return [...inForce, ...configured.filter(({ address }) => !names.has(`${address.host}:${address.port}`))];
 }
 
 export interface VoterSearch {
-  /** All of them, or those known now but at least one. */
+  /**
+   * All voters, or with `all` false those known now but at least one. Where one of them belongs to a cluster that exists already,
+   * those known then and not this node: it joins as an observer, and learns from the log who votes (R-0.3a, R-11).
+   */
   find(all: boolean): Promise<ReadonlyMap<NodeId, Address>>;
   /** Those known now, by id. */
   known(): { id: NodeId; address: Address }[];
   stop(): void;
 }
 
+interface Self {
+  readonly clusterId: Uuid;
+  readonly replica: ReplicaKey;
+}
+
 /** `found` is told of each voter that becomes known later than `find` returned. */
 export function searchVoters(
   env: Env,
   config: NodeConfig,
-  clusterId: Uuid,
+  self: Self,
   found: (id: NodeId, address: Address) => void,
 ): VoterSearch {
   const known = new Map(config.voters.map(({ id, address }) => [id, address]));
   const inOrder = () => [...known].map(([id, address]) => ({ id, address })).sort((a, b) => a.id - b.id);
-  if (config.bootstrapServers.length === 0) return { find: async () => known, known: inOrder, stop: () => {} };
+  const asker = new Asker(env, self);
+  if (config.bootstrapServers.length === 0) {
+    return {
+      find: async () => {
+        if (config.isController) for (const voter of config.voters) void asker.check(voter);
+        return known;
+      },
+      known: inOrder,
+      stop: () => asker.stop(),
+    };
+  }
 
-  let stopped = false;
-  async function identify(address: Address): Promise<void> {
-    const client = env.network.client(address);
-    let warned = '';
-    const toldAt = env.clock.now() + PATIENCE_MS;
+  function find(all: boolean): Promise<ReadonlyMap<NodeId, Address>> {
+    return new Promise((resolve) => {
+      const waiting = new Set(config.bootstrapServers);
+      let isSettled = false;
+      const settle = (isFormed: boolean): void => {
+        if (isSettled) return;
+        isSettled = true;
+        if (isFormed && all) known.delete(self.replica.id);
+        resolve(new Map(known));
+      };
+      const hear = (address: Address, id: NodeId, isFormed: boolean): boolean => {
+        waiting.delete(address);
+        if (isSettled && id === self.replica.id) return true;
+        known.set(id, address);
+        if (isSettled) found(id, address);
+        else if (!all || isFormed || waiting.size === 0) settle(isFormed);
+        return isSettled;
+      };
+      for (const address of config.bootstrapServers) {
+        void asker.until(address, ({ replica, formed }) => hear(address, replica.id, formed));
+      }
+    });
+  }
+  return { find, known: inOrder, stop: () => asker.stop() };
+}
+
+interface Identity {
+  readonly replica: ReplicaKey;
+  /** It belongs to a cluster whose voters are settled. */
+  readonly formed: boolean;
+}
+
+/** Asks controllers who they are, and tells the operator what cannot be right. */
+class Asker {
+  readonly #env: Env;
+  readonly #self: Self;
+  #stopped = false;
+
+  constructor(env: Env, self: Self) {
+    this.#env = env;
+    this.#self = self;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Asks again and again until `heard` has enough of the answers of this cluster. */
+  async until(address: Address, heard: (identity: Identity) => boolean): Promise<void> {
+    const { clock, logger, network } = this.#env;
+    const client = network.client(address);
+    const said = new Set<string>();
+    const sayOnce = (event: string, fields: object): void => {
+      if (!said.has(event)) logger.error(event, { address, ...fields });
+      said.add(event);
+    };
+    const toldAt = clock.now() + PATIENCE_MS;
     let told = false;
     try {
-      while (!stopped) {
-        if (!told && env.clock.now() >= toldAt) {
+      while (!this.#stopped) {
+        if (!told && clock.now() >= toldAt) {
           told = true;
-          env.logger.warn('controller-not-found', { address, fix: 'start it, or correct the bootstrap servers' });
+          logger.warn('controller-not-found', { address, fix: 'start it, or correct the bootstrap servers' });
         }
         const answer = await ask(client);
-        if (answer?.replica !== undefined && answer.clusterId === clusterId) {
-          known.set(answer.replica.id, address);
-          found(answer.replica.id, address);
-          return;
+        if (answer?.replica !== undefined && this.#isOurs(answer, sayOnce)) {
+          this.#checkId(answer.replica, sayOnce);
+          if (heard({ replica: answer.replica, formed: answer.formed })) return;
         }
-        if (answer !== undefined && answer.clusterId !== warned) {
-          warned = answer.clusterId;
-          env.logger.error('foreign-controller', { address, clusterId: answer.clusterId, expected: clusterId });
-        }
-        await sleep(env.clock, RETRY_MS);
+        await sleep(clock, RETRY_MS);
       }
     } finally {
       client.close();
     }
   }
 
-  async function ask(client: ReturnType<Env['network']['client']>) {
-    try {
-      return await client.call(Discovery, Discovery.methods.identify, {}, ASK_TIMEOUT_MS);
-    } catch (error) {
-      if (error instanceof RpcError) return undefined;
-      throw error;
-    }
+  /** Looks once whether the controller at a configured address is the one that is configured; nobody there is no error. */
+  async check({ id, address }: { readonly id: NodeId; readonly address: Address }): Promise<void> {
+    const client = this.#env.network.client(address);
+    const answer = await ask(client);
+    client.close();
+    if (answer?.replica === undefined || this.#stopped) return;
+    const say = (event: string, fields: object): void => this.#env.logger.error(event, { address, ...fields });
+    if (!this.#isOurs(answer, say)) return;
+    this.#checkId(answer.replica, say);
+    if (answer.replica.id === id) return;
+    say('wrong-controller', {
+      nodeId: answer.replica.id,
+      expected: id,
+      fix: 'correct controller.quorum.voters, or node.id of the controller at that address',
+    });
   }
 
-  return {
-    async find(all) {
-      const searches = config.bootstrapServers.map(identify);
-      if (all) await Promise.all(searches);
-      else await Promise.any(searches);
-      return new Map(known);
-    },
-    known: inOrder,
-    stop() {
-      stopped = true;
-    },
-  };
+  #isOurs({ clusterId }: IdentifyResponse, say: (event: string, fields: object) => void): boolean {
+    const expected = this.#self.clusterId;
+    if (clusterId !== expected) say('foreign-controller', { clusterId, expected });
+    return clusterId === expected;
+  }
+
+  #checkId({ id, directoryId }: ReplicaKey, say: (event: string, fields: object) => void): void {
+    const { replica } = this.#self;
+    if (id !== replica.id || directoryId === replica.directoryId) return;
+    say('duplicate-node-id', {
+      nodeId: id,
+      fix: `two controllers have node.id ${id}, this one and the one at that address: give one of them another node.id, format it anew and restart it`,
+    });
+  }
+}
+
+async function ask(client: RpcClient): Promise<IdentifyResponse | undefined> {
+  try {
+    return await client.call(Discovery, Discovery.methods.identify, {}, ASK_TIMEOUT_MS);
+  } catch (error) {
+    if (error instanceof RpcError) return undefined;
+    throw error;
+  }
 }

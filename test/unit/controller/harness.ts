@@ -8,7 +8,10 @@ import type { Forwarder } from '../../../src/controller/deps.ts';
 import type { Clock, Timer } from '../../../src/env/clock.ts';
 import type { Logger } from '../../../src/env/logger.ts';
 import type { RpcMethod, RpcService, RpcServiceDefinition } from '../../../src/env/network.ts';
+import { RpcError } from '../../../src/env/network.ts';
+import { AdminServiceDefinition as Admin } from '../../../src/gen/kvorum/v1/admin.ts';
 import { MetadataPublisher } from '../../../src/metadata/publisher.ts';
+import { quorumAdmin } from '../../../src/quorum/admin.ts';
 import type { CommittedBatch, Quorum } from '../../../src/quorum/quorum.ts';
 import { uuid } from '../metadata/fixture.ts';
 
@@ -87,6 +90,22 @@ class ScriptedQuorum {
     return { baseOffset, lastOffset: baseOffset + count - 1 };
   }
 
+  changeVoters(): Promise<never> {
+    return Promise.reject(new Error('not part of these tests'));
+  }
+
+  readCommitted(): never {
+    throw new Error('not part of these tests');
+  }
+
+  whenCommitted(): Promise<boolean> {
+    return Promise.resolve(true);
+  }
+
+  openSnapshot(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
+
   describe(): ReturnType<Quorum['describe']> {
     const leads = this.leaderId === NODE_ID;
     const replica = { id: NODE_ID, directoryId: uuid(9) };
@@ -152,6 +171,15 @@ export function startHarness() {
     quorum,
     publisher,
     controllers,
+    quorumAdmin: quorumAdmin({
+      nodeId: NODE_ID,
+      clusterId: CLUSTER_ID,
+      clock,
+      quorum,
+      identify: () => Promise.reject(new RpcError('UNAVAILABLE', 'nobody there', 'refused')),
+      callLeader: (method, request, timeoutMs) => controllers.call(Admin, method, request, timeoutMs),
+      requestTimeoutMs: 30_000,
+    }),
     fatal: (reason, cause) => fatals.push(`${reason}: ${String(cause)}`),
   });
   const { stateMachine, services } = controller;

@@ -6,11 +6,117 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import { Endpoint } from "./metadata.ts";
+import { Endpoint, MetadataRecord } from "./metadata.ts";
 
 export const protobufPackage = "kvorum.v1";
 
 export const protobufFileName = "kvorum/v1/admin.proto";
+
+/** Why the voters were not changed. */
+export const VoterChangeError = {
+  UNSPECIFIED: 0,
+  /** NOT_READY - The leader is new, or another change is not committed yet: try again. */
+  NOT_READY: 1,
+  /** DUPLICATE_VOTER - The node is a voter, with this or another directory. */
+  DUPLICATE_VOTER: 2,
+  VOTER_NOT_FOUND: 3,
+  /** NOT_CAUGHT_UP - The new controller does not follow the log, or not closely enough yet. */
+  NOT_CAUGHT_UP: 4,
+  /** QUORUM_AT_RISK - Too few of the voters that would stay are there. */
+  QUORUM_AT_RISK: 5,
+  /** OUTCOME_UNKNOWN - The change was begun, but not seen to be committed: describe the quorum, then decide. */
+  OUTCOME_UNKNOWN: 6,
+  /** UNREACHABLE - The leader got no answer at the new controller's address. */
+  UNREACHABLE: 7,
+  /** WRONG_CLUSTER - The controller there belongs to another cluster. */
+  WRONG_CLUSTER: 8,
+  /** WRONG_ENDPOINT - The controller there advertises an address at which another or none is found. */
+  WRONG_ENDPOINT: 9,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type VoterChangeError = typeof VoterChangeError[keyof typeof VoterChangeError];
+
+export namespace VoterChangeError {
+  export type UNSPECIFIED = typeof VoterChangeError.UNSPECIFIED;
+  export type NOT_READY = typeof VoterChangeError.NOT_READY;
+  export type DUPLICATE_VOTER = typeof VoterChangeError.DUPLICATE_VOTER;
+  export type VOTER_NOT_FOUND = typeof VoterChangeError.VOTER_NOT_FOUND;
+  export type NOT_CAUGHT_UP = typeof VoterChangeError.NOT_CAUGHT_UP;
+  export type QUORUM_AT_RISK = typeof VoterChangeError.QUORUM_AT_RISK;
+  export type OUTCOME_UNKNOWN = typeof VoterChangeError.OUTCOME_UNKNOWN;
+  export type UNREACHABLE = typeof VoterChangeError.UNREACHABLE;
+  export type WRONG_CLUSTER = typeof VoterChangeError.WRONG_CLUSTER;
+  export type WRONG_ENDPOINT = typeof VoterChangeError.WRONG_ENDPOINT;
+  export type UNRECOGNIZED = typeof VoterChangeError.UNRECOGNIZED;
+}
+
+export function voterChangeErrorFromJSON(object: any): VoterChangeError {
+  switch (object) {
+    case 0:
+    case "VOTER_CHANGE_ERROR_UNSPECIFIED":
+      return VoterChangeError.UNSPECIFIED;
+    case 1:
+    case "VOTER_CHANGE_ERROR_NOT_READY":
+      return VoterChangeError.NOT_READY;
+    case 2:
+    case "VOTER_CHANGE_ERROR_DUPLICATE_VOTER":
+      return VoterChangeError.DUPLICATE_VOTER;
+    case 3:
+    case "VOTER_CHANGE_ERROR_VOTER_NOT_FOUND":
+      return VoterChangeError.VOTER_NOT_FOUND;
+    case 4:
+    case "VOTER_CHANGE_ERROR_NOT_CAUGHT_UP":
+      return VoterChangeError.NOT_CAUGHT_UP;
+    case 5:
+    case "VOTER_CHANGE_ERROR_QUORUM_AT_RISK":
+      return VoterChangeError.QUORUM_AT_RISK;
+    case 6:
+    case "VOTER_CHANGE_ERROR_OUTCOME_UNKNOWN":
+      return VoterChangeError.OUTCOME_UNKNOWN;
+    case 7:
+    case "VOTER_CHANGE_ERROR_UNREACHABLE":
+      return VoterChangeError.UNREACHABLE;
+    case 8:
+    case "VOTER_CHANGE_ERROR_WRONG_CLUSTER":
+      return VoterChangeError.WRONG_CLUSTER;
+    case 9:
+    case "VOTER_CHANGE_ERROR_WRONG_ENDPOINT":
+      return VoterChangeError.WRONG_ENDPOINT;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return VoterChangeError.UNRECOGNIZED;
+  }
+}
+
+export function voterChangeErrorToJSON(object: VoterChangeError): string {
+  switch (object) {
+    case VoterChangeError.UNSPECIFIED:
+      return "VOTER_CHANGE_ERROR_UNSPECIFIED";
+    case VoterChangeError.NOT_READY:
+      return "VOTER_CHANGE_ERROR_NOT_READY";
+    case VoterChangeError.DUPLICATE_VOTER:
+      return "VOTER_CHANGE_ERROR_DUPLICATE_VOTER";
+    case VoterChangeError.VOTER_NOT_FOUND:
+      return "VOTER_CHANGE_ERROR_VOTER_NOT_FOUND";
+    case VoterChangeError.NOT_CAUGHT_UP:
+      return "VOTER_CHANGE_ERROR_NOT_CAUGHT_UP";
+    case VoterChangeError.QUORUM_AT_RISK:
+      return "VOTER_CHANGE_ERROR_QUORUM_AT_RISK";
+    case VoterChangeError.OUTCOME_UNKNOWN:
+      return "VOTER_CHANGE_ERROR_OUTCOME_UNKNOWN";
+    case VoterChangeError.UNREACHABLE:
+      return "VOTER_CHANGE_ERROR_UNREACHABLE";
+    case VoterChangeError.WRONG_CLUSTER:
+      return "VOTER_CHANGE_ERROR_WRONG_CLUSTER";
+    case VoterChangeError.WRONG_ENDPOINT:
+      return "VOTER_CHANGE_ERROR_WRONG_ENDPOINT";
+    case VoterChangeError.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
 
 /** How one item of a batch ended. Codes and names are Kafka's. */
 export interface ItemError {
@@ -184,22 +290,153 @@ export interface DescribeQuorumRequest {
 
 export interface QuorumReplica {
   nodeId: number;
+  /** Empty while it is not known which disk of the node votes (before the first election). */
   directoryId: string;
   /** -1: not known. */
   logEndOffset: number;
   /** Milliseconds since its last fetch, -1 if there was none in this epoch; 0 for the leader. */
   lastFetchAgeMs: number;
-  /** Milliseconds since it last had everything, -1 if never in this epoch. */
+  /** Milliseconds since it last had everything, -1 if never in this epoch; 0 for the leader. */
   lastCaughtUpAgeMs: number;
+  /** host:port of its controller listener; empty for brokers, and where it is not known. */
+  endpoint: string;
+  /** Records that the leader has and it has not, -1 if not known. */
+  lag: number;
 }
 
 export interface DescribeQuorumResponse {
+  /** -1: none is known. */
   leaderId: number;
   leaderEpoch: number;
   /** -1: not known. */
   highWatermark: number;
+  /** By node id. */
   voters: QuorumReplica[];
+  /** By node id. */
   observers: QuorumReplica[];
+  /** Who describes: the leader if from_leader, else the node that was asked, which knows nobody's progress but its own. */
+  answeredBy: number;
+  /** True: the leader's view. False: no leader answered, for `no_leader_reason`. */
+  fromLeader: boolean;
+  noLeaderReason: string;
+  /** Where the log of the describing node begins and ends. */
+  logStartOffset: number;
+  logEndOffset: number;
+  /** Its newest snapshot, which holds everything below that offset; -1: it has none. */
+  latestSnapshotEndOffset: number;
+  latestSnapshotEpoch: number;
+}
+
+/** A controller that votes: a node and the disk it was formatted on. */
+export interface QuorumVoter {
+  nodeId: number;
+  directoryId: string;
+  /** host:port of its controller listener, empty where that is not known. */
+  endpoint: string;
+}
+
+export interface AddVoterRequest {
+  /** host:port of the new controller's controller listener. It must run, be of this cluster, and have caught up. */
+  controller: string;
+  /** True: a node passes this call on for somebody else; the receiver must not pass it on again. */
+  forwarded: boolean;
+}
+
+export interface RemoveVoterRequest {
+  nodeId: number;
+  /** Of the voter to remove; empty: whatever disk votes for that node. */
+  directoryId: string;
+  /** True: a node passes this call on for somebody else; the receiver must not pass it on again. */
+  forwarded: boolean;
+}
+
+export interface VoterChangeFailure {
+  error: VoterChangeError;
+  /** What is wrong and what to do. */
+  message: string;
+}
+
+export interface ChangeVotersResponse {
+  /** Not set: the change is committed. */
+  failure:
+    | VoterChangeFailure
+    | undefined;
+  /** Who was added or removed, as far as known. */
+  voter:
+    | QuorumVoter
+    | undefined;
+  /** Offset of the record with the new voters, -1 with a failure. */
+  offset: number;
+  /** All voters in force, by node id. */
+  voters: QuorumVoter[];
+}
+
+export interface WatchMetadataRequest {
+  /** Of the first record wanted, >= 0; -1: of the first that is committed after the call. */
+  fromOffset: number;
+  /** True: the stream ends once it has brought everything that was committed when it began. False: it goes on. */
+  untilNow: boolean;
+}
+
+export interface WatchMetadataResponse {
+  event:
+    | //
+    /**
+     * The log begins later than the offset that comes next: the state before follows, in snapshot_records. What was seen before
+     * is to be forgotten. Comes at the start, or when a slow watcher was overtaken.
+     */
+    { $case: "snapshot"; snapshot: MetadataSnapshot }
+    | { $case: "snapshotRecords"; snapshotRecords: MetadataSnapshotRecords }
+    | { $case: "batch"; batch: MetadataBatch }
+    | undefined;
+  /** Of the node that answers. */
+  highWatermark: number;
+}
+
+/** The state of everything below end_offset, where the log goes on. */
+export interface MetadataSnapshot {
+  endOffset: number;
+  /** Of the record before end_offset. */
+  epoch: number;
+  /** As of its end. */
+  voters: QuorumVoter[];
+  /** Of its file. */
+  sizeBytes: number;
+}
+
+export interface MetadataSnapshotRecords {
+  records: MetadataRecord[];
+  /** True: the snapshot is complete with these. */
+  last: boolean;
+}
+
+/** What was appended as one, at offsets from base_offset on; without what lies below the offset that was asked for. */
+export interface MetadataBatch {
+  baseOffset: number;
+  epoch: number;
+  /** A record without a kind is one of a newer version than the node that answers. */
+  records: MetadataRecord[];
+  /** Records of the quorum itself; then there are no others. */
+  controlRecords: ControlRecord[];
+}
+
+export interface ControlRecord {
+  kind: { $case: "leaderChange"; leaderChange: LeaderChange } | { $case: "voters"; voters: VoterSet } | //
+  /** Bytes of a record of a newer version. */
+  { $case: "unknown"; unknown: Uint8Array } | undefined;
+}
+
+/** The first record of an epoch. Endpoints are not set. */
+export interface LeaderChange {
+  leader: QuorumVoter | undefined;
+  voters: QuorumVoter[];
+  /** Whose votes made the leader. */
+  grantingVoters: QuorumVoter[];
+}
+
+/** The voters from this record on. */
+export interface VoterSet {
+  voters: QuorumVoter[];
 }
 
 function createBaseItemError(): ItemError {
@@ -2589,7 +2826,7 @@ export const DescribeQuorumRequest: MessageFns<DescribeQuorumRequest> = {
 };
 
 function createBaseQuorumReplica(): QuorumReplica {
-  return { nodeId: 0, directoryId: "", logEndOffset: 0, lastFetchAgeMs: 0, lastCaughtUpAgeMs: 0 };
+  return { nodeId: 0, directoryId: "", logEndOffset: 0, lastFetchAgeMs: 0, lastCaughtUpAgeMs: 0, endpoint: "", lag: 0 };
 }
 
 export const QuorumReplica: MessageFns<QuorumReplica> = {
@@ -2608,6 +2845,12 @@ export const QuorumReplica: MessageFns<QuorumReplica> = {
     }
     if (message.lastCaughtUpAgeMs !== 0) {
       writer.uint32(40).int64(message.lastCaughtUpAgeMs);
+    }
+    if (message.endpoint !== "") {
+      writer.uint32(50).string(message.endpoint);
+    }
+    if (message.lag !== 0) {
+      writer.uint32(56).int64(message.lag);
     }
     return writer;
   },
@@ -2665,6 +2908,22 @@ export const QuorumReplica: MessageFns<QuorumReplica> = {
             message.lastCaughtUpAgeMs = longToNumber(reader.int64());
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.endpoint = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.lag = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2704,6 +2963,8 @@ export const QuorumReplica: MessageFns<QuorumReplica> = {
         : isSet(object.last_caught_up_age_ms)
         ? globalThis.Number(object.last_caught_up_age_ms)
         : 0,
+      endpoint: isSet(object.endpoint) ? globalThis.String(object.endpoint) : "",
+      lag: isSet(object.lag) ? globalThis.Number(object.lag) : 0,
     };
   },
 
@@ -2724,12 +2985,31 @@ export const QuorumReplica: MessageFns<QuorumReplica> = {
     if (message.lastCaughtUpAgeMs !== 0) {
       obj.lastCaughtUpAgeMs = Math.round(message.lastCaughtUpAgeMs);
     }
+    if (message.endpoint !== "") {
+      obj.endpoint = message.endpoint;
+    }
+    if (message.lag !== 0) {
+      obj.lag = Math.round(message.lag);
+    }
     return obj;
   },
 };
 
 function createBaseDescribeQuorumResponse(): DescribeQuorumResponse {
-  return { leaderId: 0, leaderEpoch: 0, highWatermark: 0, voters: [], observers: [] };
+  return {
+    leaderId: 0,
+    leaderEpoch: 0,
+    highWatermark: 0,
+    voters: [],
+    observers: [],
+    answeredBy: 0,
+    fromLeader: false,
+    noLeaderReason: "",
+    logStartOffset: 0,
+    logEndOffset: 0,
+    latestSnapshotEndOffset: 0,
+    latestSnapshotEpoch: 0,
+  };
 }
 
 export const DescribeQuorumResponse: MessageFns<DescribeQuorumResponse> = {
@@ -2748,6 +3028,27 @@ export const DescribeQuorumResponse: MessageFns<DescribeQuorumResponse> = {
     }
     for (const v of message.observers) {
       QuorumReplica.encode(v!, writer.uint32(42).fork()).join();
+    }
+    if (message.answeredBy !== 0) {
+      writer.uint32(48).int32(message.answeredBy);
+    }
+    if (message.fromLeader !== false) {
+      writer.uint32(56).bool(message.fromLeader);
+    }
+    if (message.noLeaderReason !== "") {
+      writer.uint32(66).string(message.noLeaderReason);
+    }
+    if (message.logStartOffset !== 0) {
+      writer.uint32(72).int64(message.logStartOffset);
+    }
+    if (message.logEndOffset !== 0) {
+      writer.uint32(80).int64(message.logEndOffset);
+    }
+    if (message.latestSnapshotEndOffset !== 0) {
+      writer.uint32(88).int64(message.latestSnapshotEndOffset);
+    }
+    if (message.latestSnapshotEpoch !== 0) {
+      writer.uint32(96).int32(message.latestSnapshotEpoch);
     }
     return writer;
   },
@@ -2805,6 +3106,62 @@ export const DescribeQuorumResponse: MessageFns<DescribeQuorumResponse> = {
             message.observers.push(QuorumReplica.decode(reader, reader.uint32()));
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.answeredBy = reader.int32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.fromLeader = reader.bool();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.noLeaderReason = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.logStartOffset = longToNumber(reader.int64());
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.logEndOffset = longToNumber(reader.int64());
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.latestSnapshotEndOffset = longToNumber(reader.int64());
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.latestSnapshotEpoch = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2838,6 +3195,41 @@ export const DescribeQuorumResponse: MessageFns<DescribeQuorumResponse> = {
       observers: globalThis.Array.isArray(object?.observers)
         ? object.observers.map((e: any) => QuorumReplica.fromJSON(e))
         : [],
+      answeredBy: isSet(object.answeredBy)
+        ? globalThis.Number(object.answeredBy)
+        : isSet(object.answered_by)
+        ? globalThis.Number(object.answered_by)
+        : 0,
+      fromLeader: isSet(object.fromLeader)
+        ? globalThis.Boolean(object.fromLeader)
+        : isSet(object.from_leader)
+        ? globalThis.Boolean(object.from_leader)
+        : false,
+      noLeaderReason: isSet(object.noLeaderReason)
+        ? globalThis.String(object.noLeaderReason)
+        : isSet(object.no_leader_reason)
+        ? globalThis.String(object.no_leader_reason)
+        : "",
+      logStartOffset: isSet(object.logStartOffset)
+        ? globalThis.Number(object.logStartOffset)
+        : isSet(object.log_start_offset)
+        ? globalThis.Number(object.log_start_offset)
+        : 0,
+      logEndOffset: isSet(object.logEndOffset)
+        ? globalThis.Number(object.logEndOffset)
+        : isSet(object.log_end_offset)
+        ? globalThis.Number(object.log_end_offset)
+        : 0,
+      latestSnapshotEndOffset: isSet(object.latestSnapshotEndOffset)
+        ? globalThis.Number(object.latestSnapshotEndOffset)
+        : isSet(object.latest_snapshot_end_offset)
+        ? globalThis.Number(object.latest_snapshot_end_offset)
+        : 0,
+      latestSnapshotEpoch: isSet(object.latestSnapshotEpoch)
+        ? globalThis.Number(object.latestSnapshotEpoch)
+        : isSet(object.latest_snapshot_epoch)
+        ? globalThis.Number(object.latest_snapshot_epoch)
+        : 0,
     };
   },
 
@@ -2857,6 +3249,1234 @@ export const DescribeQuorumResponse: MessageFns<DescribeQuorumResponse> = {
     }
     if (message.observers?.length) {
       obj.observers = message.observers.map((e) => QuorumReplica.toJSON(e));
+    }
+    if (message.answeredBy !== 0) {
+      obj.answeredBy = Math.round(message.answeredBy);
+    }
+    if (message.fromLeader !== false) {
+      obj.fromLeader = message.fromLeader;
+    }
+    if (message.noLeaderReason !== "") {
+      obj.noLeaderReason = message.noLeaderReason;
+    }
+    if (message.logStartOffset !== 0) {
+      obj.logStartOffset = Math.round(message.logStartOffset);
+    }
+    if (message.logEndOffset !== 0) {
+      obj.logEndOffset = Math.round(message.logEndOffset);
+    }
+    if (message.latestSnapshotEndOffset !== 0) {
+      obj.latestSnapshotEndOffset = Math.round(message.latestSnapshotEndOffset);
+    }
+    if (message.latestSnapshotEpoch !== 0) {
+      obj.latestSnapshotEpoch = Math.round(message.latestSnapshotEpoch);
+    }
+    return obj;
+  },
+};
+
+function createBaseQuorumVoter(): QuorumVoter {
+  return { nodeId: 0, directoryId: "", endpoint: "" };
+}
+
+export const QuorumVoter: MessageFns<QuorumVoter> = {
+  encode(message: QuorumVoter, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.nodeId !== 0) {
+      writer.uint32(8).int32(message.nodeId);
+    }
+    if (message.directoryId !== "") {
+      writer.uint32(18).string(message.directoryId);
+    }
+    if (message.endpoint !== "") {
+      writer.uint32(26).string(message.endpoint);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QuorumVoter {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQuorumVoter();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.nodeId = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.directoryId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.endpoint = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): QuorumVoter {
+    return {
+      nodeId: isSet(object.nodeId)
+        ? globalThis.Number(object.nodeId)
+        : isSet(object.node_id)
+        ? globalThis.Number(object.node_id)
+        : 0,
+      directoryId: isSet(object.directoryId)
+        ? globalThis.String(object.directoryId)
+        : isSet(object.directory_id)
+        ? globalThis.String(object.directory_id)
+        : "",
+      endpoint: isSet(object.endpoint) ? globalThis.String(object.endpoint) : "",
+    };
+  },
+
+  toJSON(message: QuorumVoter): unknown {
+    const obj: any = {};
+    if (message.nodeId !== 0) {
+      obj.nodeId = Math.round(message.nodeId);
+    }
+    if (message.directoryId !== "") {
+      obj.directoryId = message.directoryId;
+    }
+    if (message.endpoint !== "") {
+      obj.endpoint = message.endpoint;
+    }
+    return obj;
+  },
+};
+
+function createBaseAddVoterRequest(): AddVoterRequest {
+  return { controller: "", forwarded: false };
+}
+
+export const AddVoterRequest: MessageFns<AddVoterRequest> = {
+  encode(message: AddVoterRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.controller !== "") {
+      writer.uint32(10).string(message.controller);
+    }
+    if (message.forwarded !== false) {
+      writer.uint32(120).bool(message.forwarded);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AddVoterRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAddVoterRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.controller = reader.string();
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.forwarded = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AddVoterRequest {
+    return {
+      controller: isSet(object.controller) ? globalThis.String(object.controller) : "",
+      forwarded: isSet(object.forwarded) ? globalThis.Boolean(object.forwarded) : false,
+    };
+  },
+
+  toJSON(message: AddVoterRequest): unknown {
+    const obj: any = {};
+    if (message.controller !== "") {
+      obj.controller = message.controller;
+    }
+    if (message.forwarded !== false) {
+      obj.forwarded = message.forwarded;
+    }
+    return obj;
+  },
+};
+
+function createBaseRemoveVoterRequest(): RemoveVoterRequest {
+  return { nodeId: 0, directoryId: "", forwarded: false };
+}
+
+export const RemoveVoterRequest: MessageFns<RemoveVoterRequest> = {
+  encode(message: RemoveVoterRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.nodeId !== 0) {
+      writer.uint32(8).int32(message.nodeId);
+    }
+    if (message.directoryId !== "") {
+      writer.uint32(18).string(message.directoryId);
+    }
+    if (message.forwarded !== false) {
+      writer.uint32(120).bool(message.forwarded);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RemoveVoterRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRemoveVoterRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.nodeId = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.directoryId = reader.string();
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.forwarded = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RemoveVoterRequest {
+    return {
+      nodeId: isSet(object.nodeId)
+        ? globalThis.Number(object.nodeId)
+        : isSet(object.node_id)
+        ? globalThis.Number(object.node_id)
+        : 0,
+      directoryId: isSet(object.directoryId)
+        ? globalThis.String(object.directoryId)
+        : isSet(object.directory_id)
+        ? globalThis.String(object.directory_id)
+        : "",
+      forwarded: isSet(object.forwarded) ? globalThis.Boolean(object.forwarded) : false,
+    };
+  },
+
+  toJSON(message: RemoveVoterRequest): unknown {
+    const obj: any = {};
+    if (message.nodeId !== 0) {
+      obj.nodeId = Math.round(message.nodeId);
+    }
+    if (message.directoryId !== "") {
+      obj.directoryId = message.directoryId;
+    }
+    if (message.forwarded !== false) {
+      obj.forwarded = message.forwarded;
+    }
+    return obj;
+  },
+};
+
+function createBaseVoterChangeFailure(): VoterChangeFailure {
+  return { error: 0, message: "" };
+}
+
+export const VoterChangeFailure: MessageFns<VoterChangeFailure> = {
+  encode(message: VoterChangeFailure, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.error !== 0) {
+      writer.uint32(8).int32(message.error);
+    }
+    if (message.message !== "") {
+      writer.uint32(18).string(message.message);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VoterChangeFailure {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVoterChangeFailure();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.error = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): VoterChangeFailure {
+    return {
+      error: isSet(object.error) ? voterChangeErrorFromJSON(object.error) : 0,
+      message: isSet(object.message) ? globalThis.String(object.message) : "",
+    };
+  },
+
+  toJSON(message: VoterChangeFailure): unknown {
+    const obj: any = {};
+    if (message.error !== 0) {
+      obj.error = voterChangeErrorToJSON(message.error);
+    }
+    if (message.message !== "") {
+      obj.message = message.message;
+    }
+    return obj;
+  },
+};
+
+function createBaseChangeVotersResponse(): ChangeVotersResponse {
+  return { failure: undefined, voter: undefined, offset: 0, voters: [] };
+}
+
+export const ChangeVotersResponse: MessageFns<ChangeVotersResponse> = {
+  encode(message: ChangeVotersResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.failure !== undefined) {
+      VoterChangeFailure.encode(message.failure, writer.uint32(10).fork()).join();
+    }
+    if (message.voter !== undefined) {
+      QuorumVoter.encode(message.voter, writer.uint32(18).fork()).join();
+    }
+    if (message.offset !== 0) {
+      writer.uint32(24).int64(message.offset);
+    }
+    for (const v of message.voters) {
+      QuorumVoter.encode(v!, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ChangeVotersResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseChangeVotersResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.failure = VoterChangeFailure.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.voter = QuorumVoter.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.offset = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.voters.push(QuorumVoter.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ChangeVotersResponse {
+    return {
+      failure: isSet(object.failure) ? VoterChangeFailure.fromJSON(object.failure) : undefined,
+      voter: isSet(object.voter) ? QuorumVoter.fromJSON(object.voter) : undefined,
+      offset: isSet(object.offset) ? globalThis.Number(object.offset) : 0,
+      voters: globalThis.Array.isArray(object?.voters) ? object.voters.map((e: any) => QuorumVoter.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: ChangeVotersResponse): unknown {
+    const obj: any = {};
+    if (message.failure !== undefined) {
+      obj.failure = VoterChangeFailure.toJSON(message.failure);
+    }
+    if (message.voter !== undefined) {
+      obj.voter = QuorumVoter.toJSON(message.voter);
+    }
+    if (message.offset !== 0) {
+      obj.offset = Math.round(message.offset);
+    }
+    if (message.voters?.length) {
+      obj.voters = message.voters.map((e) => QuorumVoter.toJSON(e));
+    }
+    return obj;
+  },
+};
+
+function createBaseWatchMetadataRequest(): WatchMetadataRequest {
+  return { fromOffset: 0, untilNow: false };
+}
+
+export const WatchMetadataRequest: MessageFns<WatchMetadataRequest> = {
+  encode(message: WatchMetadataRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.fromOffset !== 0) {
+      writer.uint32(8).int64(message.fromOffset);
+    }
+    if (message.untilNow !== false) {
+      writer.uint32(16).bool(message.untilNow);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchMetadataRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchMetadataRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.fromOffset = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.untilNow = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): WatchMetadataRequest {
+    return {
+      fromOffset: isSet(object.fromOffset)
+        ? globalThis.Number(object.fromOffset)
+        : isSet(object.from_offset)
+        ? globalThis.Number(object.from_offset)
+        : 0,
+      untilNow: isSet(object.untilNow)
+        ? globalThis.Boolean(object.untilNow)
+        : isSet(object.until_now)
+        ? globalThis.Boolean(object.until_now)
+        : false,
+    };
+  },
+
+  toJSON(message: WatchMetadataRequest): unknown {
+    const obj: any = {};
+    if (message.fromOffset !== 0) {
+      obj.fromOffset = Math.round(message.fromOffset);
+    }
+    if (message.untilNow !== false) {
+      obj.untilNow = message.untilNow;
+    }
+    return obj;
+  },
+};
+
+function createBaseWatchMetadataResponse(): WatchMetadataResponse {
+  return { event: undefined, highWatermark: 0 };
+}
+
+export const WatchMetadataResponse: MessageFns<WatchMetadataResponse> = {
+  encode(message: WatchMetadataResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.event?.$case) {
+      case "snapshot":
+        MetadataSnapshot.encode(message.event.snapshot, writer.uint32(10).fork()).join();
+        break;
+      case "snapshotRecords":
+        MetadataSnapshotRecords.encode(message.event.snapshotRecords, writer.uint32(18).fork()).join();
+        break;
+      case "batch":
+        MetadataBatch.encode(message.event.batch, writer.uint32(26).fork()).join();
+        break;
+    }
+    if (message.highWatermark !== 0) {
+      writer.uint32(32).int64(message.highWatermark);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchMetadataResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchMetadataResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.event = { $case: "snapshot", snapshot: MetadataSnapshot.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.event = {
+              $case: "snapshotRecords",
+              snapshotRecords: MetadataSnapshotRecords.decode(reader, reader.uint32()),
+            };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.event = { $case: "batch", batch: MetadataBatch.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.highWatermark = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): WatchMetadataResponse {
+    return {
+      event: isSet(object.snapshot)
+        ? { $case: "snapshot", snapshot: MetadataSnapshot.fromJSON(object.snapshot) }
+        : isSet(object.snapshotRecords)
+        ? { $case: "snapshotRecords", snapshotRecords: MetadataSnapshotRecords.fromJSON(object.snapshotRecords) }
+        : isSet(object.snapshot_records)
+        ? { $case: "snapshotRecords", snapshotRecords: MetadataSnapshotRecords.fromJSON(object.snapshot_records) }
+        : isSet(object.batch)
+        ? { $case: "batch", batch: MetadataBatch.fromJSON(object.batch) }
+        : undefined,
+      highWatermark: isSet(object.highWatermark)
+        ? globalThis.Number(object.highWatermark)
+        : isSet(object.high_watermark)
+        ? globalThis.Number(object.high_watermark)
+        : 0,
+    };
+  },
+
+  toJSON(message: WatchMetadataResponse): unknown {
+    const obj: any = {};
+    if (message.event?.$case === "snapshot") {
+      obj.snapshot = MetadataSnapshot.toJSON(message.event.snapshot);
+    } else if (message.event?.$case === "snapshotRecords") {
+      obj.snapshotRecords = MetadataSnapshotRecords.toJSON(message.event.snapshotRecords);
+    } else if (message.event?.$case === "batch") {
+      obj.batch = MetadataBatch.toJSON(message.event.batch);
+    }
+    if (message.highWatermark !== 0) {
+      obj.highWatermark = Math.round(message.highWatermark);
+    }
+    return obj;
+  },
+};
+
+function createBaseMetadataSnapshot(): MetadataSnapshot {
+  return { endOffset: 0, epoch: 0, voters: [], sizeBytes: 0 };
+}
+
+export const MetadataSnapshot: MessageFns<MetadataSnapshot> = {
+  encode(message: MetadataSnapshot, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.endOffset !== 0) {
+      writer.uint32(8).int64(message.endOffset);
+    }
+    if (message.epoch !== 0) {
+      writer.uint32(16).int32(message.epoch);
+    }
+    for (const v of message.voters) {
+      QuorumVoter.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.sizeBytes !== 0) {
+      writer.uint32(32).int64(message.sizeBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MetadataSnapshot {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMetadataSnapshot();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.endOffset = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.epoch = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.voters.push(QuorumVoter.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.sizeBytes = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): MetadataSnapshot {
+    return {
+      endOffset: isSet(object.endOffset)
+        ? globalThis.Number(object.endOffset)
+        : isSet(object.end_offset)
+        ? globalThis.Number(object.end_offset)
+        : 0,
+      epoch: isSet(object.epoch) ? globalThis.Number(object.epoch) : 0,
+      voters: globalThis.Array.isArray(object?.voters) ? object.voters.map((e: any) => QuorumVoter.fromJSON(e)) : [],
+      sizeBytes: isSet(object.sizeBytes)
+        ? globalThis.Number(object.sizeBytes)
+        : isSet(object.size_bytes)
+        ? globalThis.Number(object.size_bytes)
+        : 0,
+    };
+  },
+
+  toJSON(message: MetadataSnapshot): unknown {
+    const obj: any = {};
+    if (message.endOffset !== 0) {
+      obj.endOffset = Math.round(message.endOffset);
+    }
+    if (message.epoch !== 0) {
+      obj.epoch = Math.round(message.epoch);
+    }
+    if (message.voters?.length) {
+      obj.voters = message.voters.map((e) => QuorumVoter.toJSON(e));
+    }
+    if (message.sizeBytes !== 0) {
+      obj.sizeBytes = Math.round(message.sizeBytes);
+    }
+    return obj;
+  },
+};
+
+function createBaseMetadataSnapshotRecords(): MetadataSnapshotRecords {
+  return { records: [], last: false };
+}
+
+export const MetadataSnapshotRecords: MessageFns<MetadataSnapshotRecords> = {
+  encode(message: MetadataSnapshotRecords, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.records) {
+      MetadataRecord.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.last !== false) {
+      writer.uint32(16).bool(message.last);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MetadataSnapshotRecords {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMetadataSnapshotRecords();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.records.push(MetadataRecord.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.last = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): MetadataSnapshotRecords {
+    return {
+      records: globalThis.Array.isArray(object?.records)
+        ? object.records.map((e: any) => MetadataRecord.fromJSON(e))
+        : [],
+      last: isSet(object.last) ? globalThis.Boolean(object.last) : false,
+    };
+  },
+
+  toJSON(message: MetadataSnapshotRecords): unknown {
+    const obj: any = {};
+    if (message.records?.length) {
+      obj.records = message.records.map((e) => MetadataRecord.toJSON(e));
+    }
+    if (message.last !== false) {
+      obj.last = message.last;
+    }
+    return obj;
+  },
+};
+
+function createBaseMetadataBatch(): MetadataBatch {
+  return { baseOffset: 0, epoch: 0, records: [], controlRecords: [] };
+}
+
+export const MetadataBatch: MessageFns<MetadataBatch> = {
+  encode(message: MetadataBatch, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.baseOffset !== 0) {
+      writer.uint32(8).int64(message.baseOffset);
+    }
+    if (message.epoch !== 0) {
+      writer.uint32(16).int32(message.epoch);
+    }
+    for (const v of message.records) {
+      MetadataRecord.encode(v!, writer.uint32(26).fork()).join();
+    }
+    for (const v of message.controlRecords) {
+      ControlRecord.encode(v!, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MetadataBatch {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMetadataBatch();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.baseOffset = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.epoch = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.records.push(MetadataRecord.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.controlRecords.push(ControlRecord.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): MetadataBatch {
+    return {
+      baseOffset: isSet(object.baseOffset)
+        ? globalThis.Number(object.baseOffset)
+        : isSet(object.base_offset)
+        ? globalThis.Number(object.base_offset)
+        : 0,
+      epoch: isSet(object.epoch) ? globalThis.Number(object.epoch) : 0,
+      records: globalThis.Array.isArray(object?.records)
+        ? object.records.map((e: any) => MetadataRecord.fromJSON(e))
+        : [],
+      controlRecords: globalThis.Array.isArray(object?.controlRecords)
+        ? object.controlRecords.map((e: any) => ControlRecord.fromJSON(e))
+        : globalThis.Array.isArray(object?.control_records)
+        ? object.control_records.map((e: any) => ControlRecord.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: MetadataBatch): unknown {
+    const obj: any = {};
+    if (message.baseOffset !== 0) {
+      obj.baseOffset = Math.round(message.baseOffset);
+    }
+    if (message.epoch !== 0) {
+      obj.epoch = Math.round(message.epoch);
+    }
+    if (message.records?.length) {
+      obj.records = message.records.map((e) => MetadataRecord.toJSON(e));
+    }
+    if (message.controlRecords?.length) {
+      obj.controlRecords = message.controlRecords.map((e) => ControlRecord.toJSON(e));
+    }
+    return obj;
+  },
+};
+
+function createBaseControlRecord(): ControlRecord {
+  return { kind: undefined };
+}
+
+export const ControlRecord: MessageFns<ControlRecord> = {
+  encode(message: ControlRecord, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.kind?.$case) {
+      case "leaderChange":
+        LeaderChange.encode(message.kind.leaderChange, writer.uint32(10).fork()).join();
+        break;
+      case "voters":
+        VoterSet.encode(message.kind.voters, writer.uint32(18).fork()).join();
+        break;
+      case "unknown":
+        writer.uint32(122).bytes(message.kind.unknown);
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ControlRecord {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseControlRecord();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.kind = { $case: "leaderChange", leaderChange: LeaderChange.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.kind = { $case: "voters", voters: VoterSet.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.kind = { $case: "unknown", unknown: reader.bytes() };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ControlRecord {
+    return {
+      kind: isSet(object.leaderChange)
+        ? { $case: "leaderChange", leaderChange: LeaderChange.fromJSON(object.leaderChange) }
+        : isSet(object.leader_change)
+        ? { $case: "leaderChange", leaderChange: LeaderChange.fromJSON(object.leader_change) }
+        : isSet(object.voters)
+        ? { $case: "voters", voters: VoterSet.fromJSON(object.voters) }
+        : isSet(object.unknown)
+        ? { $case: "unknown", unknown: bytesFromBase64(object.unknown) }
+        : undefined,
+    };
+  },
+
+  toJSON(message: ControlRecord): unknown {
+    const obj: any = {};
+    if (message.kind?.$case === "leaderChange") {
+      obj.leaderChange = LeaderChange.toJSON(message.kind.leaderChange);
+    } else if (message.kind?.$case === "voters") {
+      obj.voters = VoterSet.toJSON(message.kind.voters);
+    } else if (message.kind?.$case === "unknown") {
+      obj.unknown = base64FromBytes(message.kind.unknown);
+    }
+    return obj;
+  },
+};
+
+function createBaseLeaderChange(): LeaderChange {
+  return { leader: undefined, voters: [], grantingVoters: [] };
+}
+
+export const LeaderChange: MessageFns<LeaderChange> = {
+  encode(message: LeaderChange, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.leader !== undefined) {
+      QuorumVoter.encode(message.leader, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.voters) {
+      QuorumVoter.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.grantingVoters) {
+      QuorumVoter.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LeaderChange {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLeaderChange();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.leader = QuorumVoter.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.voters.push(QuorumVoter.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.grantingVoters.push(QuorumVoter.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): LeaderChange {
+    return {
+      leader: isSet(object.leader) ? QuorumVoter.fromJSON(object.leader) : undefined,
+      voters: globalThis.Array.isArray(object?.voters) ? object.voters.map((e: any) => QuorumVoter.fromJSON(e)) : [],
+      grantingVoters: globalThis.Array.isArray(object?.grantingVoters)
+        ? object.grantingVoters.map((e: any) => QuorumVoter.fromJSON(e))
+        : globalThis.Array.isArray(object?.granting_voters)
+        ? object.granting_voters.map((e: any) => QuorumVoter.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: LeaderChange): unknown {
+    const obj: any = {};
+    if (message.leader !== undefined) {
+      obj.leader = QuorumVoter.toJSON(message.leader);
+    }
+    if (message.voters?.length) {
+      obj.voters = message.voters.map((e) => QuorumVoter.toJSON(e));
+    }
+    if (message.grantingVoters?.length) {
+      obj.grantingVoters = message.grantingVoters.map((e) => QuorumVoter.toJSON(e));
+    }
+    return obj;
+  },
+};
+
+function createBaseVoterSet(): VoterSet {
+  return { voters: [] };
+}
+
+export const VoterSet: MessageFns<VoterSet> = {
+  encode(message: VoterSet, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.voters) {
+      QuorumVoter.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VoterSet {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVoterSet();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.voters.push(QuorumVoter.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): VoterSet {
+    return {
+      voters: globalThis.Array.isArray(object?.voters) ? object.voters.map((e: any) => QuorumVoter.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: VoterSet): unknown {
+    const obj: any = {};
+    if (message.voters?.length) {
+      obj.voters = message.voters.map((e) => QuorumVoter.toJSON(e));
     }
     return obj;
   },
@@ -2912,7 +4532,7 @@ export const AdminServiceDefinition = {
       responseStream: false,
       options: {},
     },
-    /** The Raft quorum as the leader sees it; forwarded to it. */
+    /** The Raft quorum as its leader sees it, to whom any node forwards; as the asked node sees it where no leader answers. */
     describeQuorum: {
       name: "DescribeQuorum",
       requestType: DescribeQuorumRequest as typeof DescribeQuorumRequest,
@@ -2921,8 +4541,63 @@ export const AdminServiceDefinition = {
       responseStream: false,
       options: {},
     },
+    /** Makes a controller that follows as an observer a voter; answered when that is committed, by the new voters. */
+    addVoter: {
+      name: "AddVoter",
+      requestType: AddVoterRequest as typeof AddVoterRequest,
+      requestStream: false,
+      responseType: ChangeVotersResponse as typeof ChangeVotersResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** Takes a voter out, dead or alive; answered when that is committed, by the remaining voters. */
+    removeVoter: {
+      name: "RemoveVoter",
+      requestType: RemoveVoterRequest as typeof RemoveVoterRequest,
+      requestStream: false,
+      responseType: ChangeVotersResponse as typeof ChangeVotersResponse,
+      responseStream: false,
+      options: {},
+    },
+    /**
+     * The committed metadata log, from any offset on and then as it grows; any node answers from its own. Ends with UNAVAILABLE
+     * when the node stops: go on at another, with the offset that follows the last one seen.
+     */
+    watchMetadata: {
+      name: "WatchMetadata",
+      requestType: WatchMetadataRequest as typeof WatchMetadataRequest,
+      requestStream: false,
+      responseType: WatchMetadataResponse as typeof WatchMetadataResponse,
+      responseStream: true,
+      options: {},
+    },
   },
 } as const;
+
+function bytesFromBase64(b64: string): Uint8Array {
+  if ((globalThis as any).Buffer) {
+    return Uint8Array.from((globalThis as any).Buffer.from(b64, "base64"));
+  } else {
+    const bin = globalThis.atob(b64);
+    const arr = new Uint8Array(bin.length);
+    for (let i = 0; i < bin.length; ++i) {
+      arr[i] = bin.charCodeAt(i);
+    }
+    return arr;
+  }
+}
+
+function base64FromBytes(arr: Uint8Array): string {
+  if ((globalThis as any).Buffer) {
+    return (globalThis as any).Buffer.from(arr).toString("base64");
+  } else {
+    const bin: string[] = [];
+    arr.forEach((byte) => {
+      bin.push(globalThis.String.fromCharCode(byte));
+    });
+    return globalThis.btoa(bin.join(""));
+  }
+}
 
 function longToNumber(int64: { toString(): string }): number {
   const num = globalThis.Number(int64.toString());

@@ -257,7 +257,13 @@ export interface IdentifyRequest {
 export interface IdentifyResponse {
   clusterId: string;
   /** The replica that answers. */
-  replica: ReplicaKey | undefined;
+  replica:
+    | ReplicaKey
+    | undefined;
+  /** Where others should reach it: host:port of its controller listener, as advertised. */
+  endpoint: string;
+  /** True: its log names the voters, so the cluster exists. Who is new to it does not wait for the others. */
+  formed: boolean;
 }
 
 function createBaseReplicaKey(): ReplicaKey {
@@ -1992,7 +1998,7 @@ export const IdentifyRequest: MessageFns<IdentifyRequest> = {
 };
 
 function createBaseIdentifyResponse(): IdentifyResponse {
-  return { clusterId: "", replica: undefined };
+  return { clusterId: "", replica: undefined, endpoint: "", formed: false };
 }
 
 export const IdentifyResponse: MessageFns<IdentifyResponse> = {
@@ -2002,6 +2008,12 @@ export const IdentifyResponse: MessageFns<IdentifyResponse> = {
     }
     if (message.replica !== undefined) {
       ReplicaKey.encode(message.replica, writer.uint32(18).fork()).join();
+    }
+    if (message.endpoint !== "") {
+      writer.uint32(26).string(message.endpoint);
+    }
+    if (message.formed !== false) {
+      writer.uint32(32).bool(message.formed);
     }
     return writer;
   },
@@ -2035,6 +2047,22 @@ export const IdentifyResponse: MessageFns<IdentifyResponse> = {
             message.replica = ReplicaKey.decode(reader, reader.uint32());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.endpoint = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.formed = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2055,6 +2083,8 @@ export const IdentifyResponse: MessageFns<IdentifyResponse> = {
         ? globalThis.String(object.cluster_id)
         : "",
       replica: isSet(object.replica) ? ReplicaKey.fromJSON(object.replica) : undefined,
+      endpoint: isSet(object.endpoint) ? globalThis.String(object.endpoint) : "",
+      formed: isSet(object.formed) ? globalThis.Boolean(object.formed) : false,
     };
   },
 
@@ -2065,6 +2095,12 @@ export const IdentifyResponse: MessageFns<IdentifyResponse> = {
     }
     if (message.replica !== undefined) {
       obj.replica = ReplicaKey.toJSON(message.replica);
+    }
+    if (message.endpoint !== "") {
+      obj.endpoint = message.endpoint;
+    }
+    if (message.formed !== false) {
+      obj.formed = message.formed;
     }
     return obj;
   },
