@@ -44,6 +44,8 @@ const WARM_UP_SECONDS = 1;
 const options = JSON.parse(process.argv[2] ?? '') as MemberOptions;
 const { createEnv } = await built<typeof import('../../src/node/env.ts')>('node/env.js');
 const { Quorum } = await built<typeof import('../../src/quorum/quorum.ts')>('quorum/quorum.js');
+const { createDurableEnd } = await built<typeof import('../../src/quorum/durable-end.ts')>('quorum/durable-end.js');
+const { endpointOf } = await built<typeof import('../../src/quorum/peers.ts')>('quorum/peers.js');
 const { discoveryService } = await built<typeof import('../../src/server/voters.ts')>('server/voters.js');
 const { DiscoveryServiceDefinition } =
   await built<typeof import('../../src/gen/kvorum/v1/raft.ts')>('gen/kvorum/v1/raft.js');
@@ -59,8 +61,12 @@ const replica = { id: options.nodeId, directoryId: DIRECTORY_IDS[options.nodeId 
 const addresses = new Map(options.ports.map((port, i) => [i + 1, { host: HOST, port }]));
 
 const env = createEnv({ level: 'error' });
+await env.disk.makeDirectory(options.directory);
+await createDurableEnd(env.disk, options.directory);
 const quorum = await Quorum.open(env, {
-  directory: join(options.directory, 'metadata'),
+  directory: options.directory,
+  endpoint: '',
+  snapshots: { maxBytes: 4 * 1024 * 1024, maxIntervalMs: 0 },
   raft: {
     clusterId: CLUSTER_ID,
     replica,
@@ -70,7 +76,6 @@ const quorum = await Quorum.open(env, {
     requestTimeoutMs: 2000,
     retryBackoffMs: 20,
     fetchMaxWaitMs: 500,
-    endpoints: new Map(),
     snapshotChunkBytes: 256 * 1024,
     fetchMaxBytes: 1024 * 1024,
   },
@@ -80,10 +85,7 @@ const quorum = await Quorum.open(env, {
 const own = addresses.get(options.nodeId) ?? { host: HOST, port: 0 };
 await env.network.serve(own, [
   quorum.service,
-  discoveryService(
-    { clusterId: CLUSTER_ID, replica },
-    { endpoint: () => `${own.host}:${own.port}`, formed: () => false },
-  ),
+  discoveryService({ clusterId: CLUSTER_ID, replica }, { endpoint: () => endpointOf(own), formed: () => false }),
 ]);
 
 let leading = -1;

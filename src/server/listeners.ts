@@ -2,6 +2,7 @@
 import type { ListenerKind } from '../config/listeners.ts';
 import type { NodeConfig } from '../config/node-config.ts';
 import type { Address, Listener } from '../env/network.ts';
+import { endpointOf } from '../quorum/peers.ts';
 
 /** Binds all of that kind, or none. */
 export async function listen(
@@ -28,9 +29,7 @@ export async function closeAll(listeners: readonly Listener[]): Promise<void> {
 /** Where others reach this node's controller listener; '' for a mere broker. */
 export function controllerEndpoint(config: NodeConfig, bound: readonly Listener[]): string {
   const [first] = endpointsOf(config, 'controller', bound);
-  if (first === undefined) return '';
-  const { host, port } = first;
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+  return first === undefined ? '' : endpointOf(first);
 }
 
 /** What others are told: the bound port where the advertised one is 0. */

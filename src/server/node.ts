@@ -119,7 +119,13 @@ async function compose(
   undo.push(() => voters.stop());
   const recording = await openTrace(env, config, hooks.trace);
   undo.push(() => recording.close());
-  const quorum = await openQuorum(env, config, meta, voters, { fatal: hooks.fatal, trace: recording.trace });
+  const quorum = await openQuorum(env, config, meta, voters, {
+    endpoint: controllerEndpoint(config, controllerListeners),
+    fatal: hooks.fatal,
+    trace: recording.trace,
+  });
+  // R-9.4: a leader hands over first, whatever failed.
+  const fatal: NodeHooks['fatal'] = (reason, cause) => quorum.fail(reason, cause);
   running.quorum = quorum;
   running.raft = quorum.service;
   undo.push(() => quorum.stop());
@@ -144,7 +150,7 @@ async function compose(
       publisher,
       controllers: channel,
       quorumAdmin,
-      fatal: hooks.fatal,
+      fatal,
     });
     running.controller = controller;
     undo.push(() => controller.stop());
@@ -157,7 +163,7 @@ async function compose(
         known,
         meta,
         { publisher, channel, quorumAdmin, quorumLeader: () => running.controller?.leaderId ?? leaderId },
-        hooks,
+        fatal,
         undo,
       )
     : undefined;
@@ -236,11 +242,16 @@ function openQuorum(
   config: NodeConfig,
   meta: MetaProperties,
   voters: VoterSearch,
-  hooks: Pick<QuorumOptions, 'fatal' | 'trace'>,
+  hooks: Pick<QuorumOptions, 'endpoint' | 'fatal' | 'trace'>,
 ): Promise<Quorum> {
   const { values } = config;
   return Quorum.open(env, {
-    directory: `${config.metadataLogDir}/metadata`,
+    directory: config.metadataLogDir,
+    ...hooks,
+    snapshots: {
+      maxBytes: values['metadata.log.max.record.bytes.between.snapshots'],
+      maxIntervalMs: values['metadata.log.max.snapshot.interval.ms'],
+    },
     raft: {
       clusterId: meta.clusterId,
       replica: { id: config.nodeId, directoryId: meta.directoryId },
@@ -255,12 +266,9 @@ function openQuorum(
         values['controller.quorum.request.timeout.ms'] / 2,
       ),
       fetchMaxBytes: METADATA_FETCH_BYTES,
-      endpoints: new Map(config.voters.map(({ id, address }) => [id, `${address.host}:${address.port}`])),
       snapshotChunkBytes: SNAPSHOT_CHUNK_BYTES,
     },
     findVoters: (logIsEmpty) => voters.find(logIsEmpty),
-    fatal: (reason, cause) => hooks.fatal(reason, cause),
-    trace: hooks.trace,
   }).catch((error: unknown) => {
     throw startErrorOf(error, `the metadata log in ${config.metadataLogDir} cannot be opened`);
   });
@@ -271,7 +279,7 @@ async function createBroker(
   config: NodeConfig,
   meta: MetaProperties,
   links: Pick<BrokerDeps, 'publisher' | 'quorumAdmin' | 'quorumLeader'> & { channel: ControllerChannel },
-  hooks: NodeHooks,
+  fatal: NodeHooks['fatal'],
   undo: (() => Promise<void> | void)[],
 ): Promise<Broker> {
   const { disk, clock, openStore } = env;
@@ -292,7 +300,7 @@ async function createBroker(
     logDirectories,
     quorumAdmin: links.quorumAdmin,
     quorumLeader: links.quorumLeader,
-    fatal: hooks.fatal,
+    fatal,
   });
 }
 
