@@ -2,7 +2,7 @@
 // and throws a Violation. A checker keeps its own state where the ghost has none, so one instance serves one run.
 import type { Epoch, Offset } from '../../base/ids.ts';
 import type { Batch, QuorumState, RaftRequest, RaftResponse, RoleName } from '../../raft/types.ts';
-import type { DiskOp } from './disk.ts';
+import type { DiskOp, SnapshotFile } from './disk.ts';
 import type { Ghost, NodeView } from './ghost.ts';
 import type { LogEntry } from './log-entry.ts';
 
@@ -21,6 +21,10 @@ export interface RaftChecker {
   /** `created`: entries no log had before. */
   appended?(ghost: Ghost, node: NodeView, entries: readonly LogEntry[], created: readonly LogEntry[]): void;
   truncated?(ghost: Ghost, node: NodeView, endOffset: Offset): void;
+  /** The catalogue becomes `files`, the log begins at the end of the first; with `clearLog` nothing else is left of it. */
+  catalogued?(ghost: Ghost, node: NodeView, files: readonly SnapshotFile[], clearLog: boolean): void;
+  /** The state machine starts over from this snapshot. */
+  loaded?(ghost: Ghost, node: NodeView, file: SnapshotFile): void;
   /** `op` has just become durable (the disk already shows it). */
   synced?(ghost: Ghost, node: NodeView, op: DiskOp): void;
   /** A message leaves the process. `request` is what a response answers. */

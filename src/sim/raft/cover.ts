@@ -1,6 +1,8 @@
 // Where coverage is counted: reads what is about to happen, before the observer takes it in.
 import type { Batch, RaftEvent, RaftRequest, RaftResponse, RoleName } from '../../raft/types.ts';
 import type { RolePoint } from './checker.ts';
+import { sameReplica } from './ghost.ts';
+import { endOffsetOf, prefixAt, wholeOf } from './log-entry.ts';
 import type { SimNode, World } from './world.ts';
 
 export function coverRole(world: World, node: SimNode, to: RolePoint, cause: RaftEvent): void {
@@ -11,6 +13,9 @@ export function coverRole(world: World, node: SimNode, to: RolePoint, cause: Raf
     return;
   }
   if (role === to.role && epoch === to.epoch) return;
+  const voted = disk.writtenState?.votedKey;
+  if (epoch === to.epoch && voted !== undefined && !sameReplica(voted, disk.replica)) coverage.votesKept++;
+  if (to.role === 'candidate') coverCandidate(world, to.epoch);
   if (role === 'candidate' && to.role !== 'leader') coverage.electionsLost++;
   if (role === 'leader' && to.epoch > epoch) coverage.leadersReplaced++;
   if (to.role === 'resigned') {
@@ -19,10 +24,16 @@ export function coverRole(world: World, node: SimNode, to: RolePoint, cause: Raf
   }
   if (to.role !== 'leader') return;
   coverage.electionsWon++;
-  if (disk.written.length === 0) coverage.bootstraps++;
+  if (endOffsetOf(disk.written) === 0) coverage.bootstraps++;
   const committed = observer.ghost.committed;
   const end = committed[committed.length - 1]?.endOffset ?? 0;
   if (Math.max(highWatermark, 0) < end) coverage.leadersBehindCommit++;
+}
+
+function coverCandidate(world: World, epoch: number): void {
+  const key = `candidate ${epoch}`;
+  if (world.occurrences.has(key)) world.coverage.splitVotes++;
+  world.occurrences.set(key, 1);
 }
 
 function coverRestart({ coverage }: World, role: RoleName): void {
@@ -54,30 +65,29 @@ export function coverCrash(world: World, node: SimNode, lostOps: number, lostTai
       return;
     case 'follower':
       coverage.crashesOfFollower++;
+      if (lostTail) coverage.followerCrashesWithLostTail++;
       return;
     case undefined:
   }
 }
 
-export function coverTruncation(world: World, node: SimNode, endOffset: number): void {
+export function coverTruncation({ coverage }: World, node: SimNode, endOffset: number): void {
   const { written } = node.view.disk;
-  world.coverage.truncations++;
-  const last = written[written.length - 1]?.epoch;
-  for (let i = written.length - 1; i >= 0; i--) {
-    const entry = written[i];
-    if (entry === undefined || entry.endOffset <= endOffset) return;
-    if (entry.epoch === last) continue;
-    world.coverage.truncationsOverEpochs++;
-    return;
-  }
+  const whole = wholeOf(written);
+  const kept = prefixAt(written, endOffset);
+  coverage.truncations++;
+  if (kept !== undefined && kept.ordinal > 0 && kept.voterRecords < whole.voterRecords)
+    coverage.voterChangesTruncated++;
+  const firstCut = written.entries[written.entries.length - (whole.ordinal - (kept?.ordinal ?? 0))];
+  if (firstCut !== undefined && firstCut.epoch !== whole.epoch) coverage.truncationsOverEpochs++;
 }
 
 export function coverCommit(world: World, node: SimNode, batches: readonly Batch[]): void {
   const { coverage, observer } = world;
   coverage.commits++;
-  if (!node.view.configuredVoter) coverage.observerCommits++;
+  if (!node.view.controller) coverage.observerCommits++;
   const known = observer.ghost.committed.length;
-  const first = batches[known - node.view.committedBatches];
+  const first = batches[known - node.view.committed.ordinal];
   if (node.view.role === 'leader' && first !== undefined && first.epoch < node.view.epoch) coverage.priorEpochCommits++;
 }
 
@@ -99,7 +109,11 @@ export function coverMessage(world: World, node: SimNode, request: RaftRequest, 
     }
     return;
   }
-  if (response.type !== 'fetch' || response.diverging === undefined || request.type !== 'fetch') return;
+  if (response.error === 'SNAPSHOT_NOT_FOUND') coverage.snapshotsNotFound++;
+  if (response.type !== 'fetch' || request.type !== 'fetch') return;
+  if (response.error === 'NOT_LEADER_OR_FOLLOWER' && request.maxWaitMs > 0) coverage.fetchesFailed++;
+  if (response.snapshotId !== undefined) coverage.snapshotsOffered++;
+  if (response.diverging === undefined) return;
   coverage.divergingFetches++;
   const fetcher = world.nodes[request.replicaKey.id];
   if (fetcher !== undefined && fetcher.divergences++ > 0) coverage.multiRoundDivergences++;

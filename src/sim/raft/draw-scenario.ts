@@ -12,9 +12,11 @@ import type {
   SimConfig,
   SimTimings,
   SimWorkload,
+  SnapshotSwarm,
   TimedFault,
   Trigger,
   TriggerEvent,
+  VoterChangeSwarm,
 } from './scenario.ts';
 import { DEFAULT_TIMINGS, SCHEMA_VERSION } from './scenario.ts';
 
@@ -33,22 +35,32 @@ export function drawScenario(seed: number): RaftScenario {
 
 function drawConfig(draw: SwarmDraw): SimConfig {
   const voters = draw.pick('voters', [1, 2, 3, 3, 3, 3, 3, 4, 5, 5]);
+  const spares = draw.maybe('spares', 0.3, 2);
   const observers = draw.maybe('observers', 0.4, 2);
   const bootsUnderFire = draw.chance('boots under fire', 0.2);
   const drifting = draw.chance('drifting', 0.3);
   return {
     voters,
+    spares,
     observers,
     timings: drawTimings(draw),
     bootstrapMs: bootsUnderFire ? 0 : 3000,
     faultPhaseMs: draw.spread('fault phase', 3000, 20_000),
     network: drawNetwork(draw),
     disk: drawDisk(draw),
+    snapshots: drawSnapshots(draw),
     applyDelayMs: draw.maybe('apply delay', 0.3, 300),
-    clockPercent: drifting ? Array.from({ length: voters + observers }, () => draw.spread('clock speed', 50, 200)) : [],
+    clockPercent: drifting ? drawSpeeds(draw, voters + spares + observers) : [],
     freezeMessages: draw.chance('freeze', 0.1),
+    deadAfterHeal: draw.maybe('core mode', 0.3, 2),
     liveness: 'converge',
   };
+}
+
+/** Half to double; in some seeds anything, for no safety rule may depend on time (S-X4). */
+function drawSpeeds(draw: SwarmDraw, count: number): number[] {
+  const wild = draw.chance('wild clocks', 0.2);
+  return Array.from({ length: count }, () => draw.spread('clock speed', wild ? 10 : 50, wild ? 1000 : 200));
 }
 
 function drawTimings(draw: SwarmDraw): SimTimings {
@@ -83,6 +95,26 @@ function drawDisk(draw: SwarmDraw): DiskSwarm {
   };
 }
 
+/** Off in half of the seeds; every few records in some. */
+function drawSnapshots(draw: SwarmDraw): SnapshotSwarm {
+  return {
+    everyRecords: draw.maybe('snapshots', 0.5, 1) * draw.spread('snapshot records', 5, 500),
+    delayMs: draw.maybe('snapshot delay', 0.5, 300),
+    maxBytes: draw.spread('snapshot bytes', 1, 400),
+    chunkBytes: draw.spread('snapshot chunk', 16, 200),
+    damagePermille: draw.maybe('snapshot damage', 0.2, 500),
+  };
+}
+
+function drawVoterChanges(draw: SwarmDraw): VoterChangeSwarm {
+  return {
+    intervalMs: draw.maybe('voter changes', 0.35, 1) * draw.spread('voter interval', 100, 5000),
+    strayPermille: draw.maybe('voter strays', 0.4, 500),
+    twicePermille: draw.maybe('voters twice', 0.4, 500),
+    leaderPermille: draw.maybe('voter leaders', 0.5, 500),
+  };
+}
+
 function drawWorkload(draw: SwarmDraw, { timings }: SimConfig): SimWorkload {
   const burst = draw.pick('burst', [1, 1, 1, 2, 5]);
   const intervalMs = draw.chance('sparse', 0.5) ? draw.spread('interval', 200, 3000) : draw.spread('interval', 3, 200);
@@ -94,6 +126,7 @@ function drawWorkload(draw: SwarmDraw, { timings }: SimConfig): SimWorkload {
     maxRecordBytes: 24,
     strayPermille: draw.maybe('stray', 0.4, 300),
     burst,
+    voterChanges: drawVoterChanges(draw),
   };
 }
 
@@ -108,6 +141,8 @@ function drawKinds(draw: SwarmDraw): FaultKind[] {
   if (draw.chance('cuts', 0.5)) kinds.push(...CUTS);
   if (draw.chance('pauses', 0.3)) kinds.push('pause');
   if (draw.chance('stalls', 0.3)) kinds.push('stallDisk');
+  if (draw.chance('sync failures', 0.2)) kinds.push('failSync');
+  if (draw.chance('full disks', 0.15)) kinds.push('fillDisk');
   if (draw.chance('speeds', 0.15)) kinds.push('clock');
   if (draw.chance('resigns', 0.2)) kinds.push('resign');
   return kinds;
@@ -130,7 +165,7 @@ function drawFaults(draw: SwarmDraw, config: SimConfig): TimedFault[] {
       kind,
       target: draw.pick('fault target', TARGETS),
       node: draw.between('fault node', 0, 6),
-      other: kind === 'clock' ? draw.spread('fault speed', 20, 400) : draw.between('fault other', 0, 31),
+      other: kind === 'clock' ? draw.spread('fault speed', 10, 1000) : draw.between('fault other', 0, 31),
       durationMs: drawDuration(draw, kind, quick),
     });
   }
@@ -156,6 +191,12 @@ const EVENTS: readonly TriggerEvent[] = [
   'diverging',
   'claimed',
   'synced',
+  'snapshotTaken',
+  'snapshotPiece',
+  'snapshotReceived',
+  'snapshotInstalled',
+  'votersChanged',
+  'votersCommitted',
 ];
 
 const TRIGGER_ACTIONS: readonly FaultKind[] = [
@@ -170,6 +211,7 @@ const TRIGGER_ACTIONS: readonly FaultKind[] = [
   'cutIn',
   'keepPair',
   'stallDisk',
+  'failSync',
   'resign',
 ];
 

@@ -1,26 +1,29 @@
 // Feeds events to a core and carries its effects out in order, as quorum/ does over the real ports: disk operations are
 // issued, messages wait for theirs (M-5), committed batches are applied. Reports everything to the observer.
 import { unreachable } from '../../base/assert.ts';
-import type { OpId, RaftEffect, RaftEvent, RaftRequest } from '../../raft/types.ts';
+import type { RaftEffect, RaftEvent } from '../../raft/types.ts';
 import { readClock, whenShows } from './clock.ts';
-import { coverCommit, coverMessage, coverRole, coverTruncation } from './cover.ts';
+import { coverCommit, coverRole, coverTruncation } from './cover.ts';
+import { namesOf } from './ghost.ts';
 import { foldNumber, foldText, recordsHash } from './hash.ts';
-import { sendRequest, sendResponse } from './network.ts';
+import { wholeOf } from './log-entry.ts';
+import { emit, releaseHeld } from './messages.ts';
 import {
   observeAppend,
   observeClaim,
   observeCommit,
-  observeEmitted,
-  observeReleased,
   observeRenounce,
   observeRole,
   observeStateWrite,
   observeTruncate,
 } from './observe.ts';
+import { catalogue, finishDownload, loadSnapshot, receivePiece, servedBytes, settleFiles } from './snapshot-effects.ts';
 import { startSync } from './sync.ts';
 import { noteOccurrence } from './triggers.ts';
 import { check, Violation } from './violation.ts';
-import type { HeldEffect, SimNode, World } from './world.ts';
+import { answerChange } from './voter-answers.ts';
+import { sameVoters } from './voter-sets.ts';
+import type { SimNode, World } from './world.ts';
 
 type EffectOf<T extends RaftEffect['type']> = Extract<RaftEffect, { type: T }>;
 
@@ -37,13 +40,7 @@ export function feed(world: World, node: SimNode, event: RaftEvent): void {
 
 /** M-5: what has waited for `op` leaves, then the core hears of it. */
 export function feedDiskDone(world: World, node: SimNode, event: Extract<RaftEvent, { type: 'diskDone' }>): void {
-  let kept = 0;
-  const { held } = node;
-  for (const effect of held) {
-    if ((effect.after as OpId) <= event.op) release(world, node, effect);
-    else held[kept++] = effect;
-  }
-  held.length = kept;
+  releaseHeld(world, node, event.op);
   runStep(world, node, event);
 }
 
@@ -59,9 +56,24 @@ export function runStep(world: World, node: SimNode, event: RaftEvent): void {
   let applied = false;
   for (const effect of effects) {
     carryOut(world, node, effect, event);
-    if (effect.type === 'commit') applied = true;
+    if (effect.type === 'commit' || effect.type === 'loadSnapshot') applied = true;
   }
   if (applied) applySoon(world, node);
+  if (event.type === 'snapshotTaken') settleFiles(world, node, event.snapshot, true);
+  else if (event.type === 'snapshotReceived') settleFiles(world, node, event.snapshot, false);
+  checkVotersTold(node);
+}
+
+/** R-11.3: the voter set that the core has told of is that of its log. */
+function checkVotersTold({ view }: SimNode): void {
+  const inForce = wholeOf(view.disk.written).voters;
+  if (inForce === view.toldVoters || view.voters === undefined) return;
+  check(
+    'S-R11',
+    inForce === undefined || sameVoters(inForce, view.voters),
+    () => `node ${view.id} takes ${namesOf(view.voters ?? [])} for the voters, its log says ${namesOf(inForce ?? [])}`,
+  );
+  view.toldVoters = inForce;
 }
 
 function carryOut(world: World, node: SimNode, effect: RaftEffect, cause: RaftEvent): void {
@@ -111,13 +123,24 @@ function carryOut(world: World, node: SimNode, effect: RaftEffect, cause: RaftEv
     case 'fatal':
       throw new Violation('S-X2', `node ${node.view.id}: ${effect.reason}`);
     case 'catalogue':
-    case 'serveSnapshot':
+      return catalogue(world, node, effect);
+    case 'serveSnapshot': {
+      const { call, response, after } = effect;
+      const message = { ...response, bytes: servedBytes(node, effect) };
+      return emit(world, node, { type: 'reply', call, message, after });
+    }
     case 'receiveSnapshot':
+      return receivePiece(world, node, effect);
     case 'finishSnapshot':
+      return finishDownload(world, node, effect);
     case 'loadSnapshot':
+      return loadSnapshot(world, node, effect);
     case 'voters':
-    case 'voterChange':
+      node.view.voters = effect.voters;
+      node.view.toldVoters = undefined;
       return;
+    case 'voterChange':
+      return answerChange(world, node, effect);
     default:
       unreachable(effect, 'raft effect');
   }
@@ -126,7 +149,7 @@ function carryOut(world: World, node: SimNode, effect: RaftEffect, cause: RaftEv
 function append(world: World, node: SimNode, effect: EffectOf<'append'>): void {
   if (world.scenario.config.freezeMessages) Object.freeze(effect.batches);
   const created = observeAppend(world.observer, node.view, effect.op, effect.batches);
-  world.hash = foldNumber(world.hash, node.view.disk.written[node.view.disk.written.length - 1]?.chain ?? 0);
+  world.hash = foldNumber(world.hash, wholeOf(node.view.disk.written).chain);
   node.divergences = 0;
   for (const { batch } of created) {
     if (batch.control) continue;
@@ -144,10 +167,10 @@ function append(world: World, node: SimNode, effect: EffectOf<'append'>): void {
 /** The answer to a proposal names the batch that was appended for it. */
 function accepted(world: World, node: SimNode, { token, baseOffset, lastOffset }: EffectOf<'proposed'>): void {
   world.coverage.proposalsAccepted++;
-  const last = node.view.disk.written[node.view.disk.written.length - 1];
+  const last = wholeOf(node.view.disk.written);
   check(
     'R-5.2',
-    node.proposing.get(token) === -1 - baseOffset && last?.endOffset === lastOffset + 1,
+    node.proposing.get(token) === -1 - baseOffset && last.endOffset === lastOffset + 1,
     () => `node ${node.view.id} answers proposal ${token} with ${baseOffset}..${lastOffset}, which is not its batch`,
   );
   node.proposing.delete(token);
@@ -157,6 +180,7 @@ function changeRole(world: World, node: SimNode, effect: EffectOf<'role'>, cause
   const { role, epoch } = node.view;
   coverRole(world, node, effect, cause);
   observeRole(world.observer, node.view, effect);
+  world.states.note(world.observer.ghost.nodes);
   world.hash = foldNumber(world.hash, effect.epoch);
   if (effect.role === role && effect.epoch === epoch) return;
   if (effect.role === 'leader') noteOccurrence(world, node, 'becameLeader');
@@ -166,16 +190,22 @@ function changeRole(world: World, node: SimNode, effect: EffectOf<'role'>, cause
 
 function commit(world: World, node: SimNode, effect: EffectOf<'commit'>): void {
   coverCommit(world, node, effect.batches);
-  observeCommit(world.observer, node.view, effect.highWatermark, effect.batches);
+  const first = observeCommit(world.observer, node.view, effect.highWatermark, effect.batches);
+  for (const entry of first) {
+    if (entry.voterRecords === entry.previous.voterRecords || entry.previous.voters === undefined) continue;
+    world.coverage.voterChangesCommitted++;
+    noteOccurrence(world, node, 'votersCommitted');
+  }
   world.hash = foldNumber(world.hash, effect.highWatermark);
   if (node.view.role === 'leader') noteOccurrence(world, node, 'hwAdvanced');
 }
 
-/** R-9.2: the state machine applies at once, or later while it is made slow. */
+/** R-9.2: the state machine applies at once, or later while it is made slow or loads. */
 function applySoon(world: World, node: SimNode): void {
   const { id, incarnation, highWatermark } = node.view;
   const delayMs = world.phase === 'faults' ? world.scenario.config.applyDelayMs : 0;
-  world.queue.push(world.now + delayMs * 1000, { kind: 'applied', node: id, incarnation, endOffset: highWatermark });
+  const at = Math.max(world.now + delayMs * 1000, node.snapshots.loadedAt);
+  world.queue.push(at, { kind: 'applied', node: id, incarnation, endOffset: highWatermark });
 }
 
 function setTimer(world: World, node: SimNode, effect: EffectOf<'setTimer'>): void {
@@ -184,54 +214,6 @@ function setTimer(world: World, node: SimNode, effect: EffectOf<'setTimer'>): vo
   node.timers.set(effect.id, { generation: effect.generation, atMs: effect.at, setting });
   const at = whenShows(node.clock, effect.at, world.now);
   world.queue.push(at, { kind: 'timer', node: id, incarnation, id: effect.id, setting });
-}
-
-// ---- messages ----
-
-function emit(world: World, node: SimNode, effect: HeldEffect): void {
-  if (world.scenario.config.freezeMessages) freezeMessage(effect.message);
-  observeEmitted(world.observer, node.view, effect.message, effect.after);
-  if (effect.type === 'reply') {
-    check(
-      'M-6',
-      node.inbound.has(effect.call),
-      () => `node ${node.view.id} answers call ${effect.call} twice or unasked`,
-    );
-  } else {
-    const to = effect.to;
-    check('M-6', !node.outbound.has(effect.call), () => `node ${node.view.id} uses call id ${effect.call} again`);
-    check('S-X2', to !== node.view.id && to < world.nodes.length, () => `node ${node.view.id} calls node ${to}`);
-  }
-  if (effect.after === undefined || effect.after <= node.view.disk.syncedOp) release(world, node, effect);
-  else node.held.push(effect);
-}
-
-function release(world: World, node: SimNode, effect: HeldEffect): void {
-  if (effect.type === 'call') {
-    observeReleased(world.observer, node.view, effect.message, undefined);
-    sendRequest(world, node, effect.to, effect.call, effect.message, effect.timeoutMs);
-    return;
-  }
-  const inbound = node.inbound.get(effect.call);
-  if (inbound === undefined) throw new Violation('M-6', `node ${node.view.id} answers call ${effect.call} twice`);
-  node.inbound.delete(effect.call);
-  coverMessage(world, node, inbound.message, effect.message);
-  observeReleased(world.observer, node.view, effect.message, inbound.message);
-  sendResponse(world, node, inbound, effect.message);
-  if (effect.message.type === 'vote' && effect.message.granted && isRealVote(inbound.message)) {
-    noteOccurrence(world, node, 'voteGranted');
-  } else if (effect.message.type === 'fetch' && effect.message.diverging !== undefined) {
-    noteOccurrence(world, node, 'diverging');
-  }
-}
-
-function isRealVote(request: RaftRequest): boolean {
-  return request.type === 'vote' && !request.preVote;
-}
-
-function freezeMessage(message: HeldEffect['message']): void {
-  if (message.type === 'fetch' && 'batches' in message) Object.freeze(message.batches);
-  Object.freeze(message);
 }
 
 /** For traces: batches by offset and epoch only. */

@@ -42,6 +42,15 @@ export type SimEvent =
   /** The process hears of it. */
   | { readonly kind: 'diskDone'; readonly node: number; readonly incarnation: number; readonly op: OpId }
   | { readonly kind: 'applied'; readonly node: number; readonly incarnation: number; readonly endOffset: number }
+  /** A snapshot file has been written and synced: an own one, or the one that was fetched. */
+  | {
+      readonly kind: 'snapshotFile';
+      readonly node: number;
+      readonly incarnation: number;
+      readonly what: 'taken' | 'received';
+      readonly setting: number;
+    }
+  | { readonly kind: 'changeVoters' }
   | { readonly kind: 'start'; readonly node: number; readonly incarnation: number }
   | { readonly kind: 'resume'; readonly node: number; readonly incarnation: number }
   | { readonly kind: 'propose'; readonly count: number }

@@ -2,10 +2,15 @@
 import { unreachable } from '../../base/assert.ts';
 import { setSpeed } from './clock.ts';
 import { localNow, runStep } from './driver.ts';
+import { isVoter, liveVoterSets } from './ghost.ts';
 import { crashProcess, pauseProcess, rescheduleTimers, resumeProcess, startProcess } from './process.ts';
 import type { FaultAction, TimedFault } from './scenario.ts';
+import { isWithinBudget, mayLoseDisk } from './voter-sets.ts';
 import type { SimNode, World } from './world.ts';
 import { isFaulty } from './world.ts';
+
+/** Later than any run ends. */
+const NEVER_US = 1e15;
 
 /** The node that a timed fault hits, as things are now. */
 export function targetOf(world: World, fault: TimedFault): number {
@@ -14,7 +19,7 @@ export function targetOf(world: World, fault: TimedFault): number {
   const leader = currentLeader(world);
   if (leader === undefined) return fault.node % count;
   if (fault.target === 'leader') return leader;
-  const followers = world.nodes.filter(({ view }) => view.configuredVoter && view.id !== leader);
+  const followers = world.nodes.filter(({ view }) => isVoter(view) && view.id !== leader);
   return followers.length === 0 ? leader : (followers[fault.node % followers.length] as SimNode).view.id;
 }
 
@@ -60,6 +65,12 @@ export function injectFault(world: World, action: FaultAction, target: number): 
     case 'stallDisk':
       node.stalledUntil = Math.max(node.stalledUntil, world.now + durationUs);
       return;
+    case 'failSync':
+      node.failsNextSync = node.view.alive;
+      return;
+    case 'fillDisk':
+      node.fullUntil = Math.max(node.fullUntil, world.now + durationUs);
+      return;
     case 'clock':
       return changeSpeed(world, node, Math.max(10, action.other));
     case 'resign':
@@ -72,14 +83,21 @@ export function injectFault(world: World, action: FaultAction, target: number): 
   }
 }
 
-/** M-8: at most a minority of the voters lose their disks; beyond that the machine only loses power. */
+/**
+ * M-8: at most a minority of each voter set lose their disks, as long as nobody is pinned a minority of the configured
+ * voters; beyond that the machine only loses power.
+ */
 function wipe(world: World, node: SimNode, durationUs: number): void {
-  const { id, configuredVoter } = node.view;
+  const { ghost } = world.observer;
+  const { id, configuredVoter, disk } = node.view;
+  if (!node.view.alive) return;
   const allowed = Math.floor((world.scenario.config.voters - 1) / 2);
-  if (configuredVoter && !world.wiped.has(id)) {
-    if (world.wiped.size >= allowed) return crashProcess(world, node, 'power', durationUs);
-    if (node.view.alive) world.wiped.add(id);
-  }
+  const spared =
+    ghost.voterRecords.length > 0
+      ? !mayLoseDisk(ghost, disk.replica)
+      : configuredVoter && !world.wiped.has(id) && world.wiped.size >= allowed;
+  if (spared) return crashProcess(world, node, 'power', durationUs);
+  if (configuredVoter) world.wiped.add(id);
   crashProcess(world, node, 'wipe', durationUs);
 }
 
@@ -108,13 +126,47 @@ export function changeSpeed(world: World, node: SimNode, percent: number): void 
   if (node.view.alive) rescheduleTimers(world, node);
 }
 
-/** safety.md 8.8: links up, pauses and stalls end, clocks run true, everybody restarts. */
+/**
+ * safety.md 8.8: links up, pauses and stalls end, disks have room, clocks run true, everybody restarts; in core mode all but
+ * as many as each voter set can do without.
+ */
 export function heal(world: World): void {
+  world.hadNoRoom = !hasRoom(world);
+  if (world.hadNoRoom) world.coverage.runsWithoutRoom++;
   for (const link of world.links) link.cuts = 0;
+  const dead = drawDead(world);
   for (const node of world.nodes) {
     node.stalledUntil = 0;
+    node.fullUntil = 0;
+    node.failsNextSync = false;
+    if (dead.includes(node)) {
+      crashProcess(world, node, 'power', NEVER_US);
+      node.isGone = true;
+      world.coverage.deadAfterHeal++;
+      continue;
+    }
     changeSpeed(world, node, 100);
     resumeProcess(world, node);
     startProcess(world, node);
   }
+}
+
+/** L-R5: whether a majority of each voter set can write. */
+function hasRoom({ nodes, now, observer: { ghost } }: World): boolean {
+  const full = nodes.filter((node) => node.fullUntil > now).map(({ view }) => view.disk.replica);
+  return liveVoterSets(ghost).every((voters) => isWithinBudget(ghost, voters, full));
+}
+
+function drawDead(world: World): SimNode[] {
+  const { ghost } = world.observer;
+  const dead: SimNode[] = [];
+  for (let left = world.scenario.config.deadAfterHeal; left > 0; left--) {
+    const node = world.nodes[world.operator.below(world.nodes.length)] as SimNode;
+    const replicas = [...dead, node].map(({ view }) => view.disk.replica);
+    const sets = liveVoterSets(ghost);
+    // Before anybody is pinned every configured voter is needed (R-0.3a).
+    if (sets.length === 0 || dead.includes(node)) continue;
+    if (sets.every((voters) => isWithinBudget(ghost, voters, replicas))) dead.push(node);
+  }
+  return dead;
 }

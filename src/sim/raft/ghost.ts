@@ -5,13 +5,16 @@ import type { Uuid } from '../../base/uuid.ts';
 import type { ReplicaKey, RoleName } from '../../raft/types.ts';
 import type { SimDisk } from './disk.ts';
 import { newDisk } from './disk.ts';
-import type { LogEntry, VotersOf } from './log-entry.ts';
+import type { LogEntry, LogPrefix, VotersOf } from './log-entry.ts';
+import { NOTHING, wholeOf } from './log-entry.ts';
 
 /** What one node has shown of itself in its effects. */
 export interface NodeView {
   readonly id: NodeId;
   /** Whether its id is in `controller.quorum.voters`. */
   readonly configuredVoter: boolean;
+  /** Whether it may ever become a voter: it flushes before it fetches (R-12.2, R-12.3). */
+  readonly controller: boolean;
   /** Replaced when the disk is lost: another identity. */
   disk: SimDisk;
   incarnation: number;
@@ -22,11 +25,15 @@ export interface NodeView {
   leaderId: NodeId;
   /** -1 while unknown. */
   highWatermark: Offset;
-  /** Committed batches handed out, and applied, in this incarnation. */
-  committedBatches: number;
+  /** What was handed out to be applied in this incarnation, from the loaded snapshot on. */
+  committed: LogPrefix;
   appliedEndOffset: Offset;
   /** -1 while it has none. */
   claimEpoch: Epoch;
+  /** The voter set that it said last to be in force; undefined before the first. */
+  voters: readonly ReplicaKey[] | undefined;
+  /** That of its log, when the two were last compared. */
+  toldVoters: readonly ReplicaKey[] | undefined;
 }
 
 export interface Ghost {
@@ -39,22 +46,28 @@ export interface Ghost {
   /** By batch: the committed log, and the epoch of the leader that raised its high watermark over it. */
   readonly committed: LogEntry[];
   readonly commitEpochs: Epoch[];
-  /** S-R4: (end offset, epoch) of every batch ever written anywhere → chain hash of the prefix. */
-  readonly batches: Map<number, number>;
+  /** S-R4: (end offset, epoch) of every batch ever written anywhere. */
+  readonly batches: Map<number, LogEntry>;
+  /** Every batch ever written that sets the voters. */
+  readonly voterRecords: LogEntry[];
 }
 
-/** Nodes 0..count-1, the first `voters` of them configured voters. `replicaOf` names their first disks. */
-export function newGhost(
-  count: number,
-  voters: number,
-  replicaOf: (id: NodeId) => ReplicaKey,
-  votersOf: VotersOf,
-): Ghost {
+/** How many nodes of each kind: their numbers follow each other in this order. */
+export interface NodeCounts {
+  readonly voters: number;
+  /** Controllers that are not configured as voters. */
+  readonly spares: number;
+  readonly observers: number;
+}
+
+/** `replicaOf` names the nodes' first disks. */
+export function newGhost(counts: NodeCounts, replicaOf: (id: NodeId) => ReplicaKey, votersOf: VotersOf): Ghost {
   const nodes: NodeView[] = [];
-  for (let id = 0; id < count; id++) {
+  for (let id = 0; id < counts.voters + counts.spares + counts.observers; id++) {
     nodes.push({
       id,
-      configuredVoter: id < voters,
+      configuredVoter: id < counts.voters,
+      controller: id < counts.voters + counts.spares,
       disk: newDisk(replicaOf(id)),
       incarnation: 0,
       alive: false,
@@ -62,9 +75,11 @@ export function newGhost(
       epoch: 0,
       leaderId: -1,
       highWatermark: -1,
-      committedBatches: 0,
+      committed: NOTHING,
       appliedEndOffset: 0,
       claimEpoch: -1,
+      voters: undefined,
+      toldVoters: undefined,
     });
   }
   return {
@@ -75,6 +90,7 @@ export function newGhost(
     committed: [],
     commitEpochs: [],
     batches: new Map(),
+    voterRecords: [],
   };
 }
 
@@ -87,11 +103,38 @@ export function sameReplica(a: ReplicaKey, b: ReplicaKey): boolean {
   return a.id === b.id && a.directoryId === b.directoryId;
 }
 
+export function includesReplica(voters: readonly ReplicaKey[], replica: ReplicaKey): boolean {
+  return voters.some((voter) => sameReplica(voter, replica));
+}
+
 export function nameOf(replica: ReplicaKey): string {
   return `${replica.id}/${replica.directoryId.slice(0, 6)}`;
 }
 
-/** The voters that this log pins in its first batch; undefined while it is empty. */
-export function pinnedVoters(ghost: Ghost, log: readonly LogEntry[]): readonly ReplicaKey[] | undefined {
-  return log.length === 0 ? undefined : ghost.votersOf((log[0] as LogEntry).batch);
+export function namesOf(voters: readonly ReplicaKey[]): string {
+  return voters.map(nameOf).join(' ');
+}
+
+/** All that has been committed by anybody. */
+export function committedPrefix(ghost: Ghost): LogPrefix {
+  return ghost.committed[ghost.committed.length - 1] ?? NOTHING;
+}
+
+/** R-2.2: pinned by its own log; before that, configured (R-0.3a). */
+export function isVoter(node: NodeView): boolean {
+  const { voters } = wholeOf(node.disk.written);
+  return voters === undefined ? node.configuredVoter : includesReplica(voters, node.disk.replica);
+}
+
+/**
+ * The voter sets that may be in force somewhere, now or later: the committed one, and every one that a leader has begun and
+ * that what is committed has not overtaken yet.
+ */
+export function liveVoterSets(ghost: Ghost): (readonly ReplicaKey[])[] {
+  const { voters } = committedPrefix(ghost);
+  const sets = voters === undefined ? [] : [voters];
+  for (const entry of ghost.voterRecords) {
+    if (entry.ordinal > ghost.committed.length && entry.voters !== undefined) sets.push(entry.voters);
+  }
+  return sets;
 }

@@ -3,11 +3,12 @@
 import type { Epoch, Offset } from '../../base/ids.ts';
 import type { Batch, OpId, QuorumState, RaftRequest, RaftResponse, ReplicaKey } from '../../raft/types.ts';
 import type { RaftChecker, RolePoint } from './checker.ts';
-import type { DiskOp } from './disk.ts';
-import { entriesFor, issue, newDisk, rewindToSynced, syncOldest } from './disk.ts';
+import type { DiskOp, SnapshotFile } from './disk.ts';
+import { issue, newDisk, rewindToSynced, syncOldest } from './disk.ts';
 import type { Ghost, NodeView } from './ghost.ts';
 import { batchKey } from './ghost.ts';
-import type { LogEntry } from './log-entry.ts';
+import type { LogEntry, LogPrefix } from './log-entry.ts';
+import { entryAfter, NOTHING, prefixAt, wholeOf } from './log-entry.ts';
 import { check } from './violation.ts';
 
 /** Checkers by hook, so that an event costs only the calls it has listeners for. */
@@ -26,6 +27,8 @@ export function newObserver(ghost: Ghost, checkers: readonly RaftChecker[]): Obs
       stateWritten: having('stateWritten'),
       appended: having('appended'),
       truncated: having('truncated'),
+      catalogued: having('catalogued'),
+      loaded: having('loaded'),
       synced: having('synced'),
       released: having('released'),
       emitted: having('emitted'),
@@ -44,9 +47,11 @@ export function observeStarted(observer: Observer, node: NodeView): void {
   node.epoch = 0;
   node.leaderId = -1;
   node.highWatermark = -1;
-  node.committedBatches = 0;
+  node.committed = NOTHING;
   node.appliedEndOffset = 0;
   node.claimEpoch = -1;
+  node.voters = undefined;
+  node.toldVoters = undefined;
   for (const checker of observer.checkers.started) checker.started?.(observer.ghost, node);
 }
 
@@ -69,19 +74,55 @@ export function observeStateWrite(observer: Observer, node: NodeView, op: OpId, 
 /** Returns what no log had before. */
 export function observeAppend(observer: Observer, node: NodeView, op: OpId, batches: readonly Batch[]): LogEntry[] {
   checkOpOrder(node, op);
-  const entries = entriesFor(node.disk, batches);
-  const known = observer.ghost.batches;
-  const created = entries.filter((entry) => !known.has(batchKey(entry)));
-  for (const checker of observer.checkers.appended) checker.appended?.(observer.ghost, node, entries, created);
-  for (const entry of created) known.set(batchKey(entry), entry.chain);
+  const { ghost } = observer;
+  const entries: LogEntry[] = [];
+  const created: LogEntry[] = [];
+  let previous = wholeOf(node.disk.written);
+  for (const batch of batches) {
+    const entry = entryFor(ghost, previous, batch);
+    if (!ghost.batches.has(batchKey(entry))) created.push(entry);
+    entries.push(entry);
+    previous = entry;
+  }
+  for (const checker of observer.checkers.appended) checker.appended?.(ghost, node, entries, created);
+  for (const entry of created) {
+    ghost.batches.set(batchKey(entry), entry);
+    if (entry.voterRecords > entry.previous.voterRecords) ghost.voterRecords.push(entry);
+  }
   issue(node.disk, { kind: 'append', op, entries });
   return created;
+}
+
+/** The entry that the batch makes behind `previous`: the one that another log has, if it is the same. */
+function entryFor(ghost: Ghost, previous: LogPrefix, batch: Batch): LogEntry {
+  const known = ghost.batches.get(batch.epoch * 0x1_0000_0000 + batch.baseOffset + batch.records.length);
+  if (known !== undefined && known.batch === batch && known.previous === previous) return known;
+  return entryAfter(previous, batch, ghost.votersOf);
 }
 
 export function observeTruncate(observer: Observer, node: NodeView, op: OpId, endOffset: Offset): void {
   checkOpOrder(node, op);
   for (const checker of observer.checkers.truncated) checker.truncated?.(observer.ghost, node, endOffset);
   issue(node.disk, { kind: 'truncate', op, endOffset });
+}
+
+export function observeCatalogue(
+  observer: Observer,
+  node: NodeView,
+  op: OpId,
+  files: readonly SnapshotFile[],
+  clearLog: boolean,
+): void {
+  checkOpOrder(node, op);
+  for (const checker of observer.checkers.catalogued) checker.catalogued?.(observer.ghost, node, files, clearLog);
+  issue(node.disk, { kind: 'catalogue', op, files, clearLog });
+}
+
+/** The state machine will start over from the snapshot: everything below its end is committed and handed out. */
+export function observeLoad(observer: Observer, node: NodeView, file: SnapshotFile): void {
+  for (const checker of observer.checkers.loaded) checker.loaded?.(observer.ghost, node, file);
+  node.highWatermark = Math.max(node.highWatermark, file.content.endOffset);
+  node.committed = file.content;
 }
 
 /** The oldest unsynced operation of this node's disk becomes durable. */
@@ -109,20 +150,27 @@ export function observeReleased(
   for (const checker of observer.checkers.released) checker.released?.(observer.ghost, node, message, request);
 }
 
+/** Returns what nobody had committed before. */
 export function observeCommit(
   observer: Observer,
   node: NodeView,
   highWatermark: Offset,
   batches: readonly Batch[],
-): void {
+): LogEntry[] {
   const ghost = observer.ghost;
   for (const checker of observer.checkers.committed) checker.committed?.(ghost, node, highWatermark, batches);
   node.highWatermark = highWatermark;
-  node.committedBatches += batches.length;
-  while (ghost.committed.length < node.committedBatches) {
-    ghost.committed.push(node.disk.written[ghost.committed.length] as LogEntry);
+  const { start, entries } = node.disk.written;
+  const first: LogEntry[] = [];
+  const ordinal = node.committed.ordinal + batches.length;
+  while (ghost.committed.length < ordinal) {
+    const entry = entries[ghost.committed.length - start.ordinal] as LogEntry;
+    ghost.committed.push(entry);
     ghost.commitEpochs.push(node.epoch);
+    first.push(entry);
   }
+  node.committed = ghost.committed[ordinal - 1] ?? prefixAt(node.disk.written, highWatermark) ?? NOTHING;
+  return first;
 }
 
 export function observeClaim(observer: Observer, node: NodeView, epoch: Epoch): void {

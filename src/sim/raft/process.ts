@@ -5,16 +5,16 @@ import { durableStateOf } from './disk.ts';
 import { describeEffect, feed, feedDiskDone, localNow, runStep } from './driver.ts';
 import { sendFailure } from './network.ts';
 import { observeCrash, observeStarted } from './observe.ts';
-import { replicaKey } from './replica-key.ts';
+import { endpointOf, replicaKey } from './replica-key.ts';
 import { noteOccurrence } from './triggers.ts';
 import type { SimNode, World } from './world.ts';
-import { isFaulty } from './world.ts';
+import { isFaulty, newSnapshotWork } from './world.ts';
 
 /** One cluster for all runs. */
 const CLUSTER_ID = 'kvorumSimulatedClustrw';
 
 export function startProcess(world: World, node: SimNode): void {
-  if (node.view.alive) return;
+  if (node.view.alive || node.isGone) return;
   const { config } = world.scenario;
   const percent = isFaulty(world) ? (config.clockPercent[node.view.id] ?? 100) : 100;
   node.clock = newClock(node.draws.boot.below(1_000_000), world.now, percent);
@@ -28,13 +28,15 @@ export function startProcess(world: World, node: SimNode): void {
   node.nextInbound = 0;
   node.syncing = false;
   node.proposing.clear();
+  node.changing.clear();
+  node.snapshots = newSnapshotWork();
   node.raft = world.core.createRaft(
     {
       clusterId: CLUSTER_ID,
       replica: node.view.disk.replica,
       voterIds: Array.from({ length: config.voters }, (_, id) => id),
-      endpoints: new Map(),
-      snapshotChunkBytes: 64,
+      endpoints: new Map(Array.from({ length: config.voters }, (_, id) => [id, endpointOf(id)])),
+      snapshotChunkBytes: config.snapshots.chunkBytes,
       ...config.timings,
     },
     node.random,
@@ -45,7 +47,8 @@ export function startProcess(world: World, node: SimNode): void {
   noteOccurrence(world, node, 'started');
 }
 
-export type CrashMode = 'kill' | 'power' | 'wipe';
+/** `diskError`: the process ends itself, when what it has written does not become durable (R-14). */
+export type CrashMode = 'kill' | 'power' | 'wipe' | 'diskError';
 
 /** Ends the process; it starts again after `restartUs`. */
 export function crashProcess(world: World, node: SimNode, mode: CrashMode, restartUs: number): void {
@@ -56,13 +59,13 @@ export function crashProcess(world: World, node: SimNode, mode: CrashMode, resta
   const next = mode === 'wipe' ? replicaKey(world.scenario.seed, id, ++node.formats) : undefined;
   world.trace?.(`${(world.now / 1000).toFixed(3)} ${id} ${mode}, ${surviving} of ${total} operations survive`);
   // The peers of a dead process see their connections break; a dead machine says nothing.
-  node.silent = mode !== 'kill';
+  node.silent = mode === 'power' || mode === 'wipe';
+  if (!node.silent) for (const inbound of node.inbound.values()) sendFailure(world, id, inbound, 'broken');
   if (mode === 'kill') {
-    for (const inbound of node.inbound.values()) sendFailure(world, id, inbound, 'broken');
     world.coverage.kills++;
   } else if (mode === 'power') {
     world.coverage.powerCuts++;
-  } else {
+  } else if (mode === 'wipe') {
     world.coverage.wipes++;
   }
   const lost = observeCrash(world.observer, node.view, surviving, next);
@@ -74,6 +77,7 @@ export function crashProcess(world: World, node: SimNode, mode: CrashMode, resta
   );
   node.raft = undefined;
   node.paused = false;
+  world.states.note(world.observer.ghost.nodes);
   world.queue.push(world.now + restartUs, { kind: 'start', node: id, incarnation: node.view.incarnation });
 }
 

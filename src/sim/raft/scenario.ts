@@ -26,6 +26,20 @@ export interface DiskSwarm {
   readonly groupedReports: boolean;
 }
 
+/** When state machines take snapshots, and what becomes of the files (R-10). */
+export interface SnapshotSwarm {
+  /** After so many applied records, on every node; 0 is never. */
+  readonly everyRecords: number;
+  /** Writing or loading one takes up to this. */
+  readonly delayMs: Ms;
+  /** Files have 1 .. so many bytes. */
+  readonly maxBytes: number;
+  /** Size of the pieces in which they are fetched. */
+  readonly chunkBytes: number;
+  /** How often a received file turns out to be damaged, while faults are on. */
+  readonly damagePermille: number;
+}
+
 export interface SimTimings {
   readonly electionTimeoutMs: Ms;
   readonly fetchTimeoutMs: Ms;
@@ -44,7 +58,9 @@ export type LivenessExpectation = 'converge' | 'stable' | 'deposed' | 'none';
 export interface SimConfig {
   /** 1..5; they have the node numbers 0..voters-1. */
   readonly voters: number;
-  /** 0..2; they have the numbers after the voters. */
+  /** 0..2 controllers that are not configured as voters and may be added (R-11); their numbers follow the voters'. */
+  readonly spares: number;
+  /** 0..2 that never vote, as brokers; their numbers come last. */
   readonly observers: number;
   readonly timings: SimTimings;
   /** Fault-free time before the first fault; 0 starts the faults with the cluster. */
@@ -52,12 +68,15 @@ export interface SimConfig {
   readonly faultPhaseMs: Ms;
   readonly network: NetworkSwarm;
   readonly disk: DiskSwarm;
+  readonly snapshots: SnapshotSwarm;
   /** The state machine applies this much later, while faults are on. */
   readonly applyDelayMs: Ms;
   /** Speed of each node's clock in percent, while faults are on; missing entries are 100. */
   readonly clockPercent: readonly number[];
   /** Whether messages are frozen, so that a core that keeps and changes what it sent is found out. */
   readonly freezeMessages: boolean;
+  /** Core mode (safety.md 8.8): so many machines stay dead after the faults, as far as majorities remain. */
+  readonly deadAfterHeal: number;
   readonly liveness: LivenessExpectation;
 }
 
@@ -81,6 +100,10 @@ export type FaultKind =
   | 'keepPair'
   /** Syncs that are under way or start meanwhile end when the stall does. */
   | 'stallDisk'
+  /** The next sync fails; the process stops with what reached the disk, and starts again (R-14.2). */
+  | 'failSync'
+  /** Nothing can be written: the process stops at its next write, starts again, stops again (R-14.4). */
+  | 'fillDisk'
   /** `other` is the new speed in percent. */
   | 'clock'
   /** The state machine asks to resign (R-5.6). */
@@ -115,6 +138,14 @@ export type TriggerEvent =
   /** A follower wrote fetched batches. */
   | 'replicated'
   | 'truncated'
+  /** A snapshot was taken, a piece of one arrived, all pieces have, the log was replaced by it. */
+  | 'snapshotTaken'
+  | 'snapshotPiece'
+  | 'snapshotReceived'
+  | 'snapshotInstalled'
+  /** A leader appended a voter change; somebody committed it first. */
+  | 'votersChanged'
+  | 'votersCommitted'
   /** A leader raised its high watermark. */
   | 'hwAdvanced'
   | 'diverging'
@@ -131,6 +162,18 @@ export interface Trigger extends FaultAction {
   readonly delayMs: Ms;
 }
 
+/** An operator who adds, removes, replaces and corrects voters (R-11). */
+export interface VoterChangeSwarm {
+  /** Mean time between attempts; 0 is none. */
+  readonly intervalMs: Ms;
+  /** How often it asks a node that does not lead, or for what makes no sense. */
+  readonly strayPermille: number;
+  /** How often it asks twice at once. */
+  readonly twicePermille: number;
+  /** How often a removal is the leader's own. */
+  readonly leaderPermille: number;
+}
+
 /** A client that proposes at whichever node claims to lead. */
 export interface SimWorkload {
   /** Mean time between proposals; 0 is no client. */
@@ -141,6 +184,7 @@ export interface SimWorkload {
   readonly strayPermille: number;
   /** How many proposals arrive at once. */
   readonly burst: number;
+  readonly voterChanges: VoterChangeSwarm;
 }
 
 export interface RaftScenario {
@@ -161,18 +205,36 @@ export const DEFAULT_TIMINGS: SimTimings = {
   fetchMaxBytes: 1_000_000,
 };
 
+export const NO_SNAPSHOTS: SnapshotSwarm = {
+  everyRecords: 0,
+  delayMs: 0,
+  maxBytes: 200,
+  chunkBytes: 64,
+  damagePermille: 0,
+};
+
+export const NO_VOTER_CHANGES: VoterChangeSwarm = {
+  intervalMs: 0,
+  strayPermille: 0,
+  twicePermille: 0,
+  leaderPermille: 0,
+};
+
 /** Three voters, a quiet network, no fault: what directed scenarios change a few fields of. */
 export const CALM_CONFIG: SimConfig = {
   voters: 3,
+  spares: 0,
   observers: 0,
   timings: DEFAULT_TIMINGS,
   bootstrapMs: 5000,
   faultPhaseMs: 5000,
   network: { baseUs: 300, tailUs: 0, tailPermille: 0, lossPermille: 0, duplicatePermille: 0, hostilePermille: 0 },
   disk: { baseUs: 500, tailUs: 0, tailPermille: 0, groupedReports: true },
+  snapshots: NO_SNAPSHOTS,
   applyDelayMs: 0,
   clockPercent: [],
   freezeMessages: true,
+  deadAfterHeal: 0,
   liveness: 'converge',
 };
 
@@ -182,4 +244,5 @@ export const CALM_WORKLOAD: SimWorkload = {
   maxRecordBytes: 24,
   strayPermille: 0,
   burst: 1,
+  voterChanges: NO_VOTER_CHANGES,
 };

@@ -8,17 +8,19 @@ import { readClock, whenShows } from './clock.ts';
 import type { RaftCore } from './core.ts';
 import { RAFT_CORE } from './core.ts';
 import type { Coverage } from './coverage.ts';
+import { finishSync } from './disk-events.ts';
 import { describeEffect, feed, localNow } from './driver.ts';
 import type { SimEvent } from './event-queue.ts';
 import { changeSpeed, heal, injectFault, mend, targetOf } from './faults.ts';
 import { foldNumber, foldText } from './hash.ts';
 import { checkDeposed, checkStable, endBootstrap, endRun, HEAL_US, PROBE_US, startProbe } from './liveness.ts';
-import { endOffsetOf } from './log-entry.ts';
+import { wholeOf } from './log-entry.ts';
 import { sendFailure, takeOutbound } from './network.ts';
 import { reportDiskDone, resumeProcess, startProcess } from './process.ts';
 import type { RaftScenario } from './scenario.ts';
-import { finishSync } from './sync.ts';
+import { considerSnapshot, finishFile } from './snapshot-events.ts';
 import { check, Violation } from './violation.ts';
+import { operatorTick, scheduleOperator } from './voter-workload.ts';
 import { clientTick, scheduleClient } from './workload.ts';
 import type { Phase, SimNode, World } from './world.ts';
 import { aliveProcess, newWorld } from './world.ts';
@@ -47,6 +49,8 @@ export interface Verdict {
   readonly hash: number;
   readonly coverage: Coverage;
   readonly events: number;
+  /** Distinct abstract states that it went through, by hash (safety.md 8.10). */
+  readonly states: ReadonlySet<number>;
 }
 
 /** How often what a core says of itself is compared with what its effects said. */
@@ -65,8 +69,9 @@ export function runRaftScenario(scenario: RaftScenario, options: RaftRunOptions 
   return { ok: true, ...outcome(world) };
 }
 
-function outcome(world: World): Pick<Verdict, 'atMs' | 'hash' | 'coverage' | 'events'> {
-  return { atMs: world.now / 1000, hash: world.hash >>> 0, coverage: world.coverage, events: world.events };
+function outcome(world: World): Omit<Verdict, 'ok'> {
+  const { coverage, events } = world;
+  return { atMs: world.now / 1000, hash: world.hash >>> 0, coverage, events, states: world.states.seen };
 }
 
 function play(world: World, stopAtMs: number): void {
@@ -77,6 +82,7 @@ function play(world: World, stopAtMs: number): void {
     world.queue.push(at, { kind: 'start', node: node.view.id, incarnation: 0 });
   }
   scheduleClient(world, world.scenario.workload.burst);
+  scheduleOperator(world);
   world.queue.push(config.bootstrapMs * 1000, { kind: 'phase', name: 'faults' });
   const stable = config.liveness === 'stable';
   for (let next = world.queue.pop(); next !== undefined && world.phase !== 'over'; next = world.queue.pop()) {
@@ -100,6 +106,7 @@ function handle(world: World, event: SimEvent): void {
       const node = world.nodes[event.node] as SimNode;
       if (!takeOutbound(world, node, event.incarnation, event.call, true)) return;
       const { call, message } = event;
+      if (message.epoch < node.view.epoch) world.coverage.staleResponses++;
       return deliver(world, node, { type: 'response', now: localNow(world, node), call, message });
     }
     case 'callFailed': {
@@ -122,7 +129,14 @@ function handle(world: World, event: SimEvent): void {
       const node = world.nodes[event.node] as SimNode;
       if (!aliveProcess(node, event.incarnation)) return;
       node.view.appliedEndOffset = Math.max(node.view.appliedEndOffset, event.endOffset);
-      return feed(world, node, { type: 'applied', now: localNow(world, node), endOffset: event.endOffset });
+      feed(world, node, { type: 'applied', now: localNow(world, node), endOffset: event.endOffset });
+      if (!node.paused) considerSnapshot(world, node);
+      return;
+    }
+    case 'snapshotFile': {
+      const node = world.nodes[event.node] as SimNode;
+      if (aliveProcess(node, event.incarnation)) finishFile(world, node, event.what, event.setting);
+      return;
     }
     case 'start': {
       const node = world.nodes[event.node] as SimNode;
@@ -136,6 +150,8 @@ function handle(world: World, event: SimEvent): void {
     }
     case 'propose':
       return clientTick(world, event.count);
+    case 'changeVoters':
+      return operatorTick(world);
     case 'fault':
       return injectFault(world, event.action, event.node);
     case 'timedFault':
@@ -241,14 +257,17 @@ function compareDescription(world: World, index: number): void {
   const { view, raft, paused } = world.nodes[index] as SimNode;
   if (raft === undefined || paused || !view.alive) return;
   const description = world.core.describeQuorum(raft);
-  const end = endOffsetOf(view.disk.written);
+  const { written, writtenCatalogue } = view.disk;
+  const latest = writtenCatalogue[writtenCatalogue.length - 1]?.snapshot.id;
   check(
     'S-X2',
     description.role === view.role &&
       description.epoch === view.epoch &&
       description.leaderId === view.leaderId &&
       description.highWatermark === view.highWatermark &&
-      description.logEndOffset === end,
+      description.logEndOffset === wholeOf(written).endOffset &&
+      description.logStartOffset === written.start.endOffset &&
+      description.latestSnapshot?.endOffset === latest?.endOffset,
     () => `node ${view.id} describes itself as ${JSON.stringify({ ...description, voters: 0, observers: 0 })}`,
   );
 }

@@ -1,8 +1,6 @@
 // Syncs of a simulated disk (safety.md 8.4): one at a time, with latency and stalls, going on while the process is paused.
-import { observeSync } from './observe.ts';
-import { noteOccurrence } from './triggers.ts';
 import type { SimNode, World } from './world.ts';
-import { aliveProcess, isFaulty } from './world.ts';
+import { isFaulty } from './world.ts';
 
 /** One sync outside the fault phase. */
 const CALM_SYNC_US = 500;
@@ -22,22 +20,12 @@ export function startSync(world: World, node: SimNode): void {
   world.queue.push(at, { kind: 'sync', node: id, incarnation, op: disk.issuedOp });
 }
 
-/** The disk is done with everything up to `op`, whether or not the process is awake to hear it. */
-export function finishSync(world: World, node: SimNode, incarnation: number, op: number): void {
-  if (!aliveProcess(node, incarnation)) return;
-  if (node.stalledUntil > world.now) {
-    world.queue.push(node.stalledUntil, { kind: 'sync', node: node.view.id, incarnation, op });
-    return;
-  }
-  const { disk } = node.view;
-  const grouped = world.scenario.config.disk.groupedReports;
-  while (disk.pending.length > 0 && (disk.pending[0]?.op ?? op + 1) <= op) {
-    const done = observeSync(world.observer, node.view).op;
-    if (!grouped || done === op) {
-      world.queue.push(world.now, { kind: 'diskDone', node: node.view.id, incarnation, op: done });
-    }
-  }
-  node.syncing = false;
-  noteOccurrence(world, node, 'synced');
-  startSync(world, node);
+export type DiskFailure = 'error' | 'full';
+
+/** Whether what is to be made durable now cannot be. */
+export function whyDiskFails(world: World, node: SimNode): DiskFailure | undefined {
+  if (node.fullUntil > world.now) return 'full';
+  if (!node.failsNextSync) return undefined;
+  node.failsNextSync = false;
+  return 'error';
 }

@@ -1,8 +1,19 @@
 // All of a core-level run as one plain value. The functions that change it: driver.ts (effects of the core), network.ts,
-// process.ts (start, crash, disk), faults.ts, workload.ts; simulate.ts takes events from the queue.
+// messages.ts, process.ts (start, crash), sync.ts, snapshots.ts, faults.ts, workload.ts, voter-workload.ts; simulate.ts takes
+// events from the queue.
 import { KeyedRandom } from '../../base/keyed-random.ts';
 import type { RaftState } from '../../raft/state.ts';
-import type { CallId, RaftEffect, RaftEvent, RaftRequest, TimerId } from '../../raft/types.ts';
+import type {
+  CallId,
+  RaftEffect,
+  RaftEvent,
+  RaftRequest,
+  RaftResponse,
+  SnapshotId,
+  TimerId,
+  VoterChange,
+} from '../../raft/types.ts';
+import { AbstractStates } from './abstract-states.ts';
 import type { RaftChecker } from './checker.ts';
 import type { NodeClock } from './clock.ts';
 import { newClock } from './clock.ts';
@@ -15,6 +26,7 @@ import { EventQueue } from './event-queue.ts';
 import type { NodeView } from './ghost.ts';
 import { newGhost } from './ghost.ts';
 import { FNV_START } from './hash.ts';
+import type { LogEntry, LogPrefix } from './log-entry.ts';
 import type { Observer } from './observe.ts';
 import { newObserver } from './observe.ts';
 import { replicaKey } from './replica-key.ts';
@@ -29,6 +41,25 @@ export interface InboundCall {
 
 /** Effects that wait for a disk operation (M-5). */
 export type HeldEffect = Extract<RaftEffect, { type: 'call' | 'reply' }>;
+export type RaftMessage = RaftRequest | RaftResponse;
+
+/** What a process does with snapshots, lost with it. `setting` tells what a finished write belongs to. */
+export interface SnapshotWork {
+  /** An own one that is being written. */
+  taking: { readonly content: LogPrefix; readonly setting: number } | undefined;
+  /** Pieces so far of the one that is being fetched. */
+  download: { readonly id: SnapshotId; readonly pieces: Uint8Array[]; length: number } | undefined;
+  /** Complete, being verified and synced. */
+  finishing: { readonly id: SnapshotId; readonly bytes: Uint8Array; readonly setting: number } | undefined;
+  /** The state machine is busy until then: it applies nothing before. */
+  loadedAt: Us;
+}
+
+/** A voter change that a leader has appended (L-R4). */
+export interface AcceptedChange {
+  readonly change: VoterChange;
+  readonly entry: LogEntry;
+}
 
 export interface SimNode {
   readonly view: NodeView;
@@ -47,14 +78,27 @@ export interface SimNode {
   inbound: Map<CallId, InboundCall>;
   nextInbound: CallId;
   syncing: boolean;
+  /** It stays dead for good (safety.md 8.8, core mode). */
+  isGone: boolean;
   stalledUntil: Us;
+  /** R-14: the next sync fails. Until `fullUntil` every one does. */
+  failsNextSync: boolean;
+  fullUntil: Us;
+  snapshots: SnapshotWork;
   /** Formats of its disk so far. */
   formats: number;
   /** Hashes of the records of proposals that the core has not answered. */
   proposing: Map<number, number>;
   /** Consecutive diverging answers, for coverage. */
   divergences: number;
-  draws: { readonly disk: DrawStream; readonly crash: DrawStream; readonly boot: DrawStream };
+  /** Voter changes that the core has not answered. */
+  changing: Map<number, VoterChange>;
+  draws: {
+    readonly disk: DrawStream;
+    readonly crash: DrawStream;
+    readonly boot: DrawStream;
+    readonly snapshots: DrawStream;
+  };
 }
 
 export interface Link {
@@ -75,6 +119,8 @@ export interface World {
   /** By from * nodes + to. */
   readonly links: readonly Link[];
   readonly client: DrawStream;
+  readonly operator: DrawStream;
+  readonly states: AbstractStates;
   readonly trace: ((line: string) => void) | undefined;
   now: Us;
   phase: Phase;
@@ -89,10 +135,13 @@ export interface World {
   readonly fired: number[];
   /** Node numbers of voters whose disk was lost: at most a minority (M-8). */
   readonly wiped: Set<number>;
+  readonly accepted: AcceptedChange[];
   /** Leader and epoch at the end of the bootstrap, for L-R3. */
   steady: { readonly leader: number; readonly epoch: number } | undefined;
   /** L-R1: the append of the liveness phase. */
   probe: { readonly node: number; readonly lastOffset: number } | undefined;
+  /** Whether majorities could not write when the faults ended (L-R5). */
+  hadNoRoom: boolean;
   effects: RaftEffect[];
 }
 
@@ -103,8 +152,8 @@ export function newWorld(
   trace: ((line: string) => void) | undefined,
 ): World {
   const { seed, config } = scenario;
-  const count = config.voters + config.observers;
-  const ghost = newGhost(count, config.voters, (id) => replicaKey(seed, id, 0), core.votersOf);
+  const ghost = newGhost(config, (id) => replicaKey(seed, id, 0), core.votersOf);
+  const count = ghost.nodes.length;
   const links: Link[] = [];
   for (let from = 0; from < count; from++) {
     for (let to = 0; to < count; to++) links.push({ cuts: 0, draws: new DrawStream(seed, `link ${from} ${to}`) });
@@ -118,6 +167,8 @@ export function newWorld(
     nodes: ghost.nodes.map((view) => newNode(seed, view)),
     links,
     client: new DrawStream(seed, 'client'),
+    operator: new DrawStream(seed, 'operator'),
+    states: new AbstractStates(),
     trace,
     now: 0,
     phase: 'bootstrap',
@@ -129,8 +180,10 @@ export function newWorld(
     occurrences: new Map(),
     fired: scenario.triggers.map(() => 0),
     wiped: new Set(),
+    accepted: [],
     steady: undefined,
     probe: undefined,
+    hadNoRoom: false,
     effects: [],
   };
 }
@@ -151,16 +204,26 @@ function newNode(seed: number, view: NodeView): SimNode {
     inbound: new Map(),
     nextInbound: 0,
     syncing: false,
+    isGone: false,
     stalledUntil: 0,
+    failsNextSync: false,
+    fullUntil: 0,
+    snapshots: newSnapshotWork(),
     formats: 0,
     proposing: new Map(),
+    changing: new Map(),
     divergences: 0,
     draws: {
       disk: new DrawStream(seed, `disk ${view.id}`),
       crash: new DrawStream(seed, `crash ${view.id}`),
       boot: new DrawStream(seed, `boot ${view.id}`),
+      snapshots: new DrawStream(seed, `snapshots ${view.id}`),
     },
   };
+}
+
+export function newSnapshotWork(): SnapshotWork {
+  return { taking: undefined, download: undefined, finishing: undefined, loadedAt: 0 };
 }
 
 /** Whether the faults of the scenario's configuration are in force. */

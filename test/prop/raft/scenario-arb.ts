@@ -34,6 +34,8 @@ const kind: fc.Arbitrary<FaultKind> = fc.constantFrom(
   'split',
   'keepPair',
   'stallDisk',
+  'failSync',
+  'fillDisk',
   'resign',
 );
 
@@ -65,6 +67,11 @@ const trigger: fc.Arbitrary<Trigger> = fc.record({
     'diverging',
     'claimed',
     'synced',
+    'snapshotPiece',
+    'snapshotReceived',
+    'snapshotInstalled',
+    'votersChanged',
+    'votersCommitted',
   ),
   nth: spread(1, 100),
   times: spread(1, 20),
@@ -73,6 +80,7 @@ const trigger: fc.Arbitrary<Trigger> = fc.record({
 
 const config: fc.Arbitrary<SimConfig> = fc.record({
   voters: fc.constantFrom(3, 1, 2, 4, 5),
+  spares: maybe(2),
   observers: maybe(2),
   timings: fc.constant(DEFAULT_TIMINGS),
   bootstrapMs: fc.constantFrom(3000, 0),
@@ -91,9 +99,17 @@ const config: fc.Arbitrary<SimConfig> = fc.record({
     tailPermille: maybe(100),
     groupedReports: fc.boolean(),
   }),
+  snapshots: fc.record({
+    everyRecords: maybe(100),
+    delayMs: maybe(200),
+    maxBytes: spread(1, 400),
+    chunkBytes: spread(16, 200),
+    damagePermille: maybe(300),
+  }),
   applyDelayMs: maybe(300),
-  clockPercent: fc.oneof(fc.constant([]), fc.array(fc.integer({ min: 50, max: 200 }), { maxLength: 7 })),
+  clockPercent: fc.oneof(fc.constant([]), fc.array(fc.integer({ min: 20, max: 500 }), { maxLength: 9 })),
   freezeMessages: fc.constant(true),
+  deadAfterHeal: maybe(2),
   liveness: fc.constant('converge'),
 });
 
@@ -109,5 +125,11 @@ export const scenarioArb: fc.Arbitrary<RaftScenario> = fc.record({
     maxRecordBytes: fc.constant(24),
     strayPermille: maybe(300),
     burst: fc.constantFrom(1, 2, 5),
+    voterChanges: fc.record({
+      intervalMs: maybe(3000),
+      strayPermille: maybe(300),
+      twicePermille: maybe(300),
+      leaderPermille: maybe(500),
+    }),
   }),
 });

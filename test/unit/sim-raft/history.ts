@@ -1,19 +1,33 @@
 // Hand-made histories for the checkers' own tests: says what nodes did, in the words of the rules, without any core.
 
-import type { Batch, QuorumState, RaftRequest, RaftResponse, ReplicaKey, RoleName } from '../../../src/raft/types.ts';
+import type {
+  Batch,
+  QuorumState,
+  RaftRequest,
+  RaftResponse,
+  ReplicaKey,
+  RoleName,
+  Snapshot,
+  Voter,
+} from '../../../src/raft/types.ts';
 import type { RaftChecker } from '../../../src/sim/raft/checker.ts';
 import { safetyCheckers } from '../../../src/sim/raft/checks/all.ts';
+import type { SnapshotFile } from '../../../src/sim/raft/disk.ts';
+import { keepFile } from '../../../src/sim/raft/disk.ts';
 import type { Ghost, NodeView } from '../../../src/sim/raft/ghost.ts';
 import { newGhost } from '../../../src/sim/raft/ghost.ts';
-import { endOffsetOf } from '../../../src/sim/raft/log-entry.ts';
+import type { LogPrefix } from '../../../src/sim/raft/log-entry.ts';
+import { endOffsetOf, prefixAt, wholeOf } from '../../../src/sim/raft/log-entry.ts';
 import type { Observer } from '../../../src/sim/raft/observe.ts';
 import {
   newObserver,
   observeAppend,
+  observeCatalogue,
   observeClaim,
   observeCommit,
   observeCrash,
   observeEmitted,
+  observeLoad,
   observeReleased,
   observeRenounce,
   observeRole,
@@ -27,6 +41,7 @@ import { Violation } from '../../../src/sim/raft/violation.ts';
 
 export interface HistoryOptions {
   readonly voters?: number;
+  readonly spares?: number;
   readonly observers?: number;
   /** All of them unless given: a bad history may break more than the property at hand. */
   readonly checkers?: readonly RaftChecker[];
@@ -35,17 +50,14 @@ export interface HistoryOptions {
 export class History {
   readonly ghost: Ghost;
   readonly #observer: Observer;
-  readonly #voters: readonly ReplicaKey[];
   #op = 0;
 
-  constructor({ voters = 3, observers = 0, checkers = safetyCheckers() }: HistoryOptions = {}) {
-    const all = Array.from({ length: voters + observers }, (_, id) => replicaKey(1, id, 0));
-    this.#voters = all.slice(0, voters);
+  constructor({ voters = 3, spares = 0, observers = 0, checkers = safetyCheckers() }: HistoryOptions = {}) {
+    const pinned = Array.from({ length: voters }, (_, id) => replicaKey(1, id, 0));
     this.ghost = newGhost(
-      all.length,
-      voters,
-      (id) => all[id] as ReplicaKey,
-      (batch) => (batch.control ? this.#voters : undefined),
+      { voters, spares, observers },
+      (id) => replicaKey(1, id, 0),
+      (batch) => votersIn(batch) ?? (batch.control ? pinned : undefined),
     );
     this.#observer = newObserver(this.ghost, checkers);
   }
@@ -97,9 +109,49 @@ export class History {
     return this;
   }
 
+  /** The leader `id` appends a voter change: these nodes, on the disks that they have now. */
+  changeVoters(id: number, epoch: number, ...voters: number[]): this {
+    const keys = voters.map((voter) => this.key(voter));
+    const baseOffset = endOffsetOf(this.node(id).disk.written);
+    const records = [Buffer.from(JSON.stringify(keys))];
+    observeAppend(this.#observer, this.node(id), this.#op++, [{ baseOffset, epoch, control: true, records }]);
+    return this;
+  }
+
+  /** A complete snapshot file of what `id` holds up to there, on its own disk or on that of `at`. */
+  file(id: number, endOffset: number, at = id): SnapshotFile {
+    const content = prefixAt(this.node(id).disk.written, endOffset) as LogPrefix;
+    const snapshot: Snapshot = {
+      id: { endOffset, epoch: content.epoch },
+      voters: (content.voters ?? []) as readonly Voter[],
+      sizeBytes: 1,
+    };
+    const file = { snapshot, content, salt: 0 };
+    keepFile(this.node(at).disk, file);
+    return file;
+  }
+
+  /** The catalogue becomes these, the log begins at the end of the first. */
+  list(id: number, ...files: SnapshotFile[]): this {
+    observeCatalogue(this.#observer, this.node(id), this.#op++, files, false);
+    return this;
+  }
+
+  /** The snapshot takes the place of the log. */
+  install(id: number, file: SnapshotFile): this {
+    observeCatalogue(this.#observer, this.node(id), this.#op++, [file], true);
+    return this;
+  }
+
+  load(id: number, file: SnapshotFile): this {
+    observeLoad(this.#observer, this.node(id), file);
+    return this;
+  }
+
   /** `id` takes over what `from` has beyond its own end. */
   copy(id: number, from: number): this {
-    const batches = this.node(from).disk.written.slice(this.node(id).disk.written.length);
+    const own = wholeOf(this.node(id).disk.written);
+    const batches = this.node(from).disk.written.entries.filter((entry) => entry.ordinal > own.ordinal);
     observeAppend(
       this.#observer,
       this.node(id),
@@ -120,8 +172,10 @@ export class History {
   }
 
   commit(id: number, highWatermark: number): this {
-    const { disk, committedBatches } = this.node(id);
-    const batches = disk.written.slice(committedBatches).filter((entry) => entry.endOffset <= highWatermark);
+    const { disk, committed } = this.node(id);
+    const batches = disk.written.entries.filter(
+      (entry) => entry.ordinal > committed.ordinal && entry.endOffset <= highWatermark,
+    );
     return this.commitBatches(
       id,
       highWatermark,
@@ -178,8 +232,15 @@ export class History {
     const vote = this.node(id).disk.writtenState;
     const kept = vote?.leaderEpoch === epoch ? vote.votedKey?.id : undefined;
     this.state(id, epoch, kept === undefined ? { leader } : { leader, vote: kept }).role(id, 'follower', epoch, leader);
-    return disk.written.length > this.node(id).disk.written.length ? this.copy(id, leader).sync(id) : this;
+    const behind = endOffsetOf(disk.written) > endOffsetOf(this.node(id).disk.written);
+    return behind ? this.copy(id, leader).sync(id) : this;
   }
+}
+
+/** The voter set that a change in short form carries. */
+function votersIn({ control, records }: Batch): ReplicaKey[] | undefined {
+  const text = Buffer.from(records[0] ?? []).toString();
+  return control && text.startsWith('[') ? (JSON.parse(text) as ReplicaKey[]) : undefined;
 }
 
 /** The property that the history breaks; undefined if none. */

@@ -62,12 +62,12 @@ describe('S-R6, S-R12, S-R17 what is committed', () => {
 
   it('rejects a batch handed out twice, and one left out (S-R17)', () => {
     const twice = steady({ checkers }).append(0, 1, 'a');
-    const log = twice.node(0).disk.written.map((entry) => entry.batch);
+    const log = twice.node(0).disk.written.entries.map((entry) => entry.batch);
     expect(violationOf(() => twice.commitBatches(0, 2, log))).toBe('S-R17');
     const gap = steady({ checkers }).append(0, 1, 'a', 'b');
     const last = gap
       .node(0)
-      .disk.written.slice(2)
+      .disk.written.entries.slice(2)
       .map((entry) => entry.batch);
     expect(violationOf(() => gap.commitBatches(0, 3, last))).toBe('S-R17');
   });
@@ -81,7 +81,7 @@ describe('S-R6, S-R12, S-R17 what is committed', () => {
           3,
           history
             .node(0)
-            .disk.written.slice(1, 2)
+            .disk.written.entries.slice(1, 2)
             .map((entry) => entry.batch),
         ),
       ),

@@ -10,9 +10,11 @@ import { leaderCompleteness } from './leader-completeness.ts';
 import { logMatching } from './log-matching.ts';
 import { oneVote } from './one-vote.ts';
 import { quorumStateCoversLog } from './quorum-state.ts';
+import { snapshots } from './snapshots.ts';
 import { highWatermarkBounds, stateMachineSafety } from './state-machine-safety.ts';
 import { legalTransitions } from './transitions.ts';
 import { truncationAboveHighWatermark } from './truncation.ts';
+import { voterChanges } from './voter-changes.ts';
 
 /** New instances for one run. `without`: names of checkers to leave out, to see what the others find. */
 export function safetyCheckers(without: readonly CheckerName[] = []): RaftChecker[] {
@@ -26,6 +28,8 @@ export function safetyCheckers(without: readonly CheckerName[] = []): RaftChecke
     quorumStateCoversLog,
     ownEpochCommit,
     durableMajority,
+    voterChanges,
+    snapshots,
     stateMachineSafety,
     highWatermarkBounds,
     truncationAboveHighWatermark: truncationAboveHighWatermark(),
@@ -48,6 +52,8 @@ export type CheckerName =
   | 'quorumStateCoversLog'
   | 'ownEpochCommit'
   | 'durableMajority'
+  | 'voterChanges'
+  | 'snapshots'
   | 'stateMachineSafety'
   | 'highWatermarkBounds'
   | 'truncationAboveHighWatermark'

@@ -7,13 +7,13 @@ export const claims: RaftChecker = {
   claimed(_ghost, node, epoch) {
     const leads = node.role === 'leader' && node.epoch === epoch && node.claimEpoch < 0;
     check('R-9.2', leads, () => `node ${node.id}, ${node.role ?? 'starting'} in ${node.epoch}, claims epoch ${epoch}`);
-    const log = node.disk.written;
-    let first = log.length - 1;
-    while (first > 0 && log[first - 1]?.epoch === epoch) first--;
-    const start = log[first]?.batch.baseOffset ?? 0;
+    const { entries } = node.disk.written;
+    let first = entries.length - 1;
+    while (first > 0 && entries[first - 1]?.epoch === epoch) first--;
+    const start = entries[first]?.batch.baseOffset ?? 0;
     check(
       'R-9.2',
-      log[first]?.epoch === epoch && node.appliedEndOffset > start,
+      entries[first]?.epoch === epoch && node.appliedEndOffset > start,
       () => `node ${node.id} claims epoch ${epoch} that starts at ${start}, applied up to ${node.appliedEndOffset}`,
     );
   },

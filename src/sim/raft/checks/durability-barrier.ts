@@ -51,7 +51,7 @@ export function durabilityBarrier(): RaftChecker {
 
 /** M-5b, M-5d, R-4.2. Brokers are not bound to flush before they fetch. */
 function claimsLog(node: NodeView, message: RaftRequest | RaftResponse): boolean {
-  return node.configuredVoter && ('fetchOffset' in message || 'candidateKey' in message);
+  return node.controller && ('fetchOffset' in message || 'candidateKey' in message);
 }
 
 function claimsLeadership(message: RaftRequest | RaftResponse): boolean {

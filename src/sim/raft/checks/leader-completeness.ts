@@ -1,5 +1,5 @@
 // S-R5: who enters Leader(e) has everything that leaders of lower epochs committed. Not what higher epochs did: a winner
-// of an old epoch that is told late legitimately lacks that (H-4).
+// of an old epoch that is told late legitimately lacks that (H-4). A snapshot stands for what is below its end.
 import type { RaftChecker } from '../checker.ts';
 import type { LogEntry } from '../log-entry.ts';
 import { endOffsetOf, holdsPrefix } from '../log-entry.ts';
@@ -14,7 +14,7 @@ export const leaderCompleteness: RaftChecker = {
       const entry = ghost.committed[i] as LogEntry;
       check(
         'S-R5',
-        holdsPrefix(node.disk.written, entry),
+        holdsPrefix(node.disk.written, entry, ghost.committed),
         () =>
           `node ${node.id} leads epoch ${to.epoch} with log end ${endOffsetOf(node.disk.written)}, without what was ` +
           `committed up to ${entry.endOffset} in epoch ${commitEpoch}`,

@@ -17,10 +17,10 @@ export const logMatching: RaftChecker = {
         fits,
         () => `node ${node.id} writes (${batch.baseOffset}, epoch ${batch.epoch}) after (${end}, ${epoch})`,
       );
-      const chain = ghost.batches.get(batchKey(entry));
+      const known = ghost.batches.get(batchKey(entry));
       check(
         'S-R4',
-        chain === undefined || chain === entry.chain,
+        known === undefined || known.chain === entry.chain,
         () => `node ${node.id} writes another batch or prefix at (${entry.endOffset}, epoch ${entry.epoch})`,
       );
       end = entry.endOffset;

@@ -16,7 +16,7 @@ export const quorumStateCoversLog: RaftChecker = {
   },
   appended(_ghost, node, entries) {
     const written = stateEpoch(node.disk.writtenState);
-    const epoch = lastEpochOf(entries);
+    const epoch = entries[entries.length - 1]?.epoch ?? 0;
     check(
       'S-R14',
       epoch <= written,

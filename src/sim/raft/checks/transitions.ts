@@ -1,9 +1,11 @@
 // S-R15: only the transitions of R-2, with the change of epoch each allows; the first role of a process by R-1; and R-2.2:
-// who is no pinned voter only follows. The table is written out here and not taken from the core.
+// who is no voter only follows, unless the change that removed it may still need it. The table is written out here and not taken from the core.
 import type { RoleName } from '../../../raft/types.ts';
 import type { RaftChecker, RolePoint } from '../checker.ts';
-import type { Ghost, NodeView } from '../ghost.ts';
-import { pinnedVoters, sameReplica } from '../ghost.ts';
+import type { NodeView } from '../ghost.ts';
+import { includesReplica, isVoter, sameReplica } from '../ghost.ts';
+import type { LogPrefix } from '../log-entry.ts';
+import { isEntry, wholeOf } from '../log-entry.ts';
 import { check } from '../violation.ts';
 
 type EpochChange = 'none' | 'one' | 'some' | 'any';
@@ -33,7 +35,7 @@ function allows(change: EpochChange | undefined, from: number, to: number): bool
 }
 
 export const legalTransitions: RaftChecker = {
-  roleChanged(ghost, node, to) {
+  roleChanged(_ghost, node, to) {
     if (node.role === undefined) {
       check('S-R15', isFirstRole(node, to), () => `node ${node.id} starts as ${to.role} in epoch ${to.epoch}`);
     } else {
@@ -45,7 +47,7 @@ export const legalTransitions: RaftChecker = {
       );
     }
     const votes = to.role !== 'unattached' && to.role !== 'follower' && to.role !== 'resigned';
-    check('S-R15', !votes || isVoter(ghost, node), () => `node ${node.id}, not a voter, becomes ${to.role}`);
+    check('S-R15', !votes || mayCampaign(node), () => `node ${node.id}, not a voter, becomes ${to.role}`);
     const follows = to.role !== 'follower' || (to.leaderId >= 0 && to.leaderId !== node.id);
     check('S-R15', follows, () => `node ${node.id} follows ${to.leaderId}`);
   },
@@ -67,9 +69,15 @@ function isFirstRole(node: NodeView, to: RolePoint): boolean {
   return to.role === 'unattached';
 }
 
-/** Pinned by its own log; before that, configured (R-0.3a). */
-function isVoter(ghost: Ghost, node: NodeView): boolean {
-  const pinned = pinnedVoters(ghost, node.disk.written);
-  if (pinned === undefined) return node.configuredVoter;
-  return pinned.some((voter) => sameReplica(voter, node.disk.replica));
+/**
+ * A member of the latest voter set of its own log; or of the one before, as long as nobody is known to have committed the
+ * change: the record that removes it may be nowhere else (Ongaro, 4.2.2).
+ */
+function mayCampaign(node: NodeView): boolean {
+  if (isVoter(node)) return true;
+  const { voterRecords } = wholeOf(node.disk.written);
+  let record: LogPrefix = wholeOf(node.disk.written);
+  while (isEntry(record) && record.previous.voterRecords === voterRecords) record = record.previous;
+  if (!isEntry(record) || node.committed.ordinal >= record.ordinal) return false;
+  return includesReplica(record.previous.voters ?? [], node.disk.replica);
 }
