@@ -5,6 +5,7 @@ import { assert } from '../base/assert.ts';
 import type { Uuid } from '../base/uuid.ts';
 import type { Clock } from '../env/clock.ts';
 import type { Disk } from '../env/disk.ts';
+import { parentOf } from '../env/disk.ts';
 import type { Logger } from '../env/logger.ts';
 import type { Snapshot, SnapshotId, Voter } from '../raft/types.ts';
 import { SnapshotFileReader, unusable } from './snapshot-file.ts';
@@ -54,6 +55,8 @@ export class SnapshotFolder {
   async load(catalogue: readonly CatalogueEntry[]): Promise<readonly Snapshot[]> {
     const { disk, path } = this.#deps;
     await disk.makeDirectory(path);
+    // The folder itself: a power cut would take it with all that is in it.
+    await disk.syncDirectory(parentOf(path));
     const names = new Set(catalogue.map(({ id }) => snapshotName(id)));
     for (const { name, isDirectory } of await disk.list(path)) {
       if (isDirectory || !NAME.test(name) || names.has(name)) continue;
