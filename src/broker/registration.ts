@@ -63,7 +63,8 @@ export class Registration {
       try {
         const timeoutMs = config.values['request.timeout.ms'];
         const request = this.#request();
-        const { brokerEpoch } = await controller.call(Service, Service.methods.registerBroker, request, timeoutMs);
+        const { registerBroker } = Service.methods;
+        const { brokerEpoch } = await controller.call(Service, registerBroker, request, timeoutMs, { patient: true });
         this.#brokerEpoch = brokerEpoch;
         logger.info('broker-registered', { brokerEpoch, incarnationId: this.#deps.incarnationId });
         return brokerEpoch;
@@ -122,7 +123,8 @@ export class Registration {
     };
     try {
       const timeoutMs = config.values['broker.session.timeout.ms'];
-      return await controller.call(Service, Service.methods.brokerHeartbeat, request, timeoutMs);
+      const { brokerHeartbeat } = Service.methods;
+      return await controller.call(Service, brokerHeartbeat, request, timeoutMs, { patient: true });
     } catch (error) {
       if (!(error instanceof RpcError)) throw error;
       if (this.#stopped) return undefined;

@@ -32,16 +32,20 @@ export function isLegalTopicName(name: string): boolean {
   return /^[a-zA-Z0-9._-]{1,249}$/.test(name) && name !== '.' && name !== '..';
 }
 
-/** A call-level failure as a Kafka error: what a client does about it, and the sentence. */
+/**
+ * A call-level failure as a Kafka error: what a client does about it, and the sentence. Clients repeat on NOT_CONTROLLER without
+ * asking anybody, so that is only for what was surely not done; of REQUEST_TIMED_OUT everybody knows that nothing is known.
+ */
 export function describeFailure(error: unknown): { code: number; message: string } {
   if (!(error instanceof RpcError)) throw error;
+  const { transport, message } = error;
   switch (error.status) {
     case 'DEADLINE_EXCEEDED':
-      return { code: ErrorCode.REQUEST_TIMED_OUT, message: error.message };
     case 'UNAVAILABLE':
-    case 'FAILED_PRECONDITION':
     case 'CANCELLED':
-      return { code: ErrorCode.NOT_CONTROLLER, message: error.message };
+      return { code: transport === 'refused' ? ErrorCode.NOT_CONTROLLER : ErrorCode.REQUEST_TIMED_OUT, message };
+    case 'FAILED_PRECONDITION':
+      return { code: ErrorCode.NOT_CONTROLLER, message };
     case 'INVALID_ARGUMENT':
       return { code: ErrorCode.INVALID_REQUEST, message: error.message };
     default:

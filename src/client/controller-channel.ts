@@ -1,15 +1,18 @@
-// Calls to the active controller, whichever that is: the last one known first, then the others in turn, with pauses
-// between the rounds. Used by brokers and the command line.
+// Calls to the active controller, whichever that is: to the last one known, and where that is not it any more to the one that a
+// search finds. Used by brokers, and by controllers that are not active. What fails says whether it may have taken effect.
 import { assert } from '../base/assert.ts';
 import type { Ms, NodeId } from '../base/ids.ts';
-import type { Clock } from '../env/clock.ts';
+import type { Clock, Timer } from '../env/clock.ts';
 import { sleep } from '../env/clock.ts';
-import type { Address, Network, RpcClient, RpcMethod, RpcServiceDefinition } from '../env/network.ts';
+import type { Address, Network, RpcMethod, RpcServiceDefinition } from '../env/network.ts';
 import { RpcError } from '../env/network.ts';
 import type { Random } from '../env/random.ts';
 import { backoffMs } from './backoff.ts';
+import type { ControllerPeer } from './controller-search.ts';
+import { ControllerSearch } from './controller-search.ts';
 
 export interface ControllerAddress {
+  /** -1 where only the address is known. */
   readonly id: NodeId;
   readonly address: Address;
 }
@@ -20,18 +23,38 @@ export interface ControllerChannelDeps {
   readonly random: Random;
 }
 
-/** An election takes a few hundred milliseconds: pauses between rounds start below and stay near that. */
-const ROUND_BACKOFF = { baseMs: 50, maxMs: 500 };
+export interface ControllerCallOptions {
+  /** False: an attempt that may have been carried out is not made again (C-9.1). Default true. */
+  readonly repeatable?: boolean;
+  /** True: waits out its time also while no majority of the controllers can be reached. Default false. */
+  readonly patient?: boolean;
+}
 
-/** A controller that does not answer is given up for the next one after its share of the time, at least this. */
-const MIN_ATTEMPT_MS = 1000;
+/** Pauses before a controller is called again that had been elected but was not ready yet. */
+const SAME_AGAIN_BACKOFF = { baseMs: 20, maxMs: 250 };
+
+/** A controller that does not answer a repeatable call is called again after its share of the time, at least this. */
+const MIN_ATTEMPT_MS: Ms = 1000;
+
+/** After so long without an answer the channel looks whether another controller has taken over; then again from time to time. */
+const LOOK_AROUND_MS: Ms = 300;
+const LOOK_AGAIN_MS: Ms = 1000;
+
+interface Attempt<Request, Response> {
+  readonly service: RpcServiceDefinition;
+  readonly method: RpcMethod<Request, Response>;
+  readonly request: Request;
+  readonly deadline: Ms;
+  readonly options: ControllerCallOptions;
+}
 
 export class ControllerChannel {
   readonly #clock: Clock;
   readonly #random: Random;
-  readonly #controllers: readonly (ControllerAddress & { readonly client: RpcClient })[];
-  /** Index of the one that answered last. */
-  #active = 0;
+  readonly #peers: readonly ControllerPeer[];
+  readonly #search: ControllerSearch;
+  /** Index of the one that was the active controller last; undefined while that is not known. */
+  #active: number | undefined;
   #closed = false;
 
   /** Connects to nothing yet. `controllers` has at least one. */
@@ -39,77 +62,130 @@ export class ControllerChannel {
     assert(controllers.length > 0, 'a controller channel needs a controller');
     this.#clock = deps.clock;
     this.#random = deps.random;
-    this.#controllers = controllers.map((controller) => ({
-      ...controller,
-      client: deps.network.client(controller.address),
-    }));
+    this.#peers = controllers.map(({ id, address }) => ({ id, address, client: deps.network.client(address) }));
+    this.#search = new ControllerSearch(deps, this.#peers);
   }
 
   /**
-   * Calls the active controller. FAILED_PRECONDITION (not the active one), UNAVAILABLE and DEADLINE_EXCEEDED of one attempt
-   * lead to the next controller until `timeoutMs` has passed; then an RpcError UNAVAILABLE says in one sentence what each
-   * one said. Every other status is the controller's verdict and is thrown as it is. An attempt without answer may have
-   * been carried out, so calls must be repeatable (C-9.1); with `repeatable` false the first such attempt is thrown.
+   * Calls the active controller, waiting for `timeoutMs` that there is one: FAILED_PRECONDITION (not the active one), UNAVAILABLE
+   * and DEADLINE_EXCEEDED of one attempt lead to the next. Every other status is the controller's verdict and is thrown as it
+   * is. When time runs out, or when no majority of the controllers can be reached, RpcError UNAVAILABLE says what was seen of
+   * each. An attempt that was not answered may have been carried out: with `repeatable` false the first such attempt ends the
+   * call with an error that says so, and every other error without a verdict has `transport` 'refused': nothing was done.
    */
   async call<Request, Response>(
     service: RpcServiceDefinition,
     method: RpcMethod<Request, Response>,
     request: Request,
     timeoutMs: Ms,
-    options: { readonly repeatable?: boolean } = {},
+    options: ControllerCallOptions = {},
   ): Promise<Response> {
     const deadline = this.#clock.now() + timeoutMs;
-    const said = new Map<number, string>();
-    let at = this.#active;
+    let before: number | undefined;
     for (let attempt = 1; ; attempt++) {
       if (this.#closed) throw new RpcError('CANCELLED', 'the controller channel is closed', 'refused');
-      const remainingMs = deadline - this.#clock.now();
-      if (remainingMs <= 0) throw this.#noneAnswered(method.name, timeoutMs, said);
-      const controller = this.#controllers[at];
-      assert(controller !== undefined, 'controller index');
+      const at = this.#active ?? (await this.#search.find(deadline - this.#clock.now(), options.patient === true));
+      if (typeof at === 'string') throw this.#nobody(method.name, at, timeoutMs, options);
+      if (at === before) await this.#pause(attempt, deadline);
+      this.#active = at;
+      before = at;
       try {
-        const response = await controller.client.call(service, method, request, this.#share(remainingMs));
-        this.#active = at;
-        return response;
+        return await this.#attempt(at, { service, method, request, deadline, options });
       } catch (error) {
         if (!(error instanceof RpcError)) throw error;
-        if (!leadsToNext(error)) {
-          this.#active = at;
-          throw error;
-        }
-        if (options.repeatable === false && mayBeDone(error)) throw error;
-        said.set(at, error.message);
+        if (!leadsToNext(error)) throw error;
+        if (this.#active === at) this.#active = undefined;
+        if (options.repeatable === false && isPerhapsDone(error)) throw error;
       }
-      at = (at + 1) % this.#controllers.length;
-      if (attempt % this.#controllers.length === 0) await this.#pause(attempt, deadline);
     }
+  }
+
+  /** The controllers where nobody listens, asked now; silence within `limitMs` is no refusal. */
+  refusing(limitMs: Ms): Promise<readonly ControllerAddress[]> {
+    return this.#search.refusing(limitMs);
   }
 
   /** Ends the connections; calls in flight fail. */
   close(): void {
     this.#closed = true;
-    for (const { client } of this.#controllers) client.close();
+    this.#search.close();
+    for (const { client } of this.#peers) client.close();
   }
 
-  #share(remainingMs: Ms): Ms {
-    return Math.min(remainingMs, Math.max(MIN_ATTEMPT_MS, remainingMs / this.#controllers.length));
+  /** One call to one controller, given up as soon as another one is active or none can be. */
+  #attempt<Request, Response>(at: number, attempt: Attempt<Request, Response>): Promise<Response> {
+    const { service, method, request, deadline, options } = attempt;
+    const peer = this.#peers[at];
+    assert(peer !== undefined, 'controller index');
+    const remainingMs = deadline - this.#clock.now();
+    const shareMs = Math.min(remainingMs, Math.max(MIN_ATTEMPT_MS, remainingMs / this.#peers.length));
+    const limitMs = Math.max(0, options.repeatable === false ? remainingMs : shareMs);
+    return new Promise((resolve, reject) => {
+      let timer: Timer | undefined;
+      let isSettled = false;
+      const settle = (how: () => void): void => {
+        isSettled = true;
+        timer?.cancel();
+        how();
+      };
+      const lookAround = async (): Promise<void> => {
+        // Until it is known, other calls ask too before they are sent to somebody who may be gone.
+        if (this.#active === at) this.#active = undefined;
+        const found = await this.#search.find(deadline - this.#clock.now(), options.patient === true);
+        if (isSettled || found === 'late') return;
+        if (found !== 'no majority') this.#active = found;
+        if (found === at) timer = this.#clock.schedule(LOOK_AGAIN_MS, () => void lookAround());
+        else settle(() => reject(this.#givenUp(method.name, peer, found)));
+      };
+      timer = this.#clock.schedule(LOOK_AROUND_MS, () => void lookAround());
+      peer.client.call(service, method, request, limitMs).then(
+        (response) => settle(() => resolve(response)),
+        (error: unknown) => settle(() => reject(this.#unanswered(method.name, peer, error))),
+      );
+    });
+  }
+
+  #unanswered(method: string, peer: ControllerPeer, error: unknown): unknown {
+    if (!(error instanceof RpcError)) return error;
+    if (error.transport !== 'broken' && error.status !== 'DEADLINE_EXCEEDED') return error;
+    return new RpcError(error.status, `${unknownOutcome(method)}: ${nameOf(peer)}: ${error.message}`, error.transport);
+  }
+
+  #givenUp(method: string, peer: ControllerPeer, found: number | 'no majority'): RpcError {
+    const leader = typeof found === 'number' ? this.#peers[found] : undefined;
+    const why =
+      leader === undefined
+        ? `no majority of the controllers can be reached: ${this.#search.describe()}`
+        : `${nameOf(leader)} leads now`;
+    return new RpcError(
+      'UNAVAILABLE',
+      `${unknownOutcome(method)}: ${nameOf(peer)} has not answered, and ${why}`,
+      'broken',
+    );
+  }
+
+  #nobody(method: string, why: 'no majority' | 'late', timeoutMs: Ms, options: ControllerCallOptions): RpcError {
+    const what =
+      why === 'late'
+        ? `no active controller took ${method} within ${timeoutMs} ms`
+        : 'there is no active controller, as that takes a majority of the controllers';
+    const said = `${what}: ${this.#search.describe()}`;
+    if (options.repeatable !== false) return new RpcError('UNAVAILABLE', said);
+    return new RpcError('UNAVAILABLE', `${said}; nothing was done`, 'refused');
   }
 
   async #pause(attempt: number, deadline: Ms): Promise<void> {
-    const round = attempt / this.#controllers.length;
-    const pauseMs = backoffMs(this.#random, 'client.controller', round, ROUND_BACKOFF);
+    const pauseMs = backoffMs(this.#random, 'client.controllerAgain', attempt, SAME_AGAIN_BACKOFF);
     await sleep(this.#clock, Math.max(0, Math.min(pauseMs, deadline - this.#clock.now())));
   }
+}
 
-  #noneAnswered(method: string, timeoutMs: Ms, said: ReadonlyMap<number, string>): RpcError {
-    const parts = this.#controllers.map(({ id, address }, i) => {
-      return `controller ${id} at ${address.host}:${address.port}: ${said.get(i) ?? 'not tried'}`;
-    });
-    return new RpcError(
-      'UNAVAILABLE',
-      `no active controller took ${method} within ${timeoutMs} ms (${parts.join('; ')})`,
-    );
-  }
+function nameOf({ id, address }: ControllerPeer): string {
+  return `controller ${id < 0 ? `at ${address.host}:${address.port}` : id}`;
+}
+
+function unknownOutcome(method: string): string {
+  return `whether ${method} took effect is not known`;
 }
 
 function leadsToNext(error: RpcError): boolean {
@@ -119,6 +195,6 @@ function leadsToNext(error: RpcError): boolean {
 }
 
 /** Whether the call may have taken effect although it failed. */
-function mayBeDone(error: RpcError): boolean {
+function isPerhapsDone(error: RpcError): boolean {
   return error.status !== 'FAILED_PRECONDITION' && error.transport !== 'refused';
 }

@@ -1,5 +1,5 @@
 // One claim of this node to be the active controller: the working image (committed state and this claim's own uncommitted
-// batches), the answers that wait for commits, and the brokers' sessions. Ends with the claim, whole (C-0.3).
+// batches), the answers that wait for commits, whether commits can come, and the brokers' sessions. Ends whole (C-0.3).
 import type { Epoch, Ms, Offset } from '../base/ids.ts';
 import type { Clock } from '../env/clock.ts';
 import { RpcError } from '../env/network.ts';
@@ -10,22 +10,29 @@ import { replay } from '../metadata/replay.ts';
 import type { Quorum } from '../quorum/quorum.ts';
 import type { Decided } from './decide/decision.ts';
 import { isRefusal } from './decide/decision.ts';
+import type { Forwarder } from './deps.ts';
+import { MajorityWatch } from './majority-watch.ts';
 import { PendingReplies } from './pending-replies.ts';
 import { BrokerSessions } from './sessions.ts';
+
+export interface ClaimDeps {
+  readonly quorum: Pick<Quorum, 'append' | 'describe'>;
+  readonly clock: Clock;
+  readonly controllers: Pick<Forwarder, 'refusing'>;
+  readonly sessionTimeoutMs: Ms;
+  readonly fetchTimeoutMs: Ms;
+}
 
 export class Claim {
   readonly epoch: Epoch;
   readonly sessions: BrokerSessions;
   readonly pending: PendingReplies;
+  readonly #majority: MajorityWatch;
   readonly #quorum: Pick<Quorum, 'append'>;
   #working: MetadataImage;
   #committedEndOffset: Offset;
 
-  constructor(
-    epoch: Epoch,
-    committed: MetadataImage,
-    deps: { readonly quorum: Pick<Quorum, 'append'>; readonly clock: Clock; readonly sessionTimeoutMs: Ms },
-  ) {
+  constructor(epoch: Epoch, committed: MetadataImage, deps: ClaimDeps) {
     this.epoch = epoch;
     this.#working = committed;
     this.#committedEndOffset = committed.endOffset;
@@ -33,6 +40,24 @@ export class Claim {
     this.pending = new PendingReplies(deps.clock);
     this.sessions = new BrokerSessions(deps.sessionTimeoutMs);
     this.sessions.startAll(committed, deps.clock.now());
+    this.#majority = new MajorityWatch({
+      ...deps,
+      waiting: () => ({ count: this.pending.size, committedEndOffset: this.#committedEndOffset }),
+      lost: (reason) => this.pending.failAll(() => majorityLost(reason)),
+    });
+  }
+
+  /** Why a command should be refused, as it could not be committed now; undefined if nothing is known against it. */
+  objection(): RpcError | undefined {
+    const reason = this.#majority.objection();
+    if (reason === undefined) return undefined;
+    return new RpcError('UNAVAILABLE', `the active controller cannot commit: ${reason}; nothing was done`);
+  }
+
+  /** The claim is over: none of those who wait will know. */
+  end(error: () => RpcError): void {
+    this.#majority.stop();
+    this.pending.failAll(error);
   }
 
   /** Committed state and what this claim has appended: what commands are decided on (C-0.1). Never shown to anybody. */
@@ -63,7 +88,7 @@ export class Claim {
       return decided.respond(after);
     };
     const promise = this.pending.add(after.endOffset, remainingMs).then(answer);
-    this.pending.settle(this.#committedEndOffset);
+    this.#settle();
     return promise;
   }
 
@@ -72,6 +97,17 @@ export class Claim {
     this.#committedEndOffset = image.endOffset;
     // Control batches of the quorum move the offset without a record of ours (C-0.7).
     if (image.endOffset >= this.#working.endOffset) this.#working = image;
-    this.pending.settle(image.endOffset);
+    this.#settle();
   }
+
+  #settle(): void {
+    this.pending.settle(this.#committedEndOffset);
+    if (this.pending.size > 0) this.#majority.look();
+    else this.#majority.rest();
+  }
+}
+
+function majorityLost(reason: string): RpcError {
+  const message = `the active controller cannot commit: ${reason}; whether the call takes effect is not known`;
+  return new RpcError('UNAVAILABLE', message);
 }

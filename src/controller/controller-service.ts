@@ -23,17 +23,18 @@ export function controllerService(
           const sessionValid = claim.sessions.isValid(request.brokerId, now);
           return decideRegisterBroker(claim.working, request, { clusterId, sessionValid });
         },
-        (claim, now) => {
-          const broker = claim.working.brokers.get(request.brokerId);
-          if (broker !== undefined) claim.sessions.touch(broker.brokerId, broker.brokerEpoch, now);
+        {
+          decided: (claim, now) => {
+            const broker = claim.working.brokers.get(request.brokerId);
+            if (broker !== undefined) claim.sessions.touch(broker.brokerId, broker.brokerEpoch, now);
+          },
         },
       ),
     brokerHeartbeat: (request, context) =>
-      controller.execute(
-        context,
-        (claim, now) => heartbeat(claim, request, now),
-        (claim) => shutdownEndOffset(claim, request.brokerId),
-      ),
+      controller.execute(context, (claim, now) => heartbeat(claim, request, now), {
+        decided: (claim) => shutdownEndOffset(claim, request.brokerId),
+        isLifeSign: true,
+      }),
     allocateProducerIds: (request, context) =>
       controller.execute(context, ({ working }) => {
         const checked = checkBrokerEpoch(working, request);

@@ -15,7 +15,7 @@ import { controllerService } from './controller-service.ts';
 import { fence } from './decide/broker-state.ts';
 import type { Decided } from './decide/decision.ts';
 import { isRefusal } from './decide/decision.ts';
-import type { CommandRunner, ControllerDeps } from './deps.ts';
+import type { CommandRunner, ControllerDeps, ExecuteOptions } from './deps.ts';
 import { logChanges } from './log-changes.ts';
 import { metadataStateMachine } from './state-machine.ts';
 
@@ -66,11 +66,13 @@ export class Controller implements CommandRunner {
   async execute<T>(
     context: RpcContext,
     decide: (claim: Claim, now: Ms) => Decided<T>,
-    decided?: (claim: Claim, now: Ms) => void,
+    { decided, isLifeSign = false }: ExecuteOptions = {},
   ): Promise<T> {
     const claim = this.#claim;
     if (claim === undefined) throw this.notActive();
     if (claim.pending.full) throw new RpcError('RESOURCE_EXHAUSTED', 'too many calls wait for the quorum to commit');
+    const objection = isLifeSign ? undefined : claim.objection();
+    if (objection !== undefined) throw objection;
     const now = this.#deps.env.clock.now();
     const answer = this.#guard(() => {
       const decision = decide(claim, now);
@@ -79,7 +81,7 @@ export class Controller implements CommandRunner {
       return promise;
     });
     // The claim can end within the call; then nothing else will answer what it still holds.
-    if (this.#claim !== claim) claim.pending.failAll(unknownOutcome);
+    if (this.#claim !== claim) claim.end(unknownOutcome);
     if (answer !== undefined) return answer;
     throw this.#claim === claim ? this.notActive() : unknownOutcome();
   }
@@ -111,10 +113,15 @@ export class Controller implements CommandRunner {
   #begin(epoch: Epoch): void {
     if (this.#stopped) return;
     assert(this.#claim === undefined, `epoch ${epoch} is claimed before the claim before it was renounced`);
-    const { env, config, quorum, publisher } = this.#deps;
+    const { env, config, quorum, publisher, controllers } = this.#deps;
     assert(!publisher.isLoading, `epoch ${epoch} is claimed while a snapshot is loaded (R-9.3)`);
-    const sessionTimeoutMs = config.values['broker.session.timeout.ms'];
-    const claim = new Claim(epoch, publisher.image, { quorum, clock: env.clock, sessionTimeoutMs });
+    const claim = new Claim(epoch, publisher.image, {
+      quorum,
+      clock: env.clock,
+      controllers,
+      sessionTimeoutMs: config.values['broker.session.timeout.ms'],
+      fetchTimeoutMs: config.values['controller.quorum.fetch.timeout.ms'],
+    });
     this.#claim = claim;
     this.#logger.info('controller-active', { epoch, metadataEndOffset: publisher.image.endOffset });
     if (claim.working.level === 0) {
@@ -137,7 +144,7 @@ export class Controller implements CommandRunner {
     this.#claim = undefined;
     this.#scanTimer?.cancel();
     this.#scanTimer = undefined;
-    claim?.pending.failAll(unknownOutcome);
+    claim?.end(unknownOutcome);
   }
 
   /** Session expiry, at the next deadline. */

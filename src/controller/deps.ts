@@ -3,7 +3,7 @@ import type { Ms, NodeId } from '../base/ids.ts';
 import type { Uuid } from '../base/uuid.ts';
 import type { NodeConfig } from '../config/node-config.ts';
 import type { Env } from '../env/env.ts';
-import type { RpcContext, RpcError, RpcMethod, RpcServiceDefinition } from '../env/network.ts';
+import type { Address, RpcContext, RpcError, RpcMethod, RpcServiceDefinition } from '../env/network.ts';
 import type { MetadataPublisher } from '../metadata/publisher.ts';
 import type { QuorumAdmin } from '../quorum/admin.ts';
 import type { Quorum } from '../quorum/quorum.ts';
@@ -20,6 +20,8 @@ export interface Forwarder {
     timeoutMs: Ms,
     options?: { readonly repeatable?: boolean },
   ): Promise<Response>;
+  /** The controllers where nobody listens, asked now; silence within `limitMs` is no refusal. */
+  refusing(limitMs: Ms): Promise<readonly { readonly id: NodeId; readonly address: Address }[]>;
 }
 
 export interface ControllerDeps {
@@ -47,12 +49,16 @@ export interface CommandRunner {
   /** What a caller is told who should have called another: FAILED_PRECONDITION. Nothing was done. */
   notActive(): RpcError;
   /**
-   * Runs a command: `decide` is called at once, `decided` when its records are appended (not when it is refused). RpcError
-   * FAILED_PRECONDITION if this node is not the active controller, UNAVAILABLE if it stopped being that before the commit.
+   * Runs a command: `decide` is called at once. RpcError FAILED_PRECONDITION if this node is not the active controller; UNAVAILABLE
+   * if it cannot commit for want of a majority, or stopped being the active controller before the commit: the message says
+   * whether nothing was done or nobody knows.
    */
-  execute<T>(
-    context: RpcContext,
-    decide: (claim: Claim, now: Ms) => Decided<T>,
-    decided?: (claim: Claim, now: Ms) => void,
-  ): Promise<T>;
+  execute<T>(context: RpcContext, decide: (claim: Claim, now: Ms) => Decided<T>, options?: ExecuteOptions): Promise<T>;
+}
+
+export interface ExecuteOptions {
+  /** Called when the records are appended (not when the command is refused). */
+  readonly decided?: (claim: Claim, now: Ms) => void;
+  /** The caller's life sign counts although nothing can be committed now (C-3.5): it is decided on in any case. */
+  readonly isLifeSign?: boolean;
 }

@@ -385,6 +385,7 @@ describe('AdminService on a controller', () => {
 
   it('describes cluster and quorum', async () => {
     h.elect();
+    h.quorum.lastFetchMs = () => 40;
     h.clock.advance(100);
     const cluster = await h.call(Admin, Admin.methods.describeCluster, {});
     expect(cluster).toMatchObject({ clusterId: CLUSTER_ID, controllerId: 101 });

@@ -7,7 +7,7 @@ import { Controller } from '../../../src/controller/controller.ts';
 import type { Forwarder } from '../../../src/controller/deps.ts';
 import type { Clock, Timer } from '../../../src/env/clock.ts';
 import type { Logger } from '../../../src/env/logger.ts';
-import type { RpcMethod, RpcService, RpcServiceDefinition } from '../../../src/env/network.ts';
+import type { Address, RpcMethod, RpcService, RpcServiceDefinition } from '../../../src/env/network.ts';
 import { RpcError } from '../../../src/env/network.ts';
 import { AdminServiceDefinition as Admin } from '../../../src/gen/kvorum/v1/admin.ts';
 import { MetadataPublisher } from '../../../src/metadata/publisher.ts';
@@ -64,6 +64,8 @@ class ScriptedQuorum {
   leaderId: NodeId = -1;
   readonly log: CommittedBatch[] = [];
   committed = 0;
+  /** When the other voter has last fetched. */
+  lastFetchMs: () => Ms = () => 0;
   #fenced = false;
 
   get endOffset(): Offset {
@@ -114,7 +116,7 @@ class ScriptedQuorum {
       replica: { id: 102, directoryId: uuid(10) },
       endpoint: '',
       logEndOffset: 1,
-      lastFetchMs: 40,
+      lastFetchMs: this.lastFetchMs(),
       lastCaughtUpMs: -1,
     };
     return {
@@ -141,6 +143,7 @@ interface Forwarded {
 export function startHarness() {
   const clock = new ManualClock();
   const quorum = new ScriptedQuorum();
+  quorum.lastFetchMs = () => clock.now();
   const publisher = new MetadataPublisher();
   const logged: string[] = [];
   const logger: Logger = {
@@ -157,7 +160,9 @@ export function startHarness() {
   );
   if (!parsed.ok) throw new Error(parsed.errors.join('; '));
   const forwarded: Forwarded[] = [];
+  const refusing: { id: NodeId; address: Address }[] = [];
   const controllers: Forwarder = {
+    refusing: () => Promise.resolve(refusing),
     call: (_, method, request, timeoutMs) => {
       forwarded.push({ method: method.name, request, timeoutMs });
       return Promise.resolve(method.responseType.decode(new Uint8Array()));
@@ -192,6 +197,8 @@ export function startHarness() {
     logged,
     forwarded,
     fatals,
+    /** The controllers where nobody listens. */
+    refusing,
 
     /** Commits the next `count` batches, all by default. */
     commit(count = Number.POSITIVE_INFINITY): void {
