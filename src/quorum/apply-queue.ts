@@ -7,7 +7,7 @@ import type { Batch, Snapshot, SnapshotId } from '../raft/types.ts';
 import type { StateMachine } from './state-machine.ts';
 
 export interface ApplyQueueHooks {
-  readonly machine: StateMachine;
+  readonly machine: () => StateMachine;
   readonly clock: Clock;
   /** The records of a snapshot of the catalogue. EnvError CORRUPT, IO: also while they are read. */
   readonly read: (id: SnapshotId) => AsyncIterable<readonly Uint8Array[]>;
@@ -68,7 +68,7 @@ export class ApplyQueue {
 
   /** Something that has no place in the log. */
   tell(what: (machine: StateMachine) => void): void {
-    this.#guard(() => what(this.#hooks.machine));
+    this.#guard(() => what(this.#hooks.machine()));
   }
 
   /** Nothing more is applied; what is being loaded is given up. */
@@ -133,7 +133,8 @@ export class ApplyQueue {
 
   /** Applies batches of the first task; false if time ran out before all were. */
   #apply(batches: readonly Batch[], sliceEnds: Ms): boolean {
-    const { machine, clock } = this.#hooks;
+    const { clock } = this.#hooks;
+    const machine = this.#hooks.machine();
     let bytes = 0;
     let last: Batch | undefined;
     let inTime = true;
@@ -172,7 +173,7 @@ export class ApplyQueue {
     this.#state = 'waiting';
     const task = this.#tasks[0];
     try {
-      await this.#hooks.machine.load(snapshot.id, this.#chunksOf(snapshot.id));
+      await this.#hooks.machine().load(snapshot.id, this.#chunksOf(snapshot.id));
     } catch (error) {
       this.#fail('the metadata snapshot cannot be loaded', error);
     }

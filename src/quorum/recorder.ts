@@ -9,7 +9,7 @@ import type { Logger } from '../env/logger.ts';
 import type { RaftConfig, RaftEffect, RaftEvent } from '../raft/types.ts';
 import type { CoreTrace } from './core-trace.ts';
 import type { RecordedDraw } from './recording.ts';
-import { headerLine, RECORDING_FORMAT, stepLine, toJson } from './recording.ts';
+import { endLine, headerLine, RECORDING_FORMAT, stepLine, toJson } from './recording.ts';
 
 interface RecorderEnv {
   readonly disk: Disk;
@@ -72,11 +72,13 @@ export class CoreRecorder implements CoreTrace {
   #write(line: string): void {
     if (!this.#recording) return;
     const bytes = Buffer.from(line);
-    if (this.#bytes + bytes.length > this.#maxBytes) {
-      this.#end('quorum.record.max.bytes is reached');
-      return;
-    }
     try {
+      if (this.#bytes + bytes.length > this.#maxBytes) {
+        const reason = 'quorum.record.max.bytes is reached';
+        this.#file.write([Buffer.from(endLine(reason))], this.#bytes);
+        this.#end(reason);
+        return;
+      }
       const written = this.#file.write([bytes], this.#bytes);
       this.#bytes += written;
       if (written < bytes.length) this.#end('the disk is full');

@@ -57,6 +57,20 @@ export function stepLine(event: string, draws: readonly RecordedDraw[], effects:
   return `{"event":${event},"draws":${JSON.stringify(draws)},"checksum":${effectsChecksum(effects)}}\n`;
 }
 
+/** The last line where the node went on after it. */
+export function endLine(reason: string): string {
+  return `${JSON.stringify({ ended: reason })}\n`;
+}
+
+/** The end, undefined for another line; `torn` for half a line at the end of the file, as a power cut may leave. RangeError. */
+export function parseEnd(line: string, isLast: boolean): { readonly ended: string } | 'torn' | undefined {
+  if (!line.endsWith('}')) {
+    if (isLast) return 'torn';
+    throw new RangeError('the line is cut short');
+  }
+  return line.startsWith('{"ended"') ? (parseObject(line) as { ended: string }) : undefined;
+}
+
 /** A line that is no part of a recording: RangeError with the reason. */
 export function parseHeader(line: string): RecordedHeader {
   const header = parseObject(line) as Partial<RecordedHeader>;
