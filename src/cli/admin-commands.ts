@@ -1,6 +1,6 @@
 // Commands of administration: topic, cluster, quorum. They call AdminService, as any gRPC tool can.
 import type { Command } from 'commander';
-import type { Asking, CreateOptions, DeleteOptions } from './command-options.ts';
+import type { AddVoterOptions, Asking, CreateOptions, DeleteOptions, RemoveVoterOptions } from './command-options.ts';
 import { wholeNumber } from './failure.ts';
 import { withServer } from './server-option.ts';
 
@@ -40,10 +40,30 @@ export function addAdminCommands(program: Command): void {
     .description('Show brokers, their states and addresses, and the active controller.')
     .action(async (options: Asking) => (await import('./commands/cluster.ts')).describeCluster(options));
 
-  const quorum = program.command('quorum').description('The metadata quorum.');
+  addQuorumCommands(program.command('quorum').description('The metadata quorum: who leads it, who votes in it.'));
+}
+
+function addQuorumCommands(quorum: Command): void {
   asking(quorum.command('describe'))
-    .description('Show leader, epoch, high watermark, voters and observers.')
-    .action(async (options: Asking) => (await import('./commands/cluster.ts')).describeQuorum(options));
+    .description(
+      'Show leader, epoch, high watermark, voters and observers, as the leader sees them. Where no leader answers: what the asked node knows, and exit code 1.',
+    )
+    .action(async (options: Asking) => (await import('./commands/quorum.ts')).describeQuorum(options));
+  asking(quorum.command('add-voter'))
+    .description(
+      'Make a controller that runs and has caught up as an observer a voter. One change at a time; nothing else needs a restart.',
+    )
+    .requiredOption('--controller <host:port>', "the new controller's controller listener, as the leader can reach it")
+    .addHelpText(
+      'after',
+      '\nExample, after `kvorum quorum describe` shows it as an observer without lag:\n  kvorum quorum add-voter --controller 127.0.0.1:9393',
+    )
+    .action(async (options: AddVoterOptions) => (await import('./commands/quorum.ts')).addVoter(options));
+  asking(quorum.command('remove-voter'))
+    .description('Take a voter out, dead or alive. Refused where too few of the others are there.')
+    .requiredOption('--voter <id[@directoryId]>', 'node id, and the directory id where only that disk is meant')
+    .addHelpText('after', '\nExample:\n  kvorum quorum remove-voter --voter 3@wP3bJbVIQ4OaC3VRUqcbZw')
+    .action(async (options: RemoveVoterOptions) => (await import('./commands/quorum.ts')).removeVoter(options));
 }
 
 function asking(command: Command): Command {

@@ -5,6 +5,29 @@ export interface Asking extends ServerOption {
   readonly json?: boolean;
 }
 
+export interface AddVoterOptions extends Asking {
+  readonly controller: string;
+}
+
+export interface RemoveVoterOptions extends Asking {
+  readonly voter: string;
+}
+
+export interface TailOptions extends Asking {
+  readonly from: string;
+  readonly follow?: boolean;
+}
+
+export interface DumpOptions {
+  readonly dir: string;
+  readonly json?: boolean;
+}
+
+export interface SnapshotOptions {
+  readonly dir?: string;
+  readonly json?: boolean;
+}
+
 export interface CreateOptions extends Asking {
   readonly partitions?: number;
   readonly replicationFactor?: number;

@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { addAdminCommands } from './admin-commands.ts';
 import { failWith } from './failure.ts';
+import { addMetadataCommands } from './metadata-commands.ts';
 import { addNodeCommands } from './node-commands.ts';
 import { addRecordCommands } from './record-commands.ts';
 
@@ -19,6 +20,7 @@ const program = new Command('kvorum')
 
 addNodeCommands(program);
 addAdminCommands(program);
+addMetadataCommands(program);
 addRecordCommands(program);
 
 try {

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { parseHostPort } from '../config/listeners.ts';
 import type { Env } from '../env/env.ts';
-import type { RpcClient, RpcMethod } from '../env/network.ts';
+import type { RpcClient, RpcMethod, RpcStreamMethod } from '../env/network.ts';
 import { RpcError } from '../env/network.ts';
 import { AdminServiceDefinition as Admin } from '../gen/kvorum/v1/admin.ts';
 import { createEnv } from '../node/env.ts';
@@ -26,6 +26,11 @@ export function withServer(command: Command): Command {
 export interface AdminClient {
   readonly env: Env;
   readonly call: <Request, Response>(method: RpcMethod<Request, Response>, request: Request) => Promise<Response>;
+  /** For as long as the server goes on. */
+  readonly stream: <Request, Response>(
+    method: RpcStreamMethod<Request, Response>,
+    request: Request,
+  ) => AsyncIterable<Response>;
 }
 
 /** Runs `work` with a client of AdminService at the server, and disconnects. */
@@ -37,7 +42,11 @@ export async function withAdmin<T>(option: ServerOption, work: (admin: AdminClie
   const env = createEnv({ level: 'error' });
   const client: RpcClient = env.network.client(address);
   try {
-    return await work({ env, call: (method, request) => client.call(Admin, method, request, CALL_TIMEOUT_MS) });
+    return await work({
+      env,
+      call: (method, request) => client.call(Admin, method, request, CALL_TIMEOUT_MS),
+      stream: (method, request) => client.stream(Admin, method, request, Number.POSITIVE_INFINITY),
+    });
   } catch (error) {
     if (error instanceof RpcError && error.transport === 'refused') {
       throw new StartError(`nothing answers at ${option.server}: start the node, or name another with --server`, error);

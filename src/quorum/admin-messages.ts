@@ -76,17 +76,32 @@ export function recordMessages(records: readonly Uint8Array[]): MetadataRecord[]
   return records.map((bytes) => MetadataRecord.decode(bytes));
 }
 
-function controlMessage(bytes: Uint8Array): ControlRecord {
+/** The record that a control batch carries. */
+export function controlMessage(bytes: Uint8Array): ControlRecord {
   const record = decodeControlRecord(bytes);
-  if (record === undefined || record.type === 'recovery')
-    return { kind: { $case: 'unknown', unknown: Buffer.from(bytes) } };
-  if (record.type === 'voters') {
-    return { kind: { $case: 'voters', voters: { voters: record.voters.map(voterMessage) } } };
+  switch (record?.type) {
+    case undefined:
+      return { kind: { $case: 'unknown', unknown: Buffer.from(bytes) } };
+    case 'voters':
+      return { kind: { $case: 'voters', voters: { voters: record.voters.map(voterMessage) } } };
+    case 'leaderChange': {
+      const { leader, voters, grantingVoters } = record;
+      const leaderChange = {
+        leader: voterMessage(leader),
+        voters: voters.map(voterMessage),
+        grantingVoters: grantingVoters.map(voterMessage),
+      };
+      return { kind: { $case: 'leaderChange', leaderChange } };
+    }
+    case 'recovery': {
+      const { replica, previousVoters, committedEndOffset, timestampMs } = record;
+      const recovery = {
+        replica: voterMessage(replica),
+        previousVoters: previousVoters.map(voterMessage),
+        committedEndOffset,
+        timestampMs,
+      };
+      return { kind: { $case: 'recovery', recovery } };
+    }
   }
-  const leaderChange = {
-    leader: voterMessage(record.leader),
-    voters: record.voters.map(voterMessage),
-    grantingVoters: record.grantingVoters.map(voterMessage),
-  };
-  return { kind: { $case: 'leaderChange', leaderChange } };
 }

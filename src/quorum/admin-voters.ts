@@ -1,6 +1,7 @@
 // AddVoter and RemoveVoter at the leader: what the operator named is looked at first, then the core is asked (R-11.1, R-11.2).
 // A refusal is an answer with a code, since the caller must do something about it.
-import { isUuid, type Uuid } from '../base/uuid.ts';
+import type { Uuid } from '../base/uuid.ts';
+import { isUuid } from '../base/uuid.ts';
 import { RpcError } from '../env/network.ts';
 import type { AddVoterRequest, ChangeVotersResponse, QuorumVoter, RemoveVoterRequest } from '../gen/kvorum/v1/admin.ts';
 import { VoterChangeError } from '../gen/kvorum/v1/admin.ts';
@@ -30,11 +31,25 @@ const CODES: Readonly<Record<Exclude<CoreError, 'NOT_LEADER'>, VoterChangeError>
   QUORUM_AT_RISK: VoterChangeError.QUORUM_AT_RISK,
 };
 
+/** What to do about it, behind what the core says. */
+const WAYS_OUT: Readonly<Record<Exclude<CoreError, 'NOT_LEADER'>, string>> = {
+  NOT_READY: 'try again in a moment',
+  DUPLICATE_VOTER: 'see kvorum quorum describe',
+  VOTER_NOT_FOUND: 'see kvorum quorum describe',
+  NOT_CAUGHT_UP:
+    'see that it runs, wait until kvorum quorum describe shows it as an observer without lag, then try again',
+  QUORUM_AT_RISK: 'start the other controllers first',
+};
+
 /** RpcError INVALID_ARGUMENT for an address that is none; FAILED_PRECONDITION if this node does not lead. */
 export async function addVoter(deps: VoterAdminDeps, { controller }: AddVoterRequest): Promise<ChangeVotersResponse> {
   const found = await findController(deps, controller);
   if ('failure' in found) return failed(deps, found.failure, undefined);
   const { nodeId, directoryId, endpoint } = found;
+  if (votersOf(deps).some((voter) => voter.nodeId === nodeId && voter.directoryId === directoryId)) {
+    const message = `node ${nodeId} with directory ${directoryId} is a voter already`;
+    return failed(deps, { error: VoterChangeError.DUPLICATE_VOTER, message }, found);
+  }
   return change(deps, { type: 'add', voter: { id: nodeId, directoryId, endpoint } }, found);
 }
 
@@ -108,7 +123,8 @@ async function change(deps: VoterAdminDeps, asked: VoterChange, voter: QuorumVot
     if (!(error instanceof VoterChangeRefused)) throw error;
     // The caller, or the node that passes the call on, looks for the leader.
     if (error.code === 'NOT_LEADER') throw new RpcError('FAILED_PRECONDITION', error.message);
-    return failed(deps, { error: CODES[error.code], message: error.message }, voter);
+    const message = `${error.message}; ${WAYS_OUT[error.code]}`;
+    return failed(deps, { error: CODES[error.code], message }, voter);
   }
 }
 

@@ -35,6 +35,7 @@ export async function describeQuorum(
       currentVoters: quorum.voters.map((replica) => replicaState(replica, wallTime)),
       observers: quorum.observers.map((replica) => replicaState(replica, wallTime)),
     };
+    // The voters in force, where they can be reached.
     const nodes = context.config.voters.map(({ id, address }) => ({
       nodeId: id,
       listeners: [{ name: 'CONTROLLER', ...address }],

@@ -103,7 +103,8 @@ test('the first election needs all; a restart goes on with one controller missin
     const wire = await Wire.open(env, 'node');
     expect(await wire.produce('t', batchOf())).toMatchObject({ errorCode: 0, baseOffset: 1 });
   });
-  expect(await cluster.controllersAt('c1', 9093)).toMatchObject([KNOWN[0], KNOWN[2]] as object[]);
+  // The log names them all, also the one that is not there.
+  expect(await cluster.controllersAt('c1', 9093)).toMatchObject(KNOWN);
 
   cluster.start('c2', 2, true);
   await cluster.ready('c2');

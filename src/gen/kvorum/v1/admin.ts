@@ -421,7 +421,10 @@ export interface MetadataBatch {
 }
 
 export interface ControlRecord {
-  kind: { $case: "leaderChange"; leaderChange: LeaderChange } | { $case: "voters"; voters: VoterSet } | //
+  kind: { $case: "leaderChange"; leaderChange: LeaderChange } | { $case: "voters"; voters: VoterSet } | {
+    $case: "recovery";
+    recovery: Recovery;
+  } | //
   /** Bytes of a record of a newer version. */
   { $case: "unknown"; unknown: Uint8Array } | undefined;
 }
@@ -437,6 +440,22 @@ export interface LeaderChange {
 /** The voters from this record on. */
 export interface VoterSet {
   voters: QuorumVoter[];
+}
+
+/**
+ * An operator let one replica go on alone, because a majority of the disks was gone for good: committed records may be missing
+ * from here on.
+ */
+export interface Recovery {
+  replica:
+    | QuorumVoter
+    | undefined;
+  /** In force before. */
+  previousVoters: QuorumVoter[];
+  /** Everything below was surely committed. */
+  committedEndOffset: number;
+  /** By the wall clock of who did it, milliseconds since 1970. */
+  timestampMs: number;
 }
 
 function createBaseItemError(): ItemError {
@@ -4245,6 +4264,9 @@ export const ControlRecord: MessageFns<ControlRecord> = {
       case "voters":
         VoterSet.encode(message.kind.voters, writer.uint32(18).fork()).join();
         break;
+      case "recovery":
+        Recovery.encode(message.kind.recovery, writer.uint32(26).fork()).join();
+        break;
       case "unknown":
         writer.uint32(122).bytes(message.kind.unknown);
         break;
@@ -4281,6 +4303,14 @@ export const ControlRecord: MessageFns<ControlRecord> = {
             message.kind = { $case: "voters", voters: VoterSet.decode(reader, reader.uint32()) };
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.kind = { $case: "recovery", recovery: Recovery.decode(reader, reader.uint32()) };
+            continue;
+          }
           case 15: {
             if (tag !== 122) {
               break;
@@ -4309,6 +4339,8 @@ export const ControlRecord: MessageFns<ControlRecord> = {
         ? { $case: "leaderChange", leaderChange: LeaderChange.fromJSON(object.leader_change) }
         : isSet(object.voters)
         ? { $case: "voters", voters: VoterSet.fromJSON(object.voters) }
+        : isSet(object.recovery)
+        ? { $case: "recovery", recovery: Recovery.fromJSON(object.recovery) }
         : isSet(object.unknown)
         ? { $case: "unknown", unknown: bytesFromBase64(object.unknown) }
         : undefined,
@@ -4321,6 +4353,8 @@ export const ControlRecord: MessageFns<ControlRecord> = {
       obj.leaderChange = LeaderChange.toJSON(message.kind.leaderChange);
     } else if (message.kind?.$case === "voters") {
       obj.voters = VoterSet.toJSON(message.kind.voters);
+    } else if (message.kind?.$case === "recovery") {
+      obj.recovery = Recovery.toJSON(message.kind.recovery);
     } else if (message.kind?.$case === "unknown") {
       obj.unknown = base64FromBytes(message.kind.unknown);
     }
@@ -4477,6 +4511,123 @@ export const VoterSet: MessageFns<VoterSet> = {
     const obj: any = {};
     if (message.voters?.length) {
       obj.voters = message.voters.map((e) => QuorumVoter.toJSON(e));
+    }
+    return obj;
+  },
+};
+
+function createBaseRecovery(): Recovery {
+  return { replica: undefined, previousVoters: [], committedEndOffset: 0, timestampMs: 0 };
+}
+
+export const Recovery: MessageFns<Recovery> = {
+  encode(message: Recovery, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.replica !== undefined) {
+      QuorumVoter.encode(message.replica, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.previousVoters) {
+      QuorumVoter.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.committedEndOffset !== 0) {
+      writer.uint32(24).int64(message.committedEndOffset);
+    }
+    if (message.timestampMs !== 0) {
+      writer.uint32(32).int64(message.timestampMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Recovery {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRecovery();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.replica = QuorumVoter.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.previousVoters.push(QuorumVoter.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.committedEndOffset = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.timestampMs = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Recovery {
+    return {
+      replica: isSet(object.replica) ? QuorumVoter.fromJSON(object.replica) : undefined,
+      previousVoters: globalThis.Array.isArray(object?.previousVoters)
+        ? object.previousVoters.map((e: any) => QuorumVoter.fromJSON(e))
+        : globalThis.Array.isArray(object?.previous_voters)
+        ? object.previous_voters.map((e: any) => QuorumVoter.fromJSON(e))
+        : [],
+      committedEndOffset: isSet(object.committedEndOffset)
+        ? globalThis.Number(object.committedEndOffset)
+        : isSet(object.committed_end_offset)
+        ? globalThis.Number(object.committed_end_offset)
+        : 0,
+      timestampMs: isSet(object.timestampMs)
+        ? globalThis.Number(object.timestampMs)
+        : isSet(object.timestamp_ms)
+        ? globalThis.Number(object.timestamp_ms)
+        : 0,
+    };
+  },
+
+  toJSON(message: Recovery): unknown {
+    const obj: any = {};
+    if (message.replica !== undefined) {
+      obj.replica = QuorumVoter.toJSON(message.replica);
+    }
+    if (message.previousVoters?.length) {
+      obj.previousVoters = message.previousVoters.map((e) => QuorumVoter.toJSON(e));
+    }
+    if (message.committedEndOffset !== 0) {
+      obj.committedEndOffset = Math.round(message.committedEndOffset);
+    }
+    if (message.timestampMs !== 0) {
+      obj.timestampMs = Math.round(message.timestampMs);
     }
     return obj;
   },
