@@ -83,7 +83,7 @@ const NONE = {
   snapshotInstalls: 0,
   /** Installed over a log that was not empty: a node that had been away for long. */
   snapshotInstallsOverLog: 0,
-  /** Completely fetched when there was no leader any more. */
+  /** Given up, or completed, while roles changed. */
   snapshotsDuringElection: 0,
   votersAdded: 0,
   votersRemoved: 0,

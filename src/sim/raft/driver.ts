@@ -183,9 +183,17 @@ function changeRole(world: World, node: SimNode, effect: EffectOf<'role'>, cause
   world.states.note(world.observer.ghost.nodes);
   world.hash = foldNumber(world.hash, effect.epoch);
   if (effect.role === role && effect.epoch === epoch) return;
+  forgetDownload(world, node);
   if (effect.role === 'leader') noteOccurrence(world, node, 'becameLeader');
   else if (effect.role === 'candidate') noteOccurrence(world, node, 'becameCandidate');
   else if (effect.role === 'resigned') noteOccurrence(world, node, 'resigned');
+}
+
+/** A role change ends a download: what comes afterwards begins anew. */
+function forgetDownload(world: World, { snapshots }: SimNode): void {
+  if (snapshots.download === undefined && snapshots.finishing === undefined) return;
+  snapshots.download = undefined;
+  world.coverage.snapshotsDuringElection++;
 }
 
 function commit(world: World, node: SimNode, effect: EffectOf<'commit'>): void {

@@ -142,7 +142,7 @@ export function checkStable(world: World): void {
   check('L-R3', same, () => `leader ${steady.leader} of ${steady.epoch} is ${view.role}(${view.epoch})`);
 }
 
-/** L-R3: at the end of the fault phase the leader of the bootstrap has been replaced. */
+/** L-R3: at the end of the fault phase the leader of the bootstrap has been replaced, and does not lead on beside it. */
 export function checkDeposed(world: World): void {
   const { steady } = world;
   const leader = currentLeader(world);
@@ -153,4 +153,8 @@ export function checkDeposed(world: World): void {
     replaced,
     () => `leader ${leader ?? 'none'} of ${epoch}, at first ${steady?.leader} of ${steady?.epoch}`,
   );
+  // R-5.4: it has noticed by itself, if it can notice anything.
+  const former = world.nodes[steady?.leader ?? 0] as SimNode;
+  const believes = former.view.alive && !former.paused && former.view.claimEpoch === steady?.epoch;
+  check('L-R3', !believes, () => `node ${former.view.id} still takes itself for the leader of ${steady?.epoch}`);
 }

@@ -50,12 +50,18 @@ export function startProcess(world: World, node: SimNode): void {
 /** `diskError`: the process ends itself, when what it has written does not become durable (R-14). */
 export type CrashMode = 'kill' | 'power' | 'wipe' | 'diskError';
 
-/** Ends the process; it starts again after `restartUs`. */
-export function crashProcess(world: World, node: SimNode, mode: CrashMode, restartUs: number): void {
+/** Ends the process; it starts again after `restartUs`. `surviving`: how many of the unsynced operations do, else drawn. */
+export function crashProcess(
+  world: World,
+  node: SimNode,
+  mode: CrashMode,
+  restartUs: number,
+  survivors?: number,
+): void {
   if (!node.view.alive) return;
   const { disk, id } = node.view;
   const total = disk.pending.length;
-  const surviving = mode === 'kill' ? total : node.draws.crash.below(total + 1);
+  const surviving = survivors ?? (mode === 'kill' ? total : node.draws.crash.below(total + 1));
   const next = mode === 'wipe' ? replicaKey(world.scenario.seed, id, ++node.formats) : undefined;
   world.trace?.(`${(world.now / 1000).toFixed(3)} ${id} ${mode}, ${surviving} of ${total} operations survive`);
   // The peers of a dead process see their connections break; a dead machine says nothing.

@@ -10,7 +10,7 @@ import { RAFT_CORE } from './core.ts';
 import type { Coverage } from './coverage.ts';
 import { finishSync } from './disk-events.ts';
 import { describeEffect, feed, localNow } from './driver.ts';
-import type { SimEvent } from './event-queue.ts';
+import type { SimEvent, Us } from './event-queue.ts';
 import { changeSpeed, heal, injectFault, mend, targetOf } from './faults.ts';
 import { foldNumber, foldText } from './hash.ts';
 import { checkDeposed, checkStable, endBootstrap, endRun, HEAL_US, PROBE_US, startProbe } from './liveness.ts';
@@ -57,8 +57,7 @@ export interface Verdict {
 const DESCRIBE_EVERY = 64;
 
 export function runRaftScenario(scenario: RaftScenario, options: RaftRunOptions = {}): Verdict {
-  const checkers = [...safetyCheckers(options.without), ...(options.checkers ?? [])];
-  const world = newWorld(scenario, options.core ?? RAFT_CORE, checkers, options.trace);
+  const world = openRun(scenario, options);
   try {
     play(world, options.stopAtMs ?? Number.POSITIVE_INFINITY);
   } catch (error) {
@@ -74,28 +73,39 @@ function outcome(world: World): Omit<Verdict, 'ok'> {
   return { atMs: world.now / 1000, hash: world.hash >>> 0, coverage, events, states: world.states.seen };
 }
 
-function play(world: World, stopAtMs: number): void {
-  const { config } = world.scenario;
+/** A world of which nothing has happened yet. */
+export function openRun(scenario: RaftScenario, options: RaftRunOptions = {}): World {
+  const checkers = [...safetyCheckers(options.without), ...(options.checkers ?? [])];
+  const world = newWorld(scenario, options.core ?? RAFT_CORE, checkers, options.trace);
   for (const node of world.nodes) {
     // Processes do not start at the same instant.
     const at = node.draws.boot.below(100_000);
     world.queue.push(at, { kind: 'start', node: node.view.id, incarnation: 0 });
   }
-  scheduleClient(world, world.scenario.workload.burst);
+  scheduleClient(world, scenario.workload.burst);
   scheduleOperator(world);
-  world.queue.push(config.bootstrapMs * 1000, { kind: 'phase', name: 'faults' });
-  const stable = config.liveness === 'stable';
+  world.queue.push(scenario.config.bootstrapMs * 1000, { kind: 'phase', name: 'faults' });
+  return world;
+}
+
+function play(world: World, stopAtMs: number): void {
+  const stable = world.scenario.config.liveness === 'stable';
   for (let next = world.queue.pop(); next !== undefined && world.phase !== 'over'; next = world.queue.pop()) {
     if (next.at > stopAtMs * 1000) return;
-    world.now = next.at;
-    world.events++;
-    world.hash = foldNumber(foldText(world.hash, next.event.kind), next.at);
-    if ('node' in next.event) world.hash = foldNumber(world.hash, next.event.node);
-    handle(world, next.event);
+    happen(world, next.at, next.event);
     if (stable && world.phase !== 'bootstrap') checkStable(world);
     if (world.events % DESCRIBE_EVERY === 0)
       compareDescription(world, (world.events / DESCRIBE_EVERY) % world.nodes.length);
   }
+}
+
+/** The event takes place, at its time. */
+export function happen(world: World, at: Us, event: SimEvent): void {
+  world.now = at;
+  world.events++;
+  world.hash = foldNumber(foldText(world.hash, event.kind), at);
+  if ('node' in event) world.hash = foldNumber(world.hash, event.node);
+  handle(world, event);
 }
 
 function handle(world: World, event: SimEvent): void {

@@ -34,7 +34,7 @@ export function loadSnapshot(world: World, node: SimNode, { snapshot }: EffectOf
   if (file === undefined) throw new Violation('S-R13', `node ${node.view.id} loads a snapshot that it does not have`);
   observeLoad(world.observer, node.view, file);
   node.snapshots.loadedAt = world.now + slowness(world, node);
-  if (node.view.role === undefined) world.coverage.startsFromSnapshot++;
+  if (node.view.disk.syncedCatalogue.includes(file)) world.coverage.startsFromSnapshot++;
 }
 
 /** The bytes that answer a FetchSnapshot, as they are now. */

@@ -1,4 +1,5 @@
 // When a simulated state machine takes snapshots, and what the core hears of files that are written or fetched (R-10).
+import type { Voter } from '../../raft/types.ts';
 import { fileOf } from './disk.ts';
 import { stopForDisk } from './disk-events.ts';
 import { feed, localNow } from './driver.ts';
@@ -19,8 +20,9 @@ export function considerSnapshot(world: World, node: SimNode): void {
   if (appliedEndOffset - newest < everyRecords) return;
   const content = prefixAt(disk.written, appliedEndOffset);
   if (content === undefined) throw new Violation('S-R17', `node ${node.view.id} has applied up to ${appliedEndOffset}`);
+  const voters = node.raft === undefined ? undefined : world.core.votersAsOf(node.raft, appliedEndOffset);
   const setting = world.nextSetting++;
-  node.snapshots.taking = { content, setting };
+  node.snapshots.taking = { content, voters: voters ?? [], setting };
   writeFile(world, node, 'taken', setting);
 }
 
@@ -36,7 +38,7 @@ function finishTaking(world: World, node: SimNode, setting: number): void {
   const { taking } = node.snapshots;
   if (taking?.setting !== setting) return;
   node.snapshots.taking = undefined;
-  const { content } = taking;
+  const { content, voters } = taking;
   // The same snapshot was fetched meanwhile: its file is in use.
   if (fileOf(node.view.disk.writtenCatalogue, content) !== undefined) {
     world.coverage.snapshotsUnused++;
@@ -44,7 +46,7 @@ function finishTaking(world: World, node: SimNode, setting: number): void {
   }
   const { maxBytes } = world.scenario.config.snapshots;
   const sizeBytes = HEADER_BYTES + 1 + node.draws.snapshots.below(maxBytes);
-  const file = addFile(node, content, sizeBytes, node.draws.snapshots.below(0x1_0000_0000));
+  const file = addFile(node, { content, voters, sizeBytes }, node.draws.snapshots.below(0x1_0000_0000));
   world.coverage.snapshotsTaken++;
   noteOccurrence(world, node, 'snapshotTaken');
   feed(world, node, { type: 'snapshotTaken', now: localNow(world, node), snapshot: file.snapshot });
@@ -62,8 +64,8 @@ function finishReceiving(world: World, node: SimNode, setting: number): void {
     return feed(world, node, { type: 'snapshotRejected', now, id, reason: 'damaged' });
   }
   const content = contentOf(world, node, id, bytes);
-  const file = addFile(node, content, bytes.length, saltOf(bytes));
+  const voters = (content.voters ?? []) as readonly Voter[];
+  const file = addFile(node, { content, voters, sizeBytes: bytes.length }, saltOf(bytes));
   noteOccurrence(world, node, 'snapshotReceived');
-  if (node.view.role !== 'follower' || node.view.leaderId < 0) world.coverage.snapshotsDuringElection++;
   feed(world, node, { type: 'snapshotReceived', now, snapshot: file.snapshot });
 }

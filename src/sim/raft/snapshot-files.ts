@@ -1,7 +1,7 @@
 // Files of simulated snapshots: a state machine's image is a prefix of the log, and its bytes tell which prefix and which file
 // they are of, so pieces of two files never make an intact one.
 import { mix32 } from '../../base/keyed-random.ts';
-import type { Snapshot, SnapshotId, Voter } from '../../raft/types.ts';
+import type { SnapshotId, Voter } from '../../raft/types.ts';
 import type { SnapshotFile } from './disk.ts';
 import { fileOf, keepFile, sameSnapshot } from './disk.ts';
 import type { LogPrefix } from './log-entry.ts';
@@ -13,13 +13,15 @@ import { isFaulty } from './world.ts';
 export const HEADER_BYTES = 24;
 
 /** A complete file under its name; one that the catalogue lists already stays as it is. */
-export function addFile(node: SimNode, content: LogPrefix, sizeBytes: number, salt: number): SnapshotFile {
+export function addFile(
+  node: SimNode,
+  { content, voters, sizeBytes }: { content: LogPrefix; voters: readonly Voter[]; sizeBytes: number },
+  salt: number,
+): SnapshotFile {
   const { endOffset, epoch } = content;
   const listed = fileOf(node.view.disk.writtenCatalogue, content);
   if (listed !== undefined) return listed;
-  const voters = (content.voters ?? []) as readonly Voter[];
-  const snapshot: Snapshot = { id: { endOffset, epoch }, voters, sizeBytes };
-  const file = { snapshot, content, salt };
+  const file = { snapshot: { id: { endOffset, epoch }, voters, sizeBytes }, content, salt };
   keepFile(node.view.disk, file);
   return file;
 }

@@ -11,6 +11,7 @@ import type {
   RaftResponse,
   SnapshotId,
   TimerId,
+  Voter,
   VoterChange,
 } from '../../raft/types.ts';
 import { AbstractStates } from './abstract-states.ts';
@@ -46,7 +47,7 @@ export type RaftMessage = RaftRequest | RaftResponse;
 /** What a process does with snapshots, lost with it. `setting` tells what a finished write belongs to. */
 export interface SnapshotWork {
   /** An own one that is being written. */
-  taking: { readonly content: LogPrefix; readonly setting: number } | undefined;
+  taking: { readonly content: LogPrefix; readonly voters: readonly Voter[]; readonly setting: number } | undefined;
   /** Pieces so far of the one that is being fetched. */
   download: { readonly id: SnapshotId; readonly pieces: Uint8Array[]; length: number } | undefined;
   /** Complete, being verified and synced. */

@@ -1,6 +1,7 @@
 // Cores with a defect in what surrounds them, to show that the simulator finds defects (safety.md §7). Each wraps `step`
 // and changes events or effects; the core itself stays as it is.
 
+import type { Download } from '../../../src/raft/roles.ts';
 import type { RaftState } from '../../../src/raft/state.ts';
 import { step } from '../../../src/raft/step.ts';
 import type { RaftEffect, RaftEvent } from '../../../src/raft/types.ts';
@@ -77,12 +78,68 @@ export const appliesEarly = withStep((state: RaftState, event, effects) => {
   }
 });
 
-/** R-7.3: truncations reach the disk only as far as the file's length: the bytes stay. */
-export const truncationForgotten = rewriting((effect) =>
-  effect.type === 'truncate' ? { type: 'notice', level: 'info', event: 'dropped', fields: {} } : effect,
-);
+/** R-7.3: truncations never reach the disk; something else is written in their place. */
+export const truncationForgotten = withStep((state, event, effects) => {
+  step(state, event, effects);
+  for (let i = 0; i < effects.length; i++) {
+    const effect = effects[i];
+    if (effect?.type !== 'truncate' || state.written === undefined) continue;
+    effects[i] = { type: 'writeQuorumState', op: effect.op, state: state.written };
+  }
+});
 
 /** M-6 on the other side: what the state machine gets skips the last batch of each commit now and then. */
 export const commitSkips = rewriting((effect) =>
   effect.type === 'commit' && effect.batches.length > 1 ? { ...effect, batches: effect.batches.slice(1) } : effect,
 );
+
+/** B04: a leader commits by counting what earlier leaders wrote. */
+export const commitsEarlierEpochs = withStep((state, event, effects) => {
+  step(state, event, effects);
+  if (state.role.name === 'leader') Object.assign(state.role, { epochStartOffset: -1 });
+});
+
+/** R-4.3: whoever has had this vote in this epoch gets it again, whatever its log is now. */
+export const grantsAgainUnseen = withStep((state, event, effects) => {
+  step(state, event, effects);
+  if (event.type !== 'request' || event.message.type !== 'vote' || event.message.preVote) return;
+  const { epoch, candidateKey } = event.message;
+  if (epoch !== state.epoch || state.votedKey?.directoryId !== candidateKey.directoryId) return;
+  for (let i = 0; i < effects.length; i++) {
+    const effect = effects[i];
+    if (effect?.type !== 'reply' || effect.message.type !== 'vote') continue;
+    effects[i] = { ...effect, message: { ...effect.message, granted: true } };
+  }
+});
+
+/** B10: a leader never asks itself whether anybody fetches. */
+export const noCheckQuorum = rewriting((effect) =>
+  effect.type === 'setTimer' && effect.id === 'checkQuorum' ? { type: 'cancelTimer', id: 'checkQuorum' } : effect,
+);
+
+/** B13: a follower grants pre-votes although its leader answers it. */
+export const grantsPreVotes = withStep((state, event, effects) => {
+  if (state.role.name === 'follower') state.role.hasFetched = false;
+  step(state, event, effects);
+});
+
+/** R-10.5: a download goes on under the next leader, from where it was. */
+export const keepsDownload = withStep((state, event, effects) => {
+  const before = state.role.name === 'follower' ? state.role.download : undefined;
+  if (before !== undefined) downloads.set(state, before);
+  step(state, event, effects);
+  const kept = downloads.get(state);
+  if (state.role.name === 'follower' && state.role.download === undefined && kept !== undefined) {
+    state.role.download = kept;
+  }
+});
+const downloads = new WeakMap<RaftState, Download>();
+
+/** M-6, B19: records are taken from an answer to a call that is long forgotten. */
+export const takesOldAnswers = withStep((state, event, effects) => {
+  const late = event.type === 'response' && !state.calls.has(event.call);
+  step(state, event, effects);
+  if (late && event.message.type === 'fetch' && event.message.batches.length > 0) {
+    effects.push({ type: 'append', op: state.nextOp++, batches: event.message.batches });
+  }
+});

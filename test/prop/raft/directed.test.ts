@@ -3,7 +3,14 @@
 import { describe, expect, it } from 'vitest';
 import type { CheckerName } from '../../../src/sim/raft/checks/all.ts';
 import type { RaftCore } from '../../../src/sim/raft/core.ts';
-import type { FaultKind, RaftScenario, SimConfig, TimedFault, Trigger } from '../../../src/sim/raft/scenario.ts';
+import type {
+  FaultKind,
+  RaftScenario,
+  SimConfig,
+  SimWorkload,
+  TimedFault,
+  Trigger,
+} from '../../../src/sim/raft/scenario.ts';
 import { CALM_CONFIG, CALM_WORKLOAD } from '../../../src/sim/raft/scenario.ts';
 import { runRaftScenario } from '../../../src/sim/raft/simulate.ts';
 import * as broken from './broken-drivers.ts';
@@ -13,16 +20,17 @@ interface Directed {
   readonly config?: Partial<SimConfig>;
   readonly faults?: readonly TimedFault[];
   readonly triggers?: readonly Trigger[];
+  readonly workload?: SimWorkload;
 }
 
-function scenario({ seed = 1, config, faults = [], triggers = [] }: Directed): RaftScenario {
+function scenario({ seed = 1, config, faults = [], triggers = [], workload = CALM_WORKLOAD }: Directed): RaftScenario {
   return {
     schemaVersion: 1,
     seed,
     config: { ...CALM_CONFIG, ...config },
     faults,
     triggers,
-    workload: CALM_WORKLOAD,
+    workload,
   };
 }
 
@@ -101,7 +109,12 @@ describe('directed scenarios', () => {
   });
 });
 
+/** Everybody's log is as long as the leader's: it cannot be why a vote is refused. */
+const IDLE = { ...CALM_WORKLOAD, intervalMs: 0 };
+
 describe('L-R3 stable leadership', () => {
+  /** Two of five followers that everybody but the leader can reach. */
+  const twoDeafToLeader = [1, 2].map((other) => ({ ...fault(0, 'leader', 'cutLink', 9000), other }));
   const flapping = Array.from({ length: 12 }, () => fault(1000, 'follower', 'isolate', 700));
   it.each<[string, TimedFault[]]>([
     ['an isolated follower', [fault(0, 'follower', 'isolate', 9000)]],
@@ -111,10 +124,21 @@ describe('L-R3 stable leadership', () => {
     ['a paused follower', [fault(0, 'follower', 'pause', 9000)]],
     ['a follower that restarts again and again', flapping.map((one) => ({ ...one, kind: 'power', durationMs: 5 }))],
     ['a follower with a stalled disk', [fault(0, 'follower', 'stallDisk', 9000)]],
+    ['a follower whose disk fails', [fault(0, 'follower', 'failSync', 0), fault(4000, 'follower', 'failSync', 0)]],
+    ['a follower with a full disk', [fault(0, 'follower', 'fillDisk', 9000)]],
   ])('%s changes neither leader nor epoch', (_what, faults) => {
     for (let seed = 1; seed <= 5; seed++) {
       const verdict = runRaftScenario(scenario({ seed, config: { liveness: 'stable', faultPhaseMs: 14_000 }, faults }));
       expect(verdict.detail, `seed ${seed}`).toBeUndefined();
+    }
+  });
+
+  it('two of five followers that do not hear the leader change neither (B13)', () => {
+    for (let seed = 1; seed <= 5; seed++) {
+      const config = { liveness: 'stable', voters: 5, faultPhaseMs: 14_000 } as const;
+      expect(
+        runRaftScenario(scenario({ seed, config, faults: twoDeafToLeader, workload: IDLE })).detail,
+      ).toBeUndefined();
     }
   });
 
@@ -129,6 +153,15 @@ describe('L-R3 stable leadership', () => {
       const verdict = runRaftScenario(scenario({ seed, config, faults: [fault(0, 'leader', kind, 20_000)] }));
       expect(verdict.detail, `seed ${seed}`).toBeUndefined();
     }
+  });
+
+  it('B10, B13: without check quorum or with careless pre-votes it is broken', () => {
+    const deposed = { liveness: 'deposed', voters: 5, faultPhaseMs: 7000 } as const;
+    const deaf = scenario({ config: deposed, faults: [fault(0, 'leader', 'cutIn', 20_000)] });
+    expect(runRaftScenario(deaf, { core: broken.noCheckQuorum }).property).toBe('L-R3');
+    const stable = { liveness: 'stable', faultPhaseMs: 14_000 } as const;
+    const deafToLeader = scenario({ config: { ...stable, voters: 5 }, faults: twoDeafToLeader, workload: IDLE });
+    expect(runRaftScenario(deafToLeader, { core: broken.grantsPreVotes }).property).toBe('L-R3');
   });
 
   it('a leader whose process ends is replaced in under a second (R-3.3)', () => {
