@@ -1,14 +1,15 @@
 // Calls to the active controller, whichever that is: to the last one known, and where that is not it any more to the one that a
 // search finds. Used by brokers, and by controllers that are not active. What fails says whether it may have taken effect.
-import { assert } from '../base/assert.ts';
+// Who the controllers are may change meanwhile (R-11).
+import { assert, must } from '../base/assert.ts';
 import type { Ms, NodeId } from '../base/ids.ts';
 import type { Clock, Timer } from '../env/clock.ts';
 import { sleep } from '../env/clock.ts';
-import type { Address, Network, RpcMethod, RpcServiceDefinition } from '../env/network.ts';
+import type { Address, Network, RpcClient, RpcMethod, RpcServiceDefinition } from '../env/network.ts';
 import { RpcError } from '../env/network.ts';
 import type { Random } from '../env/random.ts';
 import { backoffMs } from './backoff.ts';
-import type { ControllerPeer } from './controller-search.ts';
+import type { ControllerPeer, SearchResult } from './controller-search.ts';
 import { ControllerSearch } from './controller-search.ts';
 
 export interface ControllerAddress {
@@ -49,20 +50,28 @@ interface Attempt<Request, Response> {
 }
 
 export class ControllerChannel {
+  readonly #deps: ControllerChannelDeps;
   readonly #clock: Clock;
   readonly #random: Random;
-  readonly #peers: readonly ControllerPeer[];
-  readonly #search: ControllerSearch;
-  /** Index of the one that was the active controller last; undefined while that is not known. */
-  #active: number | undefined;
+  readonly #controllers: () => readonly ControllerAddress[];
+  /** By `host:port`, also of controllers that are none any more: they are few. */
+  readonly #clients = new Map<string, RpcClient>();
+  #peers: readonly ControllerPeer[];
+  #search: ControllerSearch;
+  /** The one that was the active controller last; undefined while that is not known. */
+  #active: ControllerPeer | undefined;
   #closed = false;
 
-  /** Connects to nothing yet. `controllers` has at least one. */
-  constructor(deps: ControllerChannelDeps, controllers: readonly ControllerAddress[]) {
-    assert(controllers.length > 0, 'a controller channel needs a controller');
+  /** Connects to nothing yet. `controllers` has at least one; a function is asked again at each call. */
+  constructor(
+    deps: ControllerChannelDeps,
+    controllers: readonly ControllerAddress[] | (() => readonly ControllerAddress[]),
+  ) {
+    this.#deps = deps;
     this.#clock = deps.clock;
     this.#random = deps.random;
-    this.#peers = controllers.map(({ id, address }) => ({ id, address, client: deps.network.client(address) }));
+    this.#controllers = typeof controllers === 'function' ? controllers : () => controllers;
+    this.#peers = this.#peersOf(this.#controllers());
     this.#search = new ControllerSearch(deps, this.#peers);
   }
 
@@ -81,12 +90,13 @@ export class ControllerChannel {
     options: ControllerCallOptions = {},
   ): Promise<Response> {
     const deadline = this.#clock.now() + timeoutMs;
-    let before: number | undefined;
+    let before: ControllerPeer | undefined;
     for (let attempt = 1; ; attempt++) {
       if (this.#closed) throw new RpcError('CANCELLED', 'the controller channel is closed', 'refused');
-      const at = this.#active ?? (await this.#search.find(deadline - this.#clock.now(), options.patient === true));
+      this.#refresh();
+      const at = this.#active ?? (await this.#find(deadline, options));
       if (typeof at === 'string') throw this.#nobody(method.name, at, timeoutMs, options);
-      if (at === before) await this.#pause(attempt, deadline);
+      if (at.client === before?.client) await this.#pause(attempt, deadline);
       this.#active = at;
       before = at;
       try {
@@ -94,7 +104,7 @@ export class ControllerChannel {
       } catch (error) {
         if (!(error instanceof RpcError)) throw error;
         if (!leadsToNext(error)) throw error;
-        if (this.#active === at) this.#active = undefined;
+        if (this.#active?.client === at.client) this.#active = undefined;
         if (options.repeatable === false && isPerhapsDone(error)) throw error;
       }
     }
@@ -109,14 +119,50 @@ export class ControllerChannel {
   close(): void {
     this.#closed = true;
     this.#search.close();
-    for (const { client } of this.#peers) client.close();
+    for (const client of this.#clients.values()) client.close();
+  }
+
+  /** Another set of controllers, another search: what is known of those that stay is learned again. */
+  #refresh(): void {
+    const controllers = this.#controllers();
+    const same =
+      controllers.length === this.#peers.length &&
+      controllers.every(({ id, address }, i) => this.#peers[i]?.id === id && sameAddress(this.#peers[i], address));
+    if (same || this.#closed) return;
+    this.#peers = this.#peersOf(controllers);
+    const { client } = this.#active ?? {};
+    this.#active = this.#peers.find((peer) => peer.client === client);
+    const before = this.#search;
+    this.#search = new ControllerSearch(this.#deps, this.#peers);
+    before.close();
+  }
+
+  #peersOf(controllers: readonly ControllerAddress[]): ControllerPeer[] {
+    assert(controllers.length > 0, 'a controller channel needs a controller');
+    return controllers.map(({ id, address }) => {
+      const name = `${address.host}:${address.port}`;
+      const client = this.#clients.get(name) ?? this.#deps.network.client(address);
+      this.#clients.set(name, client);
+      return { id, address, client };
+    });
+  }
+
+  /** Who leads, asked of the present controllers. */
+  async #find(
+    deadline: Ms,
+    { patient }: ControllerCallOptions,
+  ): Promise<ControllerPeer | Exclude<SearchResult, number>> {
+    for (;;) {
+      const [search, peers] = [this.#search, this.#peers];
+      const found = await search.find(deadline - this.#clock.now(), patient === true);
+      if (search !== this.#search && this.#clock.now() < deadline) continue;
+      return typeof found === 'number' ? must(peers[found], 'controller index') : found;
+    }
   }
 
   /** One call to one controller, given up as soon as another one is active or none can be. */
-  #attempt<Request, Response>(at: number, attempt: Attempt<Request, Response>): Promise<Response> {
+  #attempt<Request, Response>(peer: ControllerPeer, attempt: Attempt<Request, Response>): Promise<Response> {
     const { service, method, request, deadline, options } = attempt;
-    const peer = this.#peers[at];
-    assert(peer !== undefined, 'controller index');
     const remainingMs = deadline - this.#clock.now();
     const shareMs = Math.min(remainingMs, Math.max(MIN_ATTEMPT_MS, remainingMs / this.#peers.length));
     const limitMs = Math.max(0, options.repeatable === false ? remainingMs : shareMs);
@@ -130,11 +176,12 @@ export class ControllerChannel {
       };
       const lookAround = async (): Promise<void> => {
         // Until it is known, other calls ask too before they are sent to somebody who may be gone.
-        if (this.#active === at) this.#active = undefined;
-        const found = await this.#search.find(deadline - this.#clock.now(), options.patient === true);
+        if (this.#active?.client === peer.client) this.#active = undefined;
+        const found = await this.#find(deadline, options);
         if (isSettled || found === 'late') return;
         if (found !== 'no majority') this.#active = found;
-        if (found === at) timer = this.#clock.schedule(LOOK_AGAIN_MS, () => void lookAround());
+        if (found !== 'no majority' && found.client === peer.client)
+          timer = this.#clock.schedule(LOOK_AGAIN_MS, () => void lookAround());
         else settle(() => reject(this.#givenUp(method.name, peer, found)));
       };
       timer = this.#clock.schedule(LOOK_AROUND_MS, () => void lookAround());
@@ -151,12 +198,11 @@ export class ControllerChannel {
     return new RpcError(error.status, `${unknownOutcome(method)}: ${nameOf(peer)}: ${error.message}`, error.transport);
   }
 
-  #givenUp(method: string, peer: ControllerPeer, found: number | 'no majority'): RpcError {
-    const leader = typeof found === 'number' ? this.#peers[found] : undefined;
+  #givenUp(method: string, peer: ControllerPeer, found: ControllerPeer | 'no majority'): RpcError {
     const why =
-      leader === undefined
+      found === 'no majority'
         ? `no majority of the controllers can be reached: ${this.#search.describe()}`
-        : `${nameOf(leader)} leads now`;
+        : `${nameOf(found)} leads now`;
     return new RpcError(
       'UNAVAILABLE',
       `${unknownOutcome(method)}: ${nameOf(peer)} has not answered, and ${why}`,
@@ -182,6 +228,10 @@ export class ControllerChannel {
 
 function nameOf({ id, address }: ControllerPeer): string {
   return `controller ${id < 0 ? `at ${address.host}:${address.port}` : id}`;
+}
+
+function sameAddress(peer: ControllerPeer | undefined, { host, port }: Address): boolean {
+  return peer?.address.host === host && peer.address.port === port;
 }
 
 function unknownOutcome(method: string): string {

@@ -132,7 +132,7 @@ async function compose(
 
   const known = configOfKnownVoters(config, voters, quorum);
   const publisher = new MetadataPublisher();
-  const channel = new ControllerChannel(env, controllersOf(config));
+  const channel = new ControllerChannel(env, () => (known.voters.length > 0 ? known.voters : controllersOf(config)));
   undo.push(() => channel.close());
   const quorumAdmin = composeQuorumAdmin(env, config, clusterId, { quorum, channel });
   let leaderId: NodeId = NO_NODE;

@@ -55,15 +55,6 @@ export function controllersInForce(
     .sort((a, b) => a.id - b.id);
 }
 
-/** Where the active controller is looked for: the voters in force, and whatever else was configured. */
-export function controllersToAsk(
-  inForce: readonly { id: NodeId; address: Address }[],
-  configured: readonly { id: NodeId; address: Address }[],
-): { id: NodeId; address: Address }[] {
-  const names = new Set(inForce.map(({ address }) => `${address.host}:${address.port}`));
-  return [...inForce, ...configured.filter(({ address }) => !names.has(`${address.host}:${address.port}`))];
-}
-
 export interface VoterSearch {
   /**
    * All voters, or with `all` false those known now but at least one. Where one of them belongs to a cluster that exists already,

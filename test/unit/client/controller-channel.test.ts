@@ -271,6 +271,50 @@ describe('without a majority', () => {
   });
 });
 
+describe('the controllers change', () => {
+  async function changing() {
+    const [one, two, three] = [await controller(1, 1), await controller(2, undefined), await controller(3, undefined)];
+    const four = await controller(4, undefined);
+    const inForce = { list: [one, two, three] };
+    const made = new ControllerChannel(
+      { network, clock: createClock(), random: new KeyedRandom(1) },
+      () => inForce.list,
+    );
+    cleanups.push(() => made.close());
+    await made.call(service, say, hi, 5000);
+    return { one, two, three, four, inForce, calls: made };
+  }
+
+  test('one that is added is found when it leads', async () => {
+    const { one, two, three, four, inForce, calls } = await changing();
+    inForce.list = [one, two, three, four];
+    one.role.leads = undefined;
+    four.role.leads = 2;
+    await calls.call(service, say, hi, 5000);
+    expect(four.role.calls).toBe(1);
+  });
+
+  test('who stays the leader is not searched for again', async () => {
+    const { one, two, four, inForce, calls } = await changing();
+    inForce.list = [one, two, four];
+    await calls.call(service, say, hi, 5000);
+    expect([one, two, four].map(({ role }) => role.calls)).toEqual([2, 0, 0]);
+  });
+
+  test('a majority is one of those in force', async () => {
+    const { one, two, three, four, inForce, calls } = await changing();
+    one.role.leads = undefined;
+    await one.listener.close();
+    await three.listener.close();
+    const waiting = calls.call(service, say, hi, 600_000, { patient: true });
+    inForce.list = [two, four];
+    const { message } = await failure(calls.call(service, say, hi, 2000, once));
+    expect(message).toMatch(/^no active controller took Say within 2000 ms: 2 of 2 controllers answer \(/);
+    four.role.leads = 3;
+    expect(await waiting).toEqual({ text: 'hi!' });
+  });
+});
+
 test('with a majority that elects nobody, the time runs out', async () => {
   const [one, two] = [await controller(1, undefined), await controller(2, undefined)];
   const { status, transport, message } = await failure(channel(one, two).call(service, say, hi, 300, once));
