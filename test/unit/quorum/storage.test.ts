@@ -1,6 +1,7 @@
 // The quorum's database: what is written is read again, in whatever order it came, and damage is said with its place.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { crc32c } from '../../../src/base/crc32c.ts';
 import type { Env } from '../../../src/env/env.ts';
 import { EnvError } from '../../../src/env/error.ts';
 import { QuorumStorage } from '../../../src/quorum/storage.ts';
@@ -165,6 +166,99 @@ describe('damage is CORRUPT, with its place', () => {
       for (const [name, message, damage] of cases) {
         expect(await loadAfter(env, `/data/${name}`, damage)).toMatch(message);
       }
+    });
+  });
+});
+
+describe('the catalogue (R-10.3)', () => {
+  const entry = (endOffset: number, epoch: number) => ({ id: { endOffset, epoch }, sizeBytes: 100 + endOffset });
+
+  async function keysBelow(env: Env, path: string, offset: number): Promise<number> {
+    const store = await env.openStore(path);
+    const end = Buffer.alloc(12);
+    end.write('log/');
+    end.writeBigInt64BE(BigInt(offset), 4);
+    let count = 0;
+    for await (const _ of store.entries({ from: Buffer.from('log/'), to: end })) count++;
+    await store.close();
+    return count;
+  }
+
+  test('the log begins at the end of the oldest snapshot, or after all of it', async () => {
+    await onDisk(async (env) => {
+      const path = '/data/trim';
+      let storage = new QuorumStorage(await env.openStore(path));
+      const log = [batch(0, 1, 2), batch(2, 1, 3), batch(5, 2, 1), batch(6, 2, 2)];
+      await storage.write(storage.append(log));
+      expect(storage.end).toEqual({ logEndOffset: 8, lastEpoch: 2 });
+      const listed = [entry(5, 1), entry(6, 2)];
+      await storage.write(storage.catalogue(listed, false).operations);
+      await storage.close();
+      expect(await keysBelow(env, path, 5)).toBe(0);
+      storage = new QuorumStorage(await env.openStore(path));
+      expect(await storage.load()).toEqual({ quorumState: undefined, snapshots: listed, batches: log.slice(2) });
+      expect(storage.end).toEqual({ logEndOffset: 8, lastEpoch: 2 });
+      // A cut down to the start leaves the epoch of the snapshot.
+      await storage.write(storage.truncate(6));
+      expect(storage.end).toEqual({ logEndOffset: 6, lastEpoch: 2 });
+      // A snapshot of a later epoch may end below what is cut for it.
+      await storage.write(storage.append([batch(6, 2, 2), batch(8, 2, 5)]));
+      await storage.write(storage.catalogue([entry(9, 4)], true).operations);
+      expect(storage.end).toEqual({ logEndOffset: 9, lastEpoch: 4 });
+      await storage.write(storage.append([batch(9, 4, 1)]));
+      await storage.close();
+      storage = new QuorumStorage(await env.openStore(path));
+      expect(await storage.load()).toMatchObject({ snapshots: [entry(9, 4)], batches: [batch(9, 4, 1)] });
+      await storage.close();
+    });
+  });
+
+  test('very many keys go later, in pieces; a crash in between loses nothing and leaves nothing for ever', async () => {
+    await onDisk(async (env) => {
+      const path = '/data/many';
+      let storage = new QuorumStorage(await env.openStore(path));
+      await storage.write(storage.append(Array.from({ length: 5000 }, (_, i) => batch(i, 1, 1))));
+      const { operations, garbage } = storage.catalogue([entry(4990, 1)], false);
+      expect(operations.length).toBeLessThan(1500);
+      expect(garbage.length + operations.length).toBe(4991);
+      await storage.write(operations);
+      await storage.close();
+      expect(await keysBelow(env, path, 4990)).toBe(garbage.length);
+      storage = new QuorumStorage(await env.openStore(path));
+      expect((await storage.load()).batches).toHaveLength(10);
+      await storage.discard([]);
+      await storage.close();
+      expect(await keysBelow(env, path, 4990)).toBe(0);
+    });
+  });
+
+  test('a snapshot that does not end where a batch of its epoch ends is damage', async () => {
+    await onDisk(async (env) => {
+      for (const [name, listed] of [
+        ['inside', [entry(1, 1)]],
+        ['beyond', [entry(2, 1), entry(9, 2)]],
+        ['of another epoch', [entry(2, 1), entry(5, 2)]],
+        ['before the start', [entry(5, 1), entry(2, 1)]],
+      ] as const) {
+        const store = await env.openStore(`/data/${name}`);
+        const writer = new QuorumStorage(store);
+        await writer.write(writer.append([batch(0, 1, 2), batch(2, 1, 3), batch(5, 2, 1)]));
+        await writer.write(writer.catalogue(listed, false).operations);
+        await expect(new QuorumStorage(store).load(), name).rejects.toMatchObject({ code: 'CORRUPT' });
+        await store.close();
+      }
+    });
+  });
+
+  test('what a newer version wrote is said to be that', async () => {
+    await onDisk(async (env) => {
+      const store = await env.openStore('/data/newer');
+      const value = Buffer.from([0, 0, 0, 0, 2, 0]);
+      value.writeUInt32BE(crc32c(value, 4), 0);
+      await store.batch([{ type: 'put', key: Buffer.from('snapshots'), value }], { sync: true });
+      const loading = new QuorumStorage(store).load();
+      await expect(loading).rejects.toMatchObject({ code: 'CORRUPT', message: expect.stringMatching(/newer Kvorum/) });
+      await store.close();
     });
   });
 });
