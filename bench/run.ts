@@ -3,6 +3,7 @@
 import { cpus, totalmem } from 'node:os';
 import { parseOptions, USAGE } from './harness/options.ts';
 import { commit } from './parts/commit.ts';
+import { failover } from './parts/failover.ts';
 import { fetch } from './parts/fetch.ts';
 import { memory } from './parts/memory.ts';
 import type { Part } from './parts/part.ts';
@@ -10,7 +11,7 @@ import { produce } from './parts/produce.ts';
 import { simulation } from './parts/simulation.ts';
 import { start } from './parts/start.ts';
 
-const PARTS: readonly Part[] = [produce, fetch, commit, start, memory, simulation];
+const PARTS: readonly Part[] = [produce, fetch, commit, start, memory, simulation, failover];
 
 function usage(problem: string): never {
   console.error(`${problem}\n${USAGE}${PARTS.map(({ name }) => name).join(' ')}`);

@@ -17,8 +17,9 @@ export interface ControllerPeer {
   readonly client: RpcClient;
 }
 
-/** An election takes a few hundred milliseconds: pauses between rounds start below and stay near that. */
-const ROUND_BACKOFF = { baseMs: 40, maxMs: 250 };
+/** An election takes a few hundred milliseconds: so long the rounds follow each other quickly, then at growing intervals. */
+const ROUND_BACKOFF = { baseMs: 25, maxMs: 250 };
+const QUICK_ROUNDS = 20;
 /** A controller that has not answered for so long is silent. */
 const PROBE_TIMEOUT_MS: Ms = 1000;
 /** A round waits so long for those who do not answer. */
@@ -31,6 +32,9 @@ const REFUSED_PATIENCE_MS: Ms = 400;
 const SILENT_PATIENCE_MS: Ms = 1500;
 /** What was seen is still believed in a search that follows the one before so soon. */
 const MEMORY_MS: Ms = 1000;
+
+/** Better said than by the transport. */
+const WORDS: Partial<Record<Sighting['state'], string>> = { refused: 'cannot be reached', silent: 'no answer' };
 
 interface Sighting {
   state: 'unknown' | 'answers' | 'refused' | 'silent';
@@ -131,7 +135,7 @@ export class ControllerSearch {
       if (verdictInMs <= 0) {
         for (const waiter of [...this.#waiters]) if (!waiter.isPatient) waiter.resolve('no majority');
       }
-      const pauseMs = backoffMs(this.#random, 'client.controller', round, ROUND_BACKOFF);
+      const pauseMs = backoffMs(this.#random, 'client.controller', Math.max(1, round - QUICK_ROUNDS), ROUND_BACKOFF);
       await sleep(this.#clock, verdictInMs > 0 ? Math.min(pauseMs, verdictInMs) : pauseMs);
     }
     this.#isRunning = false;
@@ -173,7 +177,7 @@ export class ControllerSearch {
     const state = stateOf(answer);
     if (state !== sighting.state) sighting.since = this.#clock.now();
     sighting.state = state;
-    if (answer instanceof RpcError) sighting.said = state === 'silent' ? 'no answer' : answer.message;
+    if (answer instanceof RpcError) sighting.said = WORDS[state] ?? answer.message;
     else sighting.said = answer.fromLeader ? `leads epoch ${answer.leaderEpoch}` : 'does not lead';
     if (answer instanceof RpcError || !answer.fromLeader) return;
     sighting.leadsInRound = this.#round;

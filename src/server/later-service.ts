@@ -11,7 +11,7 @@ import { RpcError } from '../env/network.ts';
 
 type AnyStreamHandler = RpcStreamHandler<unknown, unknown>;
 
-/** Answers UNAVAILABLE until `service()` gives the real one. */
+/** Answers FAILED_PRECONDITION, nothing was done, until `service()` gives the real one. */
 export function laterService(definition: RpcServiceDefinition, service: () => RpcService | undefined): RpcService {
   const handlers: Record<string, RpcHandler<unknown, unknown> | AnyStreamHandler> = {};
   for (const [name, method] of Object.entries(definition.methods)) {
@@ -33,5 +33,5 @@ export function laterService(definition: RpcServiceDefinition, service: () => Rp
 }
 
 function starting(): RpcError {
-  return new RpcError('UNAVAILABLE', 'the node is starting');
+  return new RpcError('FAILED_PRECONDITION', 'the node is starting, it has done nothing');
 }
