@@ -122,5 +122,7 @@ function toStoreError(error: unknown, attempt: string): EnvError {
   for (let at: unknown = error; at instanceof Error; at = at.cause) code = CODES.get(systemCodeOf(at)) ?? code;
   if (code === undefined) return toEnvError(error, attempt);
   const reason = error instanceof Error ? ((error.cause as Error | undefined)?.message ?? error.message) : '';
+  // LevelDB has one code for whatever a system call refused; the text of the errno ends its message.
+  if (code === 'IO' && reason.endsWith(': No space left on device')) code = 'NO_SPACE';
   return new EnvError(code, `${attempt}: ${reason}`, error);
 }
