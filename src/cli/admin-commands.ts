@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import type { AddVoterOptions, Asking, CreateOptions, DeleteOptions, RemoveVoterOptions } from './command-options.ts';
 import { wholeNumber } from './failure.ts';
+import { addQuorumDiskCommands } from './quorum-disk-commands.ts';
 import { withServer } from './server-option.ts';
 
 export function addAdminCommands(program: Command): void {
@@ -64,6 +65,7 @@ function addQuorumCommands(quorum: Command): void {
     .requiredOption('--voter <id[@directoryId]>', 'node id, and the directory id where only that disk is meant')
     .addHelpText('after', '\nExample:\n  kvorum quorum remove-voter --voter 3@wP3bJbVIQ4OaC3VRUqcbZw')
     .action(async (options: RemoveVoterOptions) => (await import('./commands/quorum.ts')).removeVoter(options));
+  addQuorumDiskCommands(quorum);
 }
 
 function asking(command: Command): Command {

@@ -62,13 +62,9 @@ export function endLine(reason: string): string {
   return `${JSON.stringify({ ended: reason })}\n`;
 }
 
-/** The end, undefined for another line; `torn` for half a line at the end of the file, as a power cut may leave. RangeError. */
-export function parseEnd(line: string, isLast: boolean): { readonly ended: string } | 'torn' | undefined {
-  if (!line.endsWith('}')) {
-    if (isLast) return 'torn';
-    throw new RangeError('the line is cut short');
-  }
-  return line.startsWith('{"ended"') ? (parseObject(line) as { ended: string }) : undefined;
+/** Why the recording ends there; undefined for any other line. RangeError for no JSON. */
+export function parseEnd(line: string): string | undefined {
+  return line.startsWith('{"ended"') ? (parseObject(line) as { ended: string }).ended : undefined;
 }
 
 /** A line that is no part of a recording: RangeError with the reason. */
@@ -82,7 +78,7 @@ export function parseHeader(line: string): RecordedHeader {
   return { ...(header as RecordedHeader), config: { ...config, endpoints: new Map(config.endpoints) } };
 }
 
-/** RangeError if the line is none, as the last one may be after a crash. */
+/** RangeError if the line is none, as one may be after a power cut. */
 export function parseStep(line: string): RecordedStep {
   const step = parseObject(line) as Partial<RecordedStep>;
   if (step.event === undefined || step.draws === undefined || step.checksum === undefined) {

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { Env } from '../../../src/env/env.ts';
 import type { CoreTrace } from '../../../src/quorum/core-trace.ts';
 import { CoreRecorder, tracesOf } from '../../../src/quorum/recorder.ts';
-import { effectsChecksum, parseHeader, parseStep } from '../../../src/quorum/recording.ts';
+import { effectsChecksum, parseEnd, parseHeader, parseStep } from '../../../src/quorum/recording.ts';
 import type { RaftConfig, RaftEffect, RaftEvent } from '../../../src/raft/types.ts';
 import { World } from '../../../src/sim/world/world.ts';
 import { uuid } from '../metadata/fixture.ts';
@@ -98,7 +98,8 @@ test('at the size limit it ends with whole lines and a warning, once', async () 
     for (let i = 0; i < 50; i++) stepOnce(recorder);
   });
   expect(lines.length).toBeGreaterThan(3);
-  for (const line of lines.slice(1)) expect(parseStep(line).event.type).toBe('propose');
+  for (const line of lines.slice(1, -1)) expect(parseStep(line).event.type).toBe('propose');
+  expect(parseEnd(lines.at(-1) as string)).toBe('quorum.record.max.bytes is reached');
   expect(warnings(world)).toEqual([expect.stringContaining('quorum.record.max.bytes is reached')]);
 });
 
@@ -132,6 +133,7 @@ test('lines that are none are refused with the reason', () => {
   expect(() => parseHeader('7')).toThrow(/not a JSON object/);
   expect(() => parseStep('{"event":{"type"')).toThrow(/not JSON/);
   expect(() => parseStep('{"event":{}}')).toThrow(/no recorded step/);
+  expect(parseEnd('{"event":{}}')).toBeUndefined();
 });
 
 test('two listeners hear the same, in order; one alone is itself', () => {

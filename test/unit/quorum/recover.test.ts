@@ -3,89 +3,18 @@
 import { describe, expect, test } from 'vitest';
 import type { Env } from '../../../src/env/env.ts';
 import type { EnvError } from '../../../src/env/error.ts';
-import { createDurableEnd, readDurableEnd } from '../../../src/quorum/durable-end.ts';
-import { Quorum } from '../../../src/quorum/quorum.ts';
+import { readDurableEnd } from '../../../src/quorum/durable-end.ts';
 import type { RecoveryFinding } from '../../../src/quorum/recover.ts';
 import { RECOVERY_EPOCH_GAP, Recovery } from '../../../src/quorum/recover.ts';
 import { decodeControlRecord } from '../../../src/raft/control-record.ts';
 import type { Batch } from '../../../src/raft/types.ts';
 import { World } from '../../../src/sim/world/world.ts';
 import { uuid } from '../metadata/fixture.ts';
+import type { Life } from './replica.ts';
+import { CLUSTER_ID, disaster, openReplica, startReplica, voterOf } from './replica.ts';
 
 const IDS = [1, 2, 3];
-const VOTERS = new Map(IDS.map((id) => [id, { host: `c${id}`, port: 9093 }]));
-const voterOf = (id: number) => ({ id, directoryId: uuid(100 + id), endpoint: `c${id}:9093` });
-const FOLDER = { directory: '/data', clusterId: uuid(1), survivor: voterOf(3) };
-
-/** A replica in one life of its process. */
-interface Life {
-  quorum: Quorum;
-  claimed: number | undefined;
-  readonly applied: string[];
-}
-
-async function open(env: Env, id: number): Promise<Life> {
-  if (!(await env.disk.exists('/data/metadata'))) await createDurableEnd(env.disk, '/data');
-  const quorum = await Quorum.open(env, {
-    directory: '/data',
-    endpoint: `c${id}:9093`,
-    snapshots: { maxBytes: 1 << 30, maxIntervalMs: 0 },
-    raft: {
-      clusterId: uuid(1),
-      replica: { id, directoryId: uuid(100 + id) },
-      electionTimeoutMs: 250,
-      fetchTimeoutMs: 600,
-      requestTimeoutMs: 1000,
-      retryBackoffMs: 20,
-      fetchMaxWaitMs: 300,
-      fetchMaxBytes: 1 << 20,
-      snapshotChunkBytes: 64,
-    },
-    findVoters: () => Promise.resolve(VOTERS),
-    fatal: (reason) => {
-      throw new Error(reason);
-    },
-  });
-  await env.network.serve({ host: `c${id}`, port: 9093 }, [quorum.service]);
-  const life: Life = { quorum, claimed: undefined, applied: [] };
-  quorum.start({
-    apply: ({ records }) => void life.applied.push(...records.map((record) => Buffer.from(record).toString())),
-    load: async () => {},
-    snapshot: () => [],
-    claim: (epoch) => {
-      life.claimed = epoch;
-    },
-    renounce: () => {
-      life.claimed = undefined;
-    },
-    leaderChanged: () => {},
-  });
-  return life;
-}
-
-function startNode(world: World, id: number): { life: Life | undefined } {
-  const started: { life: Life | undefined } = { life: undefined };
-  const process = world.process(`c${id}`);
-  if (process.lives === 0) process.disk.provision('/data');
-  process.start(async (env) => {
-    started.life = await open(env, id);
-  });
-  return started;
-}
-
-/** Three voters agreed on some records; then all were killed. Node 3 has them, and maybe one more that nobody else got. */
-async function disaster(seed: number): Promise<{ world: World; records: string[] }> {
-  const world = new World({ seed });
-  const nodes = IDS.map((id) => startNode(world, id));
-  const leader = () => nodes.find(({ life }) => life?.claimed !== undefined)?.life;
-  await world.runUntil(() => leader() !== undefined, 30_000, 'a leader');
-  const records = ['a', 'b', 'c', 'd'];
-  for (const record of records) leader()?.quorum.append(leader()?.claimed ?? -1, [Buffer.from(record)]);
-  await world.runUntil(() => nodes.every(({ life }) => life?.applied.length === records.length), 30_000, 'all applied');
-  await world.runFor(100);
-  for (const id of IDS) world.process(`c${id}`).kill();
-  return { world, records };
-}
+const FOLDER = { directory: '/data', clusterId: CLUSTER_ID, survivor: voterOf(3) };
 
 /** One life of the survivor's machine, that ends by a kill. */
 async function offline<T>(world: World, main: (env: Env) => Promise<T>): Promise<T> {
@@ -118,7 +47,7 @@ async function refusal(world: World, main: (env: Env) => Promise<unknown> = (env
 
 /** The survivor starts, leads alone and commits. */
 async function expectToLeadAlone(world: World, records: readonly string[]): Promise<Batch[]> {
-  const started = startNode(world, 3);
+  const started = startReplica(world, 3);
   await world.runUntil(() => started.life?.claimed !== undefined, 30_000, 'the survivor leads');
   const { quorum, applied, claimed } = started.life as Life;
   expect(applied).toEqual(records);
@@ -206,7 +135,7 @@ describe('a disk that lost something', () => {
       const store = await env.openStore('/data/metadata');
       await store.batch([{ type: 'delete', key: lastKey }], { sync: true });
     });
-    expect((await refusal(world, (env) => open(env, 3))).message).toMatch(
+    expect((await refusal(world, (env) => openReplica(env, 3))).message).toMatch(
       /ends at offset 5, though it was durable up to offset 6 once/,
     );
     const found = await look(world);
@@ -221,7 +150,7 @@ describe('a disk that lost something', () => {
     await offline(world, carryOut);
     await expectToLeadAlone(world, records);
     await offline(world, (env) => env.disk.remove('/data/durable-end'));
-    expect((await refusal(world, (env) => open(env, 3))).message).toMatch(/durable-end is missing/);
+    expect((await refusal(world, (env) => openReplica(env, 3))).message).toMatch(/durable-end is missing/);
     expect(await look(world)).toMatchObject({
       recovery: 'needed',
       lost: expect.stringMatching(/^\/data\/durable-end is missing: whether/),
