@@ -35,5 +35,6 @@ export function stopForDisk(world: World, node: SimNode, failure: DiskFailure): 
   if (failure === 'full') world.coverage.fullDiskStops++;
   else world.coverage.diskErrorStops++;
   const restartMs = failure === 'full' ? 50 + node.draws.crash.below(1000) : node.draws.crash.below(500);
-  crashProcess(world, node, 'diskError', restartMs * 1000);
+  // A full disk has taken nothing; of a failed sync anything may be there, up to some point.
+  crashProcess(world, node, 'diskError', restartMs * 1000, failure === 'full' ? 0 : undefined);
 }

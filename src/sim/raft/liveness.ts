@@ -95,7 +95,6 @@ export function endRun(world: World): void {
   if (probe === undefined) throw new Violation(property, 'no append was made');
   const leader = (world.nodes[probe.node] as SimNode).view;
   check(property, leader.role === 'leader', () => `leader ${leader.id} did not last`);
-  checkChangesSettled(world);
   check(
     property,
     leader.highWatermark > probe.lastOffset,
@@ -116,6 +115,7 @@ export function endRun(world: World): void {
       return `node ${view.id} is ${mine}; leader ${leader.id}(${leader.epoch}) has ${leader.highWatermark}`;
     });
   }
+  checkChangesSettled(world);
   checkResources(world);
 }
 

@@ -9,7 +9,8 @@ import { changed, isWithinBudget } from './voter-sets.ts';
 import type { SimNode, World } from './world.ts';
 
 export function operatorTick(world: World): void {
-  if (world.phase !== 'faults' && world.phase !== 'bootstrap') return;
+  if (world.phase === 'bootstrap') return scheduleOperator(world);
+  if (world.phase !== 'faults') return;
   const { strayPermille, twicePermille } = world.scenario.workload.voterChanges;
   const stray = world.operator.chance(strayPermille);
   const twice = world.operator.chance(twicePermille);

@@ -152,12 +152,14 @@ export class History {
   copy(id: number, from: number): this {
     const own = wholeOf(this.node(id).disk.written);
     const batches = this.node(from).disk.written.entries.filter((entry) => entry.ordinal > own.ordinal);
-    observeAppend(
-      this.#observer,
-      this.node(id),
-      this.#op++,
+    return this.appendBatches(
+      id,
       batches.map((entry) => entry.batch),
     );
+  }
+
+  appendBatches(id: number, batches: readonly Batch[]): this {
+    observeAppend(this.#observer, this.node(id), this.#op++, batches);
     return this;
   }
 
