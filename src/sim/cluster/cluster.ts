@@ -1,17 +1,20 @@
 // A simulated cluster: formatted nodes and the hosts of clients, in one world.
+import type { Epoch } from '../../base/ids.ts';
 import type { Uuid } from '../../base/uuid.ts';
 import type { NodeConfig } from '../../config/node-config.ts';
 import { parseNodeConfig } from '../../config/node-config.ts';
 import type { Env } from '../../env/env.ts';
 import type { Address } from '../../env/network.ts';
+import type { ReplicaKey } from '../../raft/types.ts';
 import { StartError } from '../../server/start-error.ts';
+import type { DiskOperation } from '../disk/sim-disk.ts';
 import type { SimProcess } from '../process/process.ts';
 import { World } from '../world/world.ts';
 import type { SimNode } from './node.ts';
-import { DATA_DIRECTORY, METADATA_DIRECTORY } from './node.ts';
+import { DATA_DIRECTORY, METADATA_DIRECTORY, mayRefuseToStart, SNAPSHOT_DIRECTORY } from './node.ts';
 import { Ghost } from './observe.ts';
 import { RaftWatch } from './raft-watch.ts';
-import type { ClusterConfig, ClusterScenario } from './scenario.ts';
+import type { ClusterConfig, ClusterScenario, Moment } from './scenario.ts';
 import { ViolatedError } from './violated.ts';
 
 export interface SimCluster {
@@ -26,6 +29,8 @@ export interface SimCluster {
   /** Kafka addresses of the brokers. */
   readonly bootstrap: readonly Address[];
   readonly clients: SimProcess[];
+  /** Of the metadata quorum, by epoch. */
+  readonly leaders: ReadonlyMap<Epoch, ReplicaKey>;
 }
 
 const CLUSTER_ID: Uuid = 'c2ltdWxhdGVkLWNsdXN0ZQ';
@@ -37,7 +42,7 @@ export function createCluster(scenario: ClusterScenario, tamper: SimNode['tamper
   const { config, seed } = scenario;
   const world = new World({ seed, logLines: 5000 });
   const ghost = new Ghost();
-  const watch = new RaftWatch(config.controllers, config.controllers + config.brokers, {
+  const watch = new RaftWatch(config.controllers, config.brokers, {
     failed: (property, detail) => world.fail(property, new ViolatedError({ property, detail })),
     happened: (nodeId, moment) => ghost.onMoment(nodeId, moment),
     reigns: ghost.reigns,
@@ -46,22 +51,29 @@ export function createCluster(scenario: ClusterScenario, tamper: SimNode['tamper
   const nodes = Array.from({ length: config.controllers + config.brokers }, (_, index): SimNode => {
     const id = index + 1;
     const isController = index < config.controllers;
+    const process = world.process(hostName(id, isController), {
+      judge: (error) => (error instanceof StartError && mayRefuseToStart(node) ? 'die' : 'fail'),
+    });
     const node: SimNode = {
       id,
-      process: world.process(hostName(id, isController), {
-        // A start that fails ends the process; its supervisor starts it again.
-        judge: (error) => (node.isExcused && error instanceof StartError ? 'die' : 'fail'),
-      }),
+      process,
       config: nodeConfig(config, id, isController),
       world,
       ghost,
-      watch: watch.node(id),
+      clusterId: CLUSTER_ID,
+      watch: watch.node(id, process.disk, SNAPSHOT_DIRECTORY),
       tamper,
       node: undefined,
       isStopping: false,
       isExcused: false,
+      disks: 1,
+      diskState: 'good',
     };
-    node.process.disk.watchStore = (path) => (path === METADATA_DIRECTORY ? node.watch.newDatabase() : undefined);
+    process.disk.onOperation = (what, path) => {
+      const moment = snapshotMoment(what, path);
+      if (moment !== undefined) ghost.onMoment(id, moment);
+    };
+    process.disk.watchStore = (path) => (path === METADATA_DIRECTORY ? node.watch.newDatabase() : undefined);
     node.watch.appliedEndOffset = () => node.node?.publisher.image.endOffset ?? -1;
     return node;
   });
@@ -76,7 +88,14 @@ export function createCluster(scenario: ClusterScenario, tamper: SimNode['tamper
     brokers,
     bootstrap: brokers.map(({ process }) => ({ host: process.name, port: KAFKA_PORT })),
     clients: [],
+    leaders: watch.ghost.leaders,
   };
+}
+
+function snapshotMoment(what: DiskOperation, path: string): Moment | undefined {
+  if (!path.startsWith(SNAPSHOT_DIRECTORY)) return undefined;
+  if (what === 'renamed') return 'snapshotRenamed';
+  return what === 'synced' ? 'snapshotSynced' : 'snapshotDirectorySynced';
 }
 
 function untouched(env: Env): Env {
@@ -105,6 +124,7 @@ function nodeConfig(config: ClusterConfig, id: number, isController: boolean): N
     `log.flush.mode=${config.flushMode}`,
     `log.segment.bytes=${config.segmentBytes}`,
     'auto.create.topics.enable=false',
+    ...Object.entries(config.nodeSettings).map(([key, value]) => `${key}=${value}`),
   ];
   const parsed = parseNodeConfig(lines.join('\n'));
   if (!parsed.ok) throw new Error(`the scenario's nodes cannot be configured: ${parsed.errors.join('; ')}`);

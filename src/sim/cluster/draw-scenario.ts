@@ -35,8 +35,25 @@ function drawConfig(draw: SwarmDraw): ClusterConfig {
     faultPhaseMs: draw.between('fault phase', 10_000, 30_000),
     links: drawLinks(draw),
     syncLatencyMs: draw.spread('sync latency', 1, 50),
-    clockPercent: drifting ? Array.from({ length: controllers + brokers }, () => draw.spread('clock', 50, 200)) : [],
+    clockPercent: drifting ? Array.from({ length: controllers + brokers }, () => drawClock(draw)) : [],
+    diskRoomKib: draw.chance('small disks', 0.05) ? draw.spread('disk room', 16, 1024) : 0,
+    nodeSettings: drawSettings(draw),
   };
+}
+
+/** Hostile clocks (S-X4) in one of five nodes whose clocks drift. */
+function drawClock(draw: SwarmDraw): number {
+  const isHostile = draw.chance('hostile clock', 0.2);
+  return isHostile ? draw.spread('hostile clock percent', 10, 1000) : draw.spread('clock', 50, 200);
+}
+
+/** Rare choices of the product, made common. */
+function drawSettings(draw: SwarmDraw): Record<string, string> {
+  const settings: Record<string, string> = {};
+  if (draw.chance('snapshots', 0.5)) {
+    settings['metadata.log.max.record.bytes.between.snapshots'] = String(draw.spread('snapshot bytes', 1, 4096));
+  }
+  return settings;
 }
 
 function drawLinks(draw: SwarmDraw): LinkSwarm {
@@ -46,6 +63,8 @@ function drawLinks(draw: SwarmDraw): LinkSwarm {
     tailMs: slow ? draw.spread('tail', 1, 40) : 0.2,
     lossPermille: draw.maybe('loss', 0.4, 200),
     duplicatePermille: draw.maybe('duplicates', 0.4, 200),
+    latePermille: draw.maybe('late', 0.25, 100),
+    lateMs: draw.spread('late ms', 50, 10_000),
   };
 }
 
@@ -81,6 +100,9 @@ function drawKinds(draw: SwarmDraw): FaultKind[] {
   if (draw.chance('resets', 0.25)) kinds.push('reset');
   if (draw.chance('stalls', 0.25)) kinds.push('stallDisk');
   if (draw.chance('disk failures', 0.15)) kinds.push('failDisk');
+  if (draw.chance('full disks', 0.1)) kinds.push('fullDisk');
+  if (draw.chance('lost disks', 0.2)) kinds.push('loseDisk');
+  if (draw.chance('rot', 0.05)) kinds.push('rot');
   if (draw.chance('jumps', 0.15)) kinds.push('jumpClock');
   return kinds;
 }

@@ -1,8 +1,16 @@
-// What the simulated database of one replica holds durably, read beside the product's own loading: the quorum state and the log
-// as the synced batches of the store made them. Checkers compare it with what the core asked for (M-5, R-1.7).
+// What the simulated database of one replica holds durably, read beside the product's own loading: the quorum state, the
+// catalogue and the log as the synced batches of the store made them. Checkers compare it with what the core asked for.
 import type { Offset } from '../../base/ids.ts';
 import type { StoreOperation } from '../../env/store.ts';
-import { decodeBatch, decodeState, LOG_PREFIX, STATE_KEY } from '../../quorum/storage.ts';
+import type { CatalogueEntry } from '../../quorum/snapshot-folder.ts';
+import {
+  CATALOGUE_KEY,
+  decodeBatch,
+  decodeCatalogue,
+  decodeState,
+  LOG_PREFIX,
+  STATE_KEY,
+} from '../../quorum/storage.ts';
 import type { Batch, QuorumState } from '../../raft/types.ts';
 import type { SimDisk as ModelDisk } from '../raft/disk.ts';
 import { batchHash } from '../raft/hash.ts';
@@ -15,6 +23,7 @@ export class DurableMetadata implements StoreWatch {
   /** Told when something became durable. */
   onDurable: () => void = () => {};
   #state: QuorumState | undefined;
+  #catalogue: readonly CatalogueEntry[] = [];
   readonly #batches = new Map<Offset, Batch>();
   /** Base offsets in the log, ascending. */
   #offsets: Offset[] = [];
@@ -36,10 +45,14 @@ export class DurableMetadata implements StoreWatch {
 
   /** Whether it is exactly what the model says is synced. */
   equals(disk: ModelDisk): boolean {
-    const { synced, syncedState } = disk;
-    if (!sameState(this.#state, syncedState) || this.#offsets.length !== synced.length) return false;
-    const from = Math.max(0, synced.length - COMPARED_BATCHES);
-    return synced.slice(from).every(({ batch }, i) => {
+    const { synced, syncedState, syncedCatalogue } = disk;
+    const { entries } = synced;
+    if (!sameState(this.#state, syncedState) || this.#offsets.length !== entries.length) return false;
+    if (this.#catalogue.map(nameOf).join() !== syncedCatalogue.map(({ snapshot }) => nameOf(snapshot)).join()) {
+      return false;
+    }
+    const from = Math.max(0, entries.length - COMPARED_BATCHES);
+    return entries.slice(from).every(({ batch }, i) => {
       const stored = this.#batches.get(this.#offsets[from + i] as Offset);
       return stored !== undefined && stored.baseOffset === batch.baseOffset && batchHash(stored) === batchHash(batch);
     });
@@ -49,16 +62,20 @@ export class DurableMetadata implements StoreWatch {
   describe(): string {
     const last = this.#batches.get(this.#offsets.at(-1) ?? -1);
     const end = last === undefined ? 0 : last.baseOffset + last.records.length;
-    return `epoch ${this.#state?.leaderEpoch ?? 0}, ${this.#offsets.length} batches up to ${end}`;
+    const files = this.#catalogue.map(nameOf).join(' ');
+    return `epoch ${this.#state?.leaderEpoch ?? 0}, snapshots [${files}], ${this.#offsets.length} batches up to ${end}`;
   }
 
   #take(operation: StoreOperation): void {
     const key = operation.key as Buffer;
+    const value = operation.type === 'put' ? (operation.value as Buffer) : undefined;
     if (key.equals(STATE_KEY)) {
-      this.#state = operation.type === 'put' ? decodeState(operation.value as Buffer) : undefined;
+      this.#state = value === undefined ? undefined : decodeState(value);
+    } else if (key.equals(CATALOGUE_KEY)) {
+      this.#catalogue = value === undefined ? [] : decodeCatalogue(value);
     } else if (key.subarray(0, LOG_PREFIX.length).equals(LOG_PREFIX)) {
-      if (operation.type === 'put') this.#put(decodeBatch(key, operation.value as Buffer));
-      else this.#delete(Number(key.readBigInt64BE(LOG_PREFIX.length)));
+      if (value === undefined) this.#delete(Number(key.readBigInt64BE(LOG_PREFIX.length)));
+      else this.#put(decodeBatch(key, value));
     }
   }
 
@@ -76,6 +93,10 @@ export class DurableMetadata implements StoreWatch {
     if (this.#offsets.at(-1) === baseOffset) this.#offsets.pop();
     else this.#offsets.splice(this.#offsets.indexOf(baseOffset), 1);
   }
+}
+
+function nameOf({ id }: Pick<CatalogueEntry, 'id'>): string {
+  return `${id.endOffset}-${id.epoch}`;
 }
 
 function sameState(a: QuorumState | undefined, b: QuorumState | undefined): boolean {

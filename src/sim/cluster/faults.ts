@@ -3,6 +3,7 @@ import { unreachable } from '../../base/assert.ts';
 import type { DiskFaultKind } from '../disk/faults.ts';
 import type { SimProcess } from '../process/process.ts';
 import type { SimCluster } from './cluster.ts';
+import { fillDisk, freeDisk, LostDisks, replaceDisk, rotFile } from './disk-faults.ts';
 import type { SimNode } from './node.ts';
 import { cutPower, killLife, startLife, stopLife } from './node.ts';
 import type { FaultAction, Trigger } from './scenario.ts';
@@ -18,22 +19,26 @@ export class Nemesis {
   readonly #cluster: SimCluster;
   /** How many cuts a directed link has now. */
   readonly #cuts = new Map<string, number>();
+  readonly #lostDisks: LostDisks;
   #isHealed = false;
 
   constructor(cluster: SimCluster) {
     this.#cluster = cluster;
+    this.#lostDisks = new LostDisks(cluster);
   }
 
   /** Makes links and disks as the scenario has them, and begins with its faults. */
   begin(): void {
     const { world, scenario, nodes } = this.#cluster;
-    const { links, syncLatencyMs, clockPercent } = scenario.config;
-    const { latencyMs, tailMs, lossPermille, duplicatePermille } = links;
-    Object.assign(world.network.defaults, { latencyMs, tailMs, loss: lossPermille / 1000 });
-    world.network.duplicateRequests(duplicatePermille / 1000);
-    for (const [index, { process }] of nodes.entries()) {
-      process.disk.settings.syncLatencyUs = [100, 1000 * syncLatencyMs];
-      process.setClockRate((clockPercent[index] ?? 100) / 100);
+    const { links, syncLatencyMs, clockPercent, diskRoomKib } = scenario.config;
+    const { latencyMs, tailMs, lossPermille, duplicatePermille, latePermille, lateMs } = links;
+    const late = latePermille / 1000;
+    Object.assign(world.network.defaults, { latencyMs, tailMs, loss: lossPermille / 1000, late, lateMs });
+    world.network.duplicateRequests(duplicatePermille / 1000, lateMs || 500);
+    for (const [index, node] of nodes.entries()) {
+      node.process.disk.settings.syncLatencyUs = [100, 1000 * syncLatencyMs];
+      node.process.setClockRate((clockPercent[index] ?? 100) / 100);
+      if (diskRoomKib > 0) fillDisk(node, diskRoomKib);
     }
     this.#next(0);
     for (const trigger of scenario.triggers) this.#arm(trigger);
@@ -67,7 +72,7 @@ export class Nemesis {
   }
 
   inject(fault: FaultAction): void {
-    const { nodes, clients, controllers, world } = this.#cluster;
+    const { nodes, clients, controllers, brokers, world } = this.#cluster;
     const { network } = world;
     const { kind, i, j, durationMs } = fault;
     const hosts = [...nodes.map(({ process }) => process), ...clients];
@@ -102,6 +107,15 @@ export class Nemesis {
         return node.process.disk.stall(durationMs);
       case 'failDisk':
         return this.#failDisk(node, DISK_FAILURES[j % DISK_FAILURES.length] as DiskFaultKind, durationMs);
+      case 'fullDisk':
+        if (node.process.disk.settings.capacityBytes < Number.POSITIVE_INFINITY) return;
+        fillDisk(node, j);
+        return world.after(durationMs, () => freeDisk(node));
+      case 'loseDisk':
+        this.#lostDisks.lose(controllers[i % controllers.length] as SimNode, j % 2 === 1, durationMs);
+        return;
+      case 'rot':
+        return rotFile(this.#cluster, brokers[i % brokers.length] as SimNode, j);
       case 'jumpClock':
         return host.jumpWallClock((j % 2 === 0 ? -1000 : 1000) * j);
       default:
@@ -156,13 +170,15 @@ export class Nemesis {
   heal(): void {
     const { world, nodes, clients } = this.#cluster;
     this.#isHealed = true;
-    Object.assign(world.network.defaults, { latencyMs: 0.2, tailMs: 0.2, loss: 0 });
+    Object.assign(world.network.defaults, { latencyMs: 0.2, tailMs: 0.2, loss: 0, late: 0 });
     world.network.duplicateRequests(0);
     world.network.resetLinks();
     for (const process of [...nodes.map((node) => node.process), ...clients]) process.resume();
     for (const node of nodes) {
       node.process.setClockRate(1);
       node.process.disk.settings.syncLatencyUs = [100, 1000];
+      freeDisk(node);
+      if (node.diskState === 'damaged') replaceDisk(node);
       // A node whose disk failed is started again, which is what the operator was told to do.
       if (node.isExcused) killLife(node);
       startLife(node);

@@ -1,8 +1,5 @@
 // The checks that need the whole run: histories of clients against the logs, topics, metadata logs, and what is left open.
-import { hash32 } from '../../base/keyed-random.ts';
 import type { ClientHistory, FinalLog } from '../../check/history.ts';
-import type { MetadataLog } from '../../check/quorum.ts';
-import { checkMetadataLogs } from '../../check/quorum.ts';
 import { checkFullReading, checkReadsAgree, checkReadsCommitted, checkReadsInOrder } from '../../check/reads.ts';
 import type { TopicAction } from '../../check/topic-operations.ts';
 import { checkTopicOperations } from '../../check/topic-operations.ts';
@@ -10,13 +7,10 @@ import { checkTopics } from '../../check/topics.ts';
 import { checkIdempotence, checkNoAckedLoss, checkNoInvention, checkOrder, checkOutcomes } from '../../check/writes.ts';
 import type { MetadataImage } from '../../metadata/image.ts';
 import { topicsInOrder } from '../../metadata/image.ts';
-import { QuorumStorage } from '../../quorum/storage.ts';
-import type { Batch } from '../../raft/types.ts';
 import type { ClientLog } from './clients.ts';
 import type { SimCluster } from './cluster.ts';
 import { diskLogs, logRecords } from './disk-logs.ts';
-import type { SimNode } from './node.ts';
-import { DATA_DIRECTORY, METADATA_DIRECTORY } from './node.ts';
+import { DATA_DIRECTORY } from './node.ts';
 import { CONTESTED, operationsOf } from './registrars.ts';
 import { must, ViolatedError } from './violated.ts';
 
@@ -83,34 +77,6 @@ function finalLogs(cluster: SimCluster, image: MetadataImage): FinalLog[] {
     }
   }
   return logs;
-}
-
-/** S-R4, S-R6: reads the metadata log of every node, with the product's reader, in a life of its own. */
-export async function checkQuorumLogs(cluster: SimCluster): Promise<void> {
-  const logs: MetadataLog[] = [];
-  for (const node of cluster.nodes) {
-    node.process.kill();
-    node.process.start(async (env) => {
-      const store = await env.openStore(METADATA_DIRECTORY);
-      const { batches } = await new QuorumStorage(store).load();
-      await store.close();
-      logs.push(metadataLog(node, batches));
-    });
-  }
-  await cluster.world.runUntil(() => logs.length === cluster.nodes.length, 10_000, 'the metadata logs are read');
-  must(checkMetadataLogs(logs));
-}
-
-function metadataLog({ process, ghost }: SimNode, batches: readonly Batch[]): MetadataLog {
-  return {
-    node: process.name,
-    committedEndOffset: ghost.appliedEndOffsets.get(process.name) ?? 0,
-    batches: batches.map(({ baseOffset, epoch, control, records }) => {
-      const text = records.map((record) => Buffer.from(record).toString('latin1')).join('\n');
-      const digest = `${epoch} ${control} ${records.length} ${hash32(text)}`;
-      return { baseOffset, endOffset: baseOffset + records.length, epoch, digest };
-    }),
-  };
 }
 
 /** S-X3: a process that stopped in good order has nothing scheduled, connected or bound any more. */

@@ -4,7 +4,6 @@ import type { NodeId } from '../../base/ids.ts';
 import type { Uuid } from '../../base/uuid.ts';
 import type { NodeConfig } from '../../config/node-config.ts';
 import type { Env } from '../../env/env.ts';
-import type { LogFields } from '../../env/logger.ts';
 import type { MetadataImage } from '../../metadata/image.ts';
 import type { Node } from '../../server/node.ts';
 import { startNode } from '../../server/node.ts';
@@ -23,6 +22,7 @@ export interface SimNode {
   readonly config: NodeConfig;
   readonly world: World;
   readonly ghost: Ghost;
+  readonly clusterId: Uuid;
   readonly watch: NodeWatch;
   /** Wraps what the node is given of the world; for tests that break a port on purpose. */
   readonly tamper: (env: Env, node: SimNode) => Env;
@@ -32,38 +32,53 @@ export interface SimNode {
   isStopping: boolean;
   /** A disk error was injected in this life: it may end in a fatal error. */
   isExcused: boolean;
+  /** How many disks it has had: each is another replica (R-0.1). */
+  disks: number;
+  /** `damaged`: its database is, and the node must say so and not start. `empty`: it is to be formatted. */
+  diskState: 'good' | 'damaged' | 'empty';
 }
 
 export const DATA_DIRECTORY = '/data';
 /** The database of the metadata log. */
 export const METADATA_DIRECTORY = `${DATA_DIRECTORY}/metadata`;
+export const SNAPSHOT_DIRECTORY = `${DATA_DIRECTORY}/snapshots`;
+/** A supervisor starts again what died so much later. */
+const RESTART_MS = 500;
 
 /** Formats the disk of a node that has never run. */
-export async function formatNode(node: SimNode, clusterId: Uuid): Promise<void> {
+export async function formatNode(node: SimNode): Promise<void> {
   node.process.disk.provision(DATA_DIRECTORY);
   let done = false;
   node.process.start(async (env) => {
-    await formatStorage(env, node.config, clusterId);
+    await formatStorage(env, node.config, node.clusterId);
     done = true;
   });
   await node.world.runUntil(() => done, 10_000, `${node.process.name} is formatted`);
   node.process.kill();
 }
 
-/** Begins a life. Nothing if it lives. */
+/** Begins a life, on an empty disk with formatting it. Nothing if it lives. */
 export function startLife(node: SimNode): void {
   if (node.process.isAlive) return;
-  const life = node.process.lives + 1;
-  node.isExcused = false;
+  if (node.diskState === 'empty') return formatAndStart(node);
+  const { ghost } = node;
+  node.isExcused = Number.isFinite(node.process.disk.settings.capacityBytes);
   node.isStopping = false;
   node.process.disk.forgetFailures();
   node.process.start(async (env) => {
-    const logger = observedLogger(env.logger, (event, fields) => seeLine(node, life, event, fields));
+    const logger = observedLogger(env.logger, (event) => {
+      ghost.logged.set(event, (ghost.logged.get(event) ?? 0) + 1);
+      ghost.onMoment(node.id, event);
+    });
     const watched = node.watch.newLife({ ...env, logger });
     const started = await startNode(node.tamper(watched.env, node), node.config, {
       fatal: (reason, cause) => fail(node, reason, cause),
       trace: watched.trace,
     });
+    if (node.diskState === 'damaged') {
+      const detail = `${node.process.name} started on a damaged database`;
+      must({ property: 'R-1.7', detail });
+    }
     node.node = started;
     const { publisher } = started;
     if (publisher.image.endOffset > 0) seeImage(node, publisher.image);
@@ -71,10 +86,40 @@ export function startLife(node: SimNode): void {
   });
 }
 
+/** Again after a crash in the middle of it. */
+function formatAndStart(node: SimNode): void {
+  const { process, world } = node;
+  process.start(async (env) => {
+    await formatStorage(env, node.config, node.clusterId);
+    node.diskState = 'good';
+    const life = process.lives;
+    world.after(0, () => {
+      if (process.lives !== life) return;
+      process.kill();
+      startLife(node);
+    });
+  });
+}
+
+/** Whether a start that fails is what should happen; the process ends, and its supervisor starts it again. */
+export function mayRefuseToStart(node: SimNode): boolean {
+  if (!node.isExcused && node.diskState !== 'damaged') return false;
+  supervise(node);
+  return true;
+}
+
+function supervise(node: SimNode): void {
+  node.world.after(RESTART_MS, () => {
+    if (node.diskState !== 'damaged') startLife(node);
+  });
+}
+
 /** S-X2: what a node calls fatal fails the run, unless a fault explains it: then the process ends. */
 function fail(node: SimNode, reason: string, cause: unknown): void {
-  if (node.isExcused) killLife(node);
-  else {
+  if (node.isExcused) {
+    killLife(node);
+    supervise(node);
+  } else {
     const detail = `${node.process.name} stopped: ${reason}`;
     node.world.fail('S-X2', new ViolatedError({ property: 'S-X2', detail }, cause));
   }
@@ -125,19 +170,8 @@ export function endLife(node: SimNode): void {
   }
 }
 
-function seeLine(node: SimNode, life: number, event: string, fields: LogFields): void {
-  const { ghost, process, world } = node;
-  ghost.logged.set(event, (ghost.logged.get(event) ?? 0) + 1);
-  if (event !== 'quorum-role') return ghost.onMoment(node.id, event);
-  const { role, epoch } = fields as { role: string; epoch: number };
-  ghost.onMoment(node.id, role);
-  const violation = ghost.roles.see({ replica: process.name, life, role, epoch });
-  if (violation !== undefined) world.fail(violation.property, new ViolatedError(violation));
-}
-
 function seeImage(node: SimNode, image: MetadataImage): void {
   const { ghost, process, world } = node;
-  ghost.appliedEndOffsets.set(process.name, image.endOffset);
   const violation = ghost.images.see(process.name, seenImage(image));
   if (violation !== undefined) world.fail(violation.property, new ViolatedError(violation));
 }

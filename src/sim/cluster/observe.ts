@@ -1,12 +1,10 @@
 // The ghost state of a run (safety.md 6): what nodes show of themselves, checked as it comes. Nodes never read it.
-
-import type { NodeId, Offset } from '../../base/ids.ts';
+import type { NodeId } from '../../base/ids.ts';
 import { hash32 } from '../../base/keyed-random.ts';
 import { AppendHistory } from '../../check/appends.ts';
 import type { TailLoss } from '../../check/history.ts';
 import type { SeenImage } from '../../check/metadata.ts';
 import { ImageHistory } from '../../check/metadata.ts';
-import { RoleHistory } from '../../check/quorum.ts';
 import type { LogFields, Logger } from '../../env/logger.ts';
 import type { MetadataImage } from '../../metadata/image.ts';
 import { brokersInOrder, isActive, topicsInOrder } from '../../metadata/image.ts';
@@ -16,13 +14,10 @@ import type { DiskLog } from './disk-logs.ts';
 import { Reigns } from './reigns.ts';
 
 export class Ghost {
-  readonly roles = new RoleHistory();
   readonly images = new ImageHistory();
   readonly appends = new AppendHistory();
   readonly reigns = new Reigns();
   readonly losses: TailLoss[] = [];
-  /** Newest image of each node, over all its lives. */
-  readonly appliedEndOffsets = new Map<string, Offset>();
   /** Told of each line that a node logs: of its id and what happened. */
   onMoment: (nodeId: NodeId, moment: string) => void = () => {};
   /** Events that nodes logged, by name. */
@@ -46,12 +41,12 @@ export function seenImage(image: MetadataImage): SeenImage {
 }
 
 /** A logger that tells `see` of every line too. */
-export function observedLogger(logger: Logger, see: (event: string, fields: LogFields) => void): Logger {
+export function observedLogger(logger: Logger, see: (event: string) => void): Logger {
   const also =
     (level: 'debug' | 'info' | 'warn' | 'error') =>
     (event: string, fields: LogFields = {}): void => {
       logger[level](event, fields);
-      see(event, fields);
+      see(event);
     };
   return {
     debug: also('debug'),

@@ -1,55 +1,45 @@
 // Judges the metadata quorum of whole nodes by the checkers of the core's own simulation (S-R1..S-R17): hears of each step by
-// CoreTrace, sees messages leave at the network port (raft-messages.ts) and knows from the simulated database what is durable.
-// Nothing here trusts the driver under test, src/quorum.
+// CoreTrace, sees messages leave at the network port (raft-messages.ts) and knows from the simulated disk what is durable
+// (replica-disk.ts). Nothing here trusts the driver under test, src/quorum.
 import type { Ms, NodeId } from '../../base/ids.ts';
 import type { Env } from '../../env/env.ts';
 import type { CoreTrace } from '../../quorum/core-trace.ts';
-import type { Batch, OpId, RaftConfig, RaftEffect, RaftEvent } from '../../raft/types.ts';
+import type { RaftEffect, RaftEvent, Snapshot } from '../../raft/types.ts';
+import type { SimDisk } from '../disk/sim-disk.ts';
 import { safetyCheckers } from '../raft/checks/all.ts';
 import { RAFT_CORE } from '../raft/core.ts';
-import type { SimDisk as ModelDisk } from '../raft/disk.ts';
-import { newDisk, syncOldest } from '../raft/disk.ts';
 import type { Ghost, NodeView } from '../raft/ghost.ts';
-import { newGhost } from '../raft/ghost.ts';
-import { batchHash } from '../raft/hash.ts';
-import { indexEndingAt } from '../raft/log-entry.ts';
+import { namesOf, newGhost } from '../raft/ghost.ts';
+import { wholeOf } from '../raft/log-entry.ts';
 import type { Observer } from '../raft/observe.ts';
 import {
   newObserver,
   observeAppend,
+  observeCatalogue,
   observeClaim,
   observeCommit,
-  observeCrash,
   observeEmitted,
+  observeLoad,
   observeReleased,
   observeRenounce,
   observeRole,
-  observeStarted,
   observeStateWrite,
-  observeSync,
   observeTruncate,
 } from '../raft/observe.ts';
 import { replicaKey } from '../raft/replica-key.ts';
 import { check, Violation } from '../raft/violation.ts';
-import { DurableMetadata } from './durable-metadata.ts';
+import { sameVoters } from '../raft/voter-sets.ts';
+import type { DurableMetadata } from './durable-metadata.ts';
 import type { RaftMessages } from './raft-messages.ts';
 import { watchRaftMessages } from './raft-messages.ts';
 import type { Reigns } from './reigns.ts';
-
-/** Protocol events of whole nodes, for triggers. */
-export type RaftMoment =
-  | 'becameLeader'
-  | 'becameCandidate'
-  | 'resigned'
-  | 'voteGranted'
-  | 'appended'
-  | 'truncated'
-  | 'hwAdvanced';
+import { ReplicaDisk } from './replica-disk.ts';
+import type { Moment } from './scenario.ts';
 
 export interface RaftWatchHooks {
   /** A property does not hold. */
   failed(property: string, detail: string): void;
-  happened(nodeId: NodeId, moment: RaftMoment): void;
+  happened(nodeId: NodeId, moment: Moment): void;
   readonly reigns: Reigns;
   now(): Ms;
 }
@@ -59,41 +49,47 @@ export class RaftWatch {
   readonly #observer: Observer;
   readonly #hooks: RaftWatchHooks;
 
-  /** Nodes 1..controllers are the voters. */
-  constructor(controllers: number, nodes: number, hooks: RaftWatchHooks) {
+  /** Nodes 1..controllers are the voters, then come the brokers. */
+  constructor(controllers: number, brokers: number, hooks: RaftWatchHooks) {
     // Node ids of clusters begin with 1: the first place stays empty, like a voter that never starts.
-    this.ghost = newGhost(nodes + 1, controllers + 1, (id) => replicaKey(0, id, 0), RAFT_CORE.votersOf);
+    const counts = { voters: controllers + 1, spares: 0, observers: brokers };
+    this.ghost = newGhost(counts, (id) => replicaKey(0, id, 0), RAFT_CORE.votersOf);
     this.#observer = newObserver(this.ghost, safetyCheckers());
     this.#hooks = hooks;
   }
 
   /** The watch over one node, for all its lives. */
-  node(id: NodeId): NodeWatch {
-    return new NodeWatch(this.#observer, this.ghost.nodes[id] as NodeView, this.#hooks);
+  node(id: NodeId, disk: SimDisk, snapshotDirectory: string): NodeWatch {
+    const view = this.ghost.nodes[id] as NodeView;
+    return new NodeWatch(
+      this.#observer,
+      view,
+      new ReplicaDisk(this.#observer, view, disk, snapshotDirectory),
+      this.#hooks,
+    );
   }
 }
 
 export class NodeWatch {
-  readonly #observer: Observer;
-  readonly #view: NodeView;
-  readonly #hooks: RaftWatchHooks;
-  #durable = new DurableMetadata();
-  #life = 0;
   /** End offset of the image that the state machine shows, -1 where it is not known. */
   appliedEndOffset: () => number = () => -1;
+  readonly #observer: Observer;
+  readonly #view: NodeView;
+  readonly #disk: ReplicaDisk;
+  readonly #hooks: RaftWatchHooks;
+  #life = 0;
+  #event: RaftEvent | undefined;
 
-  constructor(observer: Observer, view: NodeView, hooks: RaftWatchHooks) {
+  constructor(observer: Observer, view: NodeView, disk: ReplicaDisk, hooks: RaftWatchHooks) {
     this.#observer = observer;
     this.#view = view;
+    this.#disk = disk;
     this.#hooks = hooks;
   }
 
   /** Follows a new metadata database on the disk of this node. */
   newDatabase(): DurableMetadata {
-    const durable = new DurableMetadata();
-    durable.onDurable = () => this.#judge(() => this.#catchUp(durable));
-    this.#durable = durable;
-    return durable;
+    return this.#disk.newDatabase((look) => this.#judge(look));
   }
 
   /** What a new life gets: its ports, with every Raft message reported that leaves through them, and a listener at its core. */
@@ -109,79 +105,22 @@ export class NodeWatch {
     return {
       env: { ...env, network: watchRaftMessages(env.network, messages) },
       trace: {
-        config: (config) => judge(() => this.#begin(config)),
+        config: ({ replica }) => judge(() => this.#disk.begin(replica)),
         draw: () => {},
         event: (event) => judge(() => this.#take(event)),
-        effects: (effects) => judge(() => effects.forEach((effect) => this.#see(effect))),
+        effects: (effects) => judge(() => this.#seeAll(effects)),
       },
     };
   }
 
   #take(event: RaftEvent): void {
-    if (event.type === 'start') this.#checkLoaded(event.durable);
-    else if (event.type === 'diskDone') this.#checkDurable(event.op);
+    this.#event = event;
+    if (event.type === 'start') this.#disk.loaded(event.durable);
+    else if (event.type === 'diskDone') this.#disk.done(event.op);
     else if (event.type === 'applied') this.#applied(event.endOffset);
+    else if (event.type === 'snapshotTaken') this.#disk.keep(event.snapshot, true);
+    else if (event.type === 'snapshotReceived') this.#disk.keep(event.snapshot, false);
   }
-
-  // ---- the disk ----
-
-  /** The life before is over, and what it left is what the database now holds. */
-  #begin({ replica }: RaftConfig): void {
-    const { disk, incarnation } = this.#view;
-    if (incarnation === 0) this.#view.disk = newDisk(replica);
-    else if (disk.replica.directoryId !== replica.directoryId) observeCrash(this.#observer, this.#view, 0, replica);
-    else {
-      const surviving = this.#survivors(disk);
-      observeCrash(this.#observer, this.#view, surviving, undefined);
-    }
-    observeStarted(this.#observer, this.#view);
-  }
-
-  /** How many of the operations that were not synced when the process ended have reached the disk. */
-  #survivors(disk: ModelDisk): number {
-    const probe: ModelDisk = { ...disk, synced: [...disk.synced], pending: [...disk.pending] };
-    for (let count = 0; count <= disk.pending.length; count++) {
-      if (count > 0) syncOldest(probe);
-      if (this.#durable.equals(probe)) return count;
-    }
-    throw new Violation('M-5', `${this.#whatIsDurable()}, which no prefix of the core's operations gives`);
-  }
-
-  /** A batch became durable: it makes the next operations so. */
-  #catchUp(durable: DurableMetadata): void {
-    const { disk, alive } = this.#view;
-    // What an open finds is looked at when the core begins; what an old database holds, no more.
-    if (!alive || durable !== this.#durable) return;
-    while (!durable.equals(disk)) {
-      check('M-5', disk.pending.length > 0, () => `${this.#whatIsDurable()}, and the core asked for something else`);
-      observeSync(this.#observer, this.#view);
-    }
-  }
-
-  /** The driver tells the core that everything up to `op` is durable. */
-  #checkDurable(op: OpId): void {
-    const { disk } = this.#view;
-    while (disk.pending.length > 0 && (disk.pending[0]?.op ?? op + 1) <= op) observeSync(this.#observer, this.#view);
-    check('M-5', this.#durable.equals(disk), () => `operation ${op} is said to be durable; ${this.#whatIsDurable()}`);
-  }
-
-  #checkLoaded({ quorumState, batches }: Extract<RaftEvent, { type: 'start' }>['durable']): void {
-    const { synced, syncedState } = this.#view.disk;
-    const last = batches.at(-1);
-    const expected = synced.at(-1)?.batch;
-    const same =
-      batches.length === synced.length &&
-      quorumState?.leaderEpoch === syncedState?.leaderEpoch &&
-      quorumState?.votedKey?.directoryId === syncedState?.votedKey?.directoryId &&
-      (last === undefined || expected === undefined || batchHash(last) === batchHash(expected));
-    check('R-1.7', same, () => `node ${this.#view.id} starts with something else: ${this.#whatIsDurable()}`);
-  }
-
-  #whatIsDurable(): string {
-    return `the database of node ${this.#view.id} holds ${this.#durable.describe()}`;
-  }
-
-  // ---- steps ----
 
   #applied(endOffset: number): void {
     const shown = this.appliedEndOffset();
@@ -193,28 +132,45 @@ export class NodeWatch {
     this.#view.appliedEndOffset = endOffset;
   }
 
+  #seeAll(effects: readonly RaftEffect[]): void {
+    for (const effect of effects) this.#see(effect);
+    this.#checkVotersTold();
+    if (this.#event?.type === 'snapshotTaken') this.#checkListed(this.#event.snapshot);
+  }
+
   #see(effect: RaftEffect): void {
     const observer = this.#observer;
     const view = this.#view;
     switch (effect.type) {
       case 'writeQuorumState':
         return observeStateWrite(observer, view, effect.op, effect.state);
-      case 'append': {
-        const created = observeAppend(observer, view, effect.op, effect.batches);
-        return created.length > 0 ? this.#happened('appended') : undefined;
-      }
+      case 'append':
+        return observeAppend(observer, view, effect.op, effect.batches).length > 0
+          ? this.#happened('appended')
+          : undefined;
       case 'truncate':
         observeTruncate(observer, view, effect.op, effect.endOffset);
         return this.#happened('truncated');
+      case 'catalogue':
+        observeCatalogue(observer, view, effect.op, this.#disk.files(effect.snapshots), effect.clearLog);
+        return this.#happened('snapshotCatalogued');
+      case 'loadSnapshot':
+        for (const file of this.#disk.files([effect.snapshot])) observeLoad(observer, view, file);
+        return this.#happened('snapshotLoading');
       case 'call':
-        return observeEmitted(observer, view, effect.message, effect.after);
       case 'reply':
         observeEmitted(observer, view, effect.message, effect.after);
-        return effect.message.type === 'vote' && effect.message.granted ? this.#happened('voteGranted') : undefined;
+        return isGrantedVote(effect) ? this.#happened('voteGranted') : undefined;
+      case 'serveSnapshot':
+        return observeEmitted(observer, view, effect.response, effect.after);
       case 'role':
         return this.#role(effect);
+      case 'voters':
+        view.voters = effect.voters;
+        view.toldVoters = undefined;
+        return;
       case 'commit':
-        observeCommit(observer, view, effect.highWatermark, this.#asWritten(effect.batches));
+        observeCommit(observer, view, effect.highWatermark, effect.batches);
         return view.role === 'leader' ? this.#happened('hwAdvanced') : undefined;
       case 'claim':
         this.#hooks.reigns.claimed(view.id, effect.epoch, this.#hooks.now());
@@ -227,15 +183,6 @@ export class NodeWatch {
     }
   }
 
-  /** A restarted core has other objects for the same batches. */
-  #asWritten(batches: readonly Batch[]): Batch[] {
-    const { written } = this.#view.disk;
-    return batches.map((batch) => {
-      const own = written[indexEndingAt(written, batch.baseOffset + batch.records.length)]?.batch;
-      return own !== undefined && batchHash(own) === batchHash(batch) ? own : batch;
-    });
-  }
-
   #role(effect: Extract<RaftEffect, { type: 'role' }>): void {
     const { role, epoch } = this.#view;
     observeRole(this.#observer, this.#view, effect);
@@ -243,12 +190,32 @@ export class NodeWatch {
     if (effect.role === 'leader') {
       this.#hooks.reigns.elected(effect.epoch, this.#hooks.now());
       this.#happened('becameLeader');
-    }
-    if (effect.role === 'candidate') this.#happened('becameCandidate');
+    } else if (effect.role === 'candidate') this.#happened('becameCandidate');
     else if (effect.role === 'resigned') this.#happened('resigned');
   }
 
-  #happened(moment: RaftMoment): void {
+  /** R-11.3: the voter set that the core has told of is that of its log. */
+  #checkVotersTold(): void {
+    const view = this.#view;
+    const { voters } = wholeOf(view.disk.written);
+    if (voters === view.toldVoters || view.voters === undefined) return;
+    const told = view.voters;
+    const detail = (): string => `node ${view.id} takes ${namesOf(told)} for the voters, not ${namesOf(voters ?? [])}`;
+    check('S-R11', voters === undefined || sameVoters(voters, told), detail);
+    view.toldVoters = voters;
+  }
+
+  /** S-X3: an own snapshot that is newer than all others is listed, else the log would grow without end. */
+  #checkListed({ id }: Snapshot): void {
+    const newest = this.#view.disk.writtenCatalogue.at(-1)?.content.endOffset ?? 0;
+    check(
+      'S-X3',
+      id.endOffset <= newest,
+      () => `node ${this.#view.id} does not list its snapshot up to ${id.endOffset}, the newest is up to ${newest}`,
+    );
+  }
+
+  #happened(moment: Moment): void {
     this.#hooks.happened(this.#view.id, moment);
   }
 
@@ -261,4 +228,8 @@ export class NodeWatch {
       this.#hooks.failed(error.property, error.detail);
     }
   }
+}
+
+function isGrantedVote(effect: Extract<RaftEffect, { type: 'call' | 'reply' }>): boolean {
+  return effect.type === 'reply' && effect.message.type === 'vote' && effect.message.granted;
 }

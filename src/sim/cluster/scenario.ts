@@ -11,8 +11,11 @@ export interface LinkSwarm {
   readonly tailMs: Ms;
   /** A datagram is lost: a call times out, bytes of a stream come late. */
   readonly lossPermille: number;
-  /** An RPC request arrives twice, as from a client that retries. */
+  /** An RPC request arrives twice, as from a client that retries; the second time up to lateMs later, 500 ms if that is 0. */
   readonly duplicatePermille: number;
+  /** A message takes up to lateMs longer: requests arrive when their callers have given up or died, answers after elections. */
+  readonly latePermille: number;
+  readonly lateMs: Ms;
 }
 
 export interface ClusterConfig {
@@ -32,6 +35,10 @@ export interface ClusterConfig {
   readonly syncLatencyMs: Ms;
   /** Speed of each node's clock in percent, while faults are on; missing entries are 100. */
   readonly clockPercent: readonly number[];
+  /** Room on each disk from the begin of the faults to the heal, in KiB; 0: no limit. */
+  readonly diskRoomKib: number;
+  /** Keys of the nodes' configuration, under their names, e.g. to take a snapshot every few records. */
+  readonly nodeSettings: Readonly<Record<string, string>>;
 }
 
 export const FAULT_KINDS = [
@@ -57,6 +64,15 @@ export const FAULT_KINDS = [
   'stallDisk',
   /** The next operation of kind j (DISK_FAILURES) on the disk of node i fails; it is started again after durationMs. */
   'failDisk',
+  /** The disk of node i has room for j KiB more, for durationMs. */
+  'fullDisk',
+  /**
+   * The disk of controller i is replaced by an empty one, which is formatted and started after durationMs; before, with odd j, its
+   * database is found damaged at a start. Nothing if the disks of a minority of the voters were lost already.
+   */
+  'loseDisk',
+  /** A bit flips in a file of broker i that can be derived from others: an index, a snapshot of producers. */
+  'rot',
   /** The wall clock of host i jumps by j seconds, to and fro. */
   'jumpClock',
 ] as const;
@@ -79,9 +95,21 @@ export interface TimedFault extends FaultAction {
   readonly dt: Ms;
 }
 
-/** Moments at which a fault may hit a node, by the line that the node logs then (`leader`: it leads the quorum). */
+/** Moments at which a fault may hit a node: steps of its quorum, of its disk, and lines that it logs. */
 export const MOMENTS = [
-  'leader',
+  'becameLeader',
+  'becameCandidate',
+  'resigned',
+  'voteGranted',
+  'appended',
+  'truncated',
+  'hwAdvanced',
+  // The steps of taking or installing a snapshot of the metadata, in their order.
+  'snapshotSynced',
+  'snapshotRenamed',
+  'snapshotDirectorySynced',
+  'snapshotCatalogued',
+  'snapshotLoading',
   'controller-active',
   'topic-created',
   'broker-registered',
@@ -148,9 +176,11 @@ export const CALM_CONFIG: ClusterConfig = {
   timingProfile: 'dev',
   segmentBytes: 1024 * 1024,
   faultPhaseMs: 10_000,
-  links: { latencyMs: 0.2, tailMs: 0.2, lossPermille: 0, duplicatePermille: 0 },
+  links: { latencyMs: 0.2, tailMs: 0.2, lossPermille: 0, duplicatePermille: 0, latePermille: 0, lateMs: 0 },
   syncLatencyMs: 1,
   clockPercent: [],
+  diskRoomKib: 0,
+  nodeSettings: {},
 };
 
 export const CALM_WORKLOAD: Workload = {
@@ -179,9 +209,11 @@ export function parseScenario(text: string): ClusterScenario {
     throw new Error(`the scenario has schemaVersion ${given.schemaVersion}, this version reads ${SCHEMA_VERSION}`);
   }
   if (!Number.isSafeInteger(given.seed)) throw new Error(`the scenario has seed ${given.seed}, not an integer`);
-  const config = { ...CALM_CONFIG, ...given.config };
+  const links = { ...CALM_CONFIG.links, ...given.config?.links };
+  const config = { ...CALM_CONFIG, ...given.config, links };
   const workload = { ...CALM_WORKLOAD, ...given.workload };
   refuseUnknown('config', config, CALM_CONFIG);
+  refuseUnknown('config.links', links, CALM_CONFIG.links);
   refuseUnknown('workload', workload, CALM_WORKLOAD);
   const { faults = [], triggers = [] } = given;
   const strange = [...faults, ...triggers].find(({ kind }) => !FAULT_KINDS.includes(kind));

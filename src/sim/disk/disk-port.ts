@@ -62,6 +62,7 @@ export function simDiskPort(disk: SimDisk, incarnation: Incarnation): Disk {
         const moved = disk.tree.find(from);
         disk.tree.rename(from, to);
         if (replaced instanceof FileNode && replaced !== moved) disk.freeRoom(replaced.cached.size);
+        disk.onOperation('renamed', to);
       }),
     remove(path) {
       const remove = (stepsOf: (count: number) => number): void => {
@@ -84,6 +85,7 @@ export function simDiskPort(disk: SimDisk, incarnation: Incarnation): Disk {
         disk.throwFailure('directory', path);
         if (!(directory instanceof DirectoryNode)) throw new EnvError('NOT_FOUND', `no directory ${path}`);
         disk.tree.sync(directory, mark);
+        disk.onOperation('directorySynced', path);
       });
     },
   };

@@ -15,10 +15,17 @@ export class FileNode {
   durable = new PagedBytes();
   #pending: FileOperation[] = [];
   #order = 0;
+  /** What reads see is not what is durable, and no sync will make it so. */
+  #hasLost = false;
 
   /** Everything issued so far has this order or a lower one. */
   get mark(): number {
     return this.#order;
+  }
+
+  /** Whether a power cut would leave it as it is. */
+  get isSettled(): boolean {
+    return this.#pending.length === 0 && !this.#hasLost;
   }
 
   write(bytes: Uint8Array, position: number): void {
@@ -39,7 +46,7 @@ export class FileNode {
 
   /** A sync failed: what was issued up to `mark` will never be durable, whatever later syncs say. */
   drop(mark: number): void {
-    this.#take(mark);
+    if (this.#take(mark).length > 0) this.#hasLost = true;
   }
 
   /** The content after a power cut: durable bytes, plus nothing, a prefix, a subset or all of what was pending; torn. */
@@ -52,6 +59,7 @@ export class FileNode {
       else apply(this.durable, operation);
     }
     this.cached = this.durable.clone();
+    this.#hasLost = false;
   }
 
   /** Bit rot: on the platter and in what reads see. */

@@ -11,6 +11,8 @@ import type { DiskFaultKind, DiskSettings, LatencyRange, PlannedFailure } from '
 import { defaultDiskSettings } from './faults.ts';
 import { DiskTree } from './tree.ts';
 
+export type DiskOperation = 'synced' | 'renamed' | 'directorySynced';
+
 /** One operation under way. */
 interface Operation {
   readonly event: SimEvent;
@@ -40,13 +42,15 @@ export class SimDisk {
   #stalledUntilUs = 0;
   #planned: PlannedFailure[] = [];
   readonly #running = new Set<Operation>();
+  /** Told when something happened to a file or folder; it must only take note. */
+  onOperation: (what: DiskOperation, path: string) => void = () => {};
 
   constructor(scheduler: Scheduler, host: string) {
     this.scheduler = scheduler;
     this.key = `disk.${host}`;
   }
 
-  /** Sum of the sizes of all files. */
+  /** Sum of the sizes of all files and databases. */
   get usedBytes(): number {
     return this.#usedBytes;
   }
@@ -202,6 +206,7 @@ export class SimDisk {
   #recount(): void {
     this.#usedBytes = 0;
     for (const file of this.tree.files()) this.#usedBytes += file.cached.size;
+    for (const store of this.tree.stores()) this.#usedBytes += store.sizeBytes;
   }
 }
 

@@ -52,6 +52,7 @@ export class SimFile implements DiskFile {
       const failure = this.#disk.failure('sync', this.path);
       if (failure === undefined) {
         this.#node.settle(mark);
+        this.#disk.onOperation('synced', this.path);
         return;
       }
       // fsyncgate: the pages count as clean from here on.

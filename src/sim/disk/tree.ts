@@ -160,6 +160,12 @@ export class DiskTree {
     }
   }
 
+  /** Every database in or below `directory`. */
+  *stores(directory = this.root): Generator<StoreState> {
+    if (directory.store !== undefined) yield directory.store;
+    for (const node of directory.entries.values()) if (node instanceof DirectoryNode) yield* this.stores(node);
+  }
+
   #change(entries: EntryChange[]): void {
     for (const entry of entries) setEntry(entry.directory.entries, entry);
     this.#pending.push({ order: ++this.#order, entries });

@@ -9,6 +9,9 @@ export interface LinkSettings {
   latencyMs: number;
   /** Mean of the exponential part of the latency; it is cut off at ten times this. */
   tailMs: number;
+  /** Chance, 0 .. 1, that a message takes up to `lateMs` longer. On a byte stream all that follow wait for it. */
+  late: number;
+  lateMs: number;
 }
 
 /** Time within one host. */
@@ -16,7 +19,7 @@ const LOOPBACK_US = 20;
 
 export class Links {
   /** For every link that has no settings of its own. */
-  readonly defaults: LinkSettings = { up: true, loss: 0, latencyMs: 0.2, tailMs: 0.2 };
+  readonly defaults: LinkSettings = { up: true, loss: 0, latencyMs: 0.2, tailMs: 0.2, late: 0, lateMs: 0 };
   readonly #scheduler: Scheduler;
   readonly #own = new Map<string, Map<string, LinkSettings>>();
 
@@ -67,8 +70,11 @@ export class Links {
   /** Microseconds that a message takes. */
   latencyUs(from: string, to: string): number {
     if (from === to) return LOOPBACK_US;
-    const { latencyMs, tailMs } = this.get(from, to);
+    const { latencyMs, tailMs, late, lateMs } = this.get(from, to);
     const uniform = (this.#scheduler.random.uint32(`latency.${from}>${to}`) + 1) / 0x1_0000_0000;
-    return Math.ceil(1000 * (latencyMs + Math.min(10, -Math.log(uniform)) * tailMs));
+    const usual = Math.ceil(1000 * (latencyMs + Math.min(10, -Math.log(uniform)) * tailMs));
+    const key = `late.${from}>${to}`;
+    if (late === 0 || !this.#scheduler.random.chance(key, late)) return usual;
+    return usual + this.#scheduler.random.below(key, 1000 * lateMs);
   }
 }

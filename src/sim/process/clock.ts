@@ -19,6 +19,8 @@ export class SimQuartz {
   #wallSkewMs = 0;
   #anchorUs = 0;
   #anchorMs = 0;
+  /** How to set each pending timer again. */
+  readonly armed = new Set<() => void>();
 
   constructor(scheduler: Scheduler, rate: number) {
     assert(rate > 0, 'a clock runs forward');
@@ -40,11 +42,14 @@ export class SimQuartz {
     return Math.max(0, Math.ceil(((localMs - this.nowMs()) * 1000) / this.#rate));
   }
 
+  /** Timers that are due are due at another virtual time then. */
   setRate(rate: number): void {
     assert(rate > 0, 'a clock runs forward');
+    if (rate === this.#rate) return;
     this.#anchorMs = this.nowMs();
     this.#anchorUs = this.#scheduler.nowUs;
     this.#rate = rate;
+    for (const rearm of [...this.armed]) rearm();
   }
 
   /** The wall clock jumps; the monotonic one does not. */
@@ -58,6 +63,8 @@ export function simClock(scheduler: Scheduler, incarnation: Incarnation, quartz:
   // Monotonic time means nothing across restarts, so every life starts somewhere else.
   const startMs = quartz.nowMs() - scheduler.random.below(`clock.start.${incarnation.host}`, 100_000);
   const latenessKey = `clock.lateness.${incarnation.host}`;
+  // A host runs one process at a time.
+  quartz.armed.clear();
   return {
     now: () => quartz.nowMs() - startMs,
     wallTime: () => quartz.wallMs(),
@@ -68,16 +75,26 @@ export function simClock(scheduler: Scheduler, incarnation: Incarnation, quartz:
       const arm = (latenessUs: number): void => {
         event = scheduler.schedule(quartz.usUntil(dueMs) + latenessUs, 'timer', incarnation, fire);
       };
+      const cancel = (): void => {
+        if (event !== undefined) event.cancelled = true;
+        quartz.armed.delete(rearm);
+      };
+      const rearm = (): void => {
+        cancel();
+        if (incarnation.isDead) return;
+        quartz.armed.add(rearm);
+        arm(1);
+      };
       const fire = (): void => {
-        if (quartz.nowMs() < dueMs) arm(1);
-        else callback();
+        if (quartz.nowMs() < dueMs) return arm(1);
+        quartz.armed.delete(rearm);
+        callback();
       };
-      if (!incarnation.isDead && Number.isFinite(delayMs)) arm(1 + scheduler.random.below(latenessKey, LATENESS_US));
-      return {
-        cancel() {
-          if (event !== undefined) event.cancelled = true;
-        },
-      };
+      if (!incarnation.isDead && Number.isFinite(delayMs)) {
+        quartz.armed.add(rearm);
+        arm(1 + scheduler.random.below(latenessKey, LATENESS_US));
+      }
+      return { cancel };
     },
   };
 }

@@ -26,6 +26,12 @@ export class StoreState {
   busyUntilUs = 0;
   watch: StoreWatch | undefined;
   #unsynced: Undo[] = [];
+  #sizeBytes = 0;
+
+  /** Sum of all keys and values. */
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
 
   get isLocked(): boolean {
     return this.holder !== undefined && !this.holder.isDead;
@@ -36,7 +42,7 @@ export class StoreState {
     const undo = operations.map((operation) => {
       const key = operation.key as Buffer;
       const value = operation.type === 'put' ? (operation.value as Buffer) : undefined;
-      return [key, this.content.set(key, value)] as const;
+      return [key, this.#set(key, value)] as const;
     });
     if (sync) this.#unsynced = [];
     else this.#unsynced.push(undo);
@@ -54,9 +60,16 @@ export class StoreState {
     this.busyUntilUs = 0;
     const kept = random.below(key, this.#unsynced.length + 1);
     for (const undo of this.#unsynced.splice(kept).toReversed()) {
-      for (const [entryKey, before] of undo.toReversed()) this.content.set(entryKey, before);
+      for (const [entryKey, before] of undo.toReversed()) this.#set(entryKey, before);
     }
     this.#unsynced = [];
     this.watch?.settled(kept);
+  }
+
+  #set(key: Buffer, value: Buffer | undefined): Buffer | undefined {
+    const before = this.content.set(key, value);
+    if (before !== undefined) this.#sizeBytes -= key.length + before.length;
+    if (value !== undefined) this.#sizeBytes += key.length + value.length;
+    return before;
   }
 }

@@ -62,13 +62,20 @@ class SimStore implements Store {
     const { nowUs } = disk.scheduler;
     const latency = disk.latency(options.sync ? disk.settings.syncLatencyUs : disk.settings.metadataLatencyUs);
     state.busyUntilUs = Math.max(state.busyUntilUs, nowUs + latency);
+    const apply = (sync: boolean): void => {
+      const before = state.sizeBytes;
+      state.apply(copy, sync);
+      disk.freeRoom(before - state.sizeBytes);
+    };
     const effect = (): void => {
+      const full = this.#fullFor(copy);
+      if (full !== undefined) throw full;
       const failure = disk.failure('store', this.#path);
       if (failure === undefined) {
-        state.apply(copy, options.sync);
+        apply(options.sync);
         return;
       }
-      if (disk.scheduler.random.chance(disk.key, 0.5)) state.apply(copy, false);
+      if (disk.scheduler.random.chance(disk.key, 0.5)) apply(false);
       throw failure;
     };
     const interrupted = (): void => state.apply(copy, false);
@@ -125,6 +132,16 @@ class SimStore implements Store {
       },
       { kind: 'store' },
     );
+  }
+
+  /** Even what removes more than it adds is written beside the old content first. */
+  #fullFor(operations: readonly StoreOperation[]): EnvError | undefined {
+    let wanted = 0;
+    for (const operation of operations)
+      if (operation.type === 'put') wanted += operation.key.length + operation.value.length;
+    const room = this.#disk.takeRoom(wanted);
+    this.#disk.freeRoom(room);
+    return room < wanted ? new EnvError('NO_SPACE', `no space left to write ${this.#path}`) : undefined;
   }
 
   #assertOpen(): void {

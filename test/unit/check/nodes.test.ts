@@ -1,10 +1,8 @@
-// The checkers of what nodes show: appends, roles, metadata logs, images, topics. Good histories pass, bad ones do not.
+// The checkers of what nodes show: appends, images, topics. Good histories pass, bad ones do not.
 import { describe, expect, test } from 'vitest';
 import { AppendHistory } from '../../../src/check/appends.ts';
 import type { SeenBroker, SeenImage, SeenPartition } from '../../../src/check/metadata.ts';
 import { ImageHistory } from '../../../src/check/metadata.ts';
-import type { MetadataBatch } from '../../../src/check/quorum.ts';
-import { checkMetadataLogs, RoleHistory } from '../../../src/check/quorum.ts';
 import { checkTopics } from '../../../src/check/topics.ts';
 
 describe('appends', () => {
@@ -23,55 +21,6 @@ describe('appends', () => {
     history.see('b#1', batch);
     expect(history.see('b#1', { ...batch, crc: 78 })).toMatchObject({ property: 'S-D4' });
     expect(history.see('b#1', { ...batch, crc: 79, partition: 1 })).toBeUndefined();
-  });
-});
-
-describe('roles', () => {
-  test('S-R1: two leaders of an epoch, or one that leads it again after a restart', () => {
-    const history = new RoleHistory();
-    expect(history.see({ replica: 'a', life: 1, role: 'leader', epoch: 3 })).toBeUndefined();
-    expect(history.see({ replica: 'b', life: 1, role: 'follower', epoch: 3 })).toBeUndefined();
-    expect(history.see({ replica: 'b', life: 1, role: 'leader', epoch: 3 })).toMatchObject({ property: 'S-R1' });
-    expect(history.see({ replica: 'a', life: 2, role: 'leader', epoch: 3 })).toMatchObject({ property: 'S-R1' });
-    expect(history.elections).toBe(1);
-  });
-
-  test('S-R3: an epoch that goes down', () => {
-    const history = new RoleHistory();
-    history.see({ replica: 'a', life: 1, role: 'follower', epoch: 3 });
-    expect(history.see({ replica: 'a', life: 1, role: 'follower', epoch: 2 })).toMatchObject({ property: 'S-R3' });
-    // What it had not made durable, a crash takes away.
-    expect(history.see({ replica: 'a', life: 2, role: 'follower', epoch: 1 })).toBeUndefined();
-    history.see({ replica: 'a', life: 2, role: 'leader', epoch: 4 });
-    expect(history.see({ replica: 'a', life: 3, role: 'follower', epoch: 3 })).toMatchObject({ property: 'S-R3' });
-  });
-});
-
-describe('metadata logs', () => {
-  const batch = (baseOffset: number, epoch: number, digest = ''): MetadataBatch => {
-    return { baseOffset, endOffset: baseOffset + 1, epoch, digest: `${epoch}${digest}` };
-  };
-  const log = (node: string, committedEndOffset: number, ...batches: MetadataBatch[]) => ({
-    node,
-    committedEndOffset,
-    batches,
-  });
-
-  test('uncommitted ends may differ', () => {
-    const a = log('a', 1, batch(0, 1), batch(1, 1));
-    expect(checkMetadataLogs([a, log('b', 2, batch(0, 1), batch(1, 2))])).toBeUndefined();
-    expect(checkMetadataLogs([a, log('c', 0)])).toBeUndefined();
-  });
-
-  test('S-R6: committed parts that differ', () => {
-    const a = log('a', 2, batch(0, 1), batch(1, 1));
-    expect(checkMetadataLogs([a, log('b', 2, batch(0, 1), batch(1, 2))])).toMatchObject({ property: 'S-R6' });
-    expect(checkMetadataLogs([a, log('b', 2, batch(0, 1), batch(1, 1, 'x'))])).toMatchObject({ property: 'S-R6' });
-  });
-
-  test('S-R4: a difference before a batch that both have', () => {
-    const a = log('a', 0, batch(0, 1), batch(1, 3));
-    expect(checkMetadataLogs([a, log('b', 0, batch(0, 2), batch(1, 3))])).toMatchObject({ property: 'S-R4' });
   });
 });
 

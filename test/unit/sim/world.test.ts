@@ -143,6 +143,22 @@ describe('processes', () => {
     expect((fired[1] ?? 0) - startedAt).toBeGreaterThanOrEqual(100);
   });
 
+  it('timers of a clock that becomes faster are not late', async () => {
+    const world = new World({ seed: 1 });
+    const process = world.process('slow', { clockRate: 0.1 });
+    const fired: number[] = [];
+    process.start((own) => {
+      own.clock.schedule(100, () => fired.push(world.nowMs));
+      own.clock.schedule(50, () => fired.push(-1)).cancel();
+    });
+    world.after(500, () => process.setClockRate(1));
+    await world.runFor(2000);
+    // 500 ms at rate 0.1 are 50, the other 50 take 50.
+    expect(fired).toHaveLength(1);
+    expect(fired[0]).toBeGreaterThanOrEqual(550);
+    expect(fired[0]).toBeLessThan(551);
+  });
+
   it('a jump of the wall clock moves no timer', async () => {
     const world = new World({ seed: 1 });
     const process = world.process('node1');
