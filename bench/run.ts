@@ -9,9 +9,10 @@ import { memory } from './parts/memory.ts';
 import type { Part } from './parts/part.ts';
 import { produce } from './parts/produce.ts';
 import { simulation } from './parts/simulation.ts';
+import { snapshot } from './parts/snapshot.ts';
 import { start } from './parts/start.ts';
 
-const PARTS: readonly Part[] = [produce, fetch, commit, start, memory, simulation, failover];
+const PARTS: readonly Part[] = [produce, fetch, commit, start, memory, simulation, failover, snapshot];
 
 function usage(problem: string): never {
   console.error(`${problem}\n${USAGE}${PARTS.map(({ name }) => name).join(' ')}`);
