@@ -3,7 +3,7 @@
 import { ZERO_UUID } from '../base/uuid.ts';
 import type { Progress } from './roles.ts';
 import type { RaftState } from './state.ts';
-import { isSelf, isVoter, knownLeader } from './state.ts';
+import { endpointOf, isSelf, isVoter, knownLeader } from './state.ts';
 import type { QuorumDescription, ReplicaKey, ReplicaProgress } from './types.ts';
 
 export function describeQuorum(state: RaftState): QuorumDescription {
@@ -38,13 +38,12 @@ function progressOf(state: RaftState, progress: Progress): ReplicaProgress {
 
 /** What is known without asking: of itself its log end, and as the leader that it is caught up. */
 function describeReplica(state: RaftState, { id, directoryId }: ReplicaKey): ReplicaProgress {
-  const { log, config, now } = state;
+  const { log, now } = state;
   const self = isSelf(state, { id, directoryId });
   const at = self && state.role.name === 'leader' ? now : -1;
-  const endpoint = log.voters?.find((voter) => voter.id === id)?.endpoint ?? '';
   return {
     replica: { id, directoryId },
-    endpoint: endpoint === '' ? (config.endpoints.get(id) ?? '') : endpoint,
+    endpoint: endpointOf(state, id),
     logEndOffset: self ? log.endOffset : -1,
     lastFetchMs: at,
     lastCaughtUpMs: at,

@@ -8,8 +8,8 @@ import { becomeLeader } from './leader.ts';
 import { call, noticeOnce, persistQuorumState, retryLater, setElectionTimer } from './outbox.ts';
 import type { Ballot, Candidate, Prospective } from './roles.ts';
 import type { RaftState } from './state.ts';
-import { isOwnId, isReachable, isVoter } from './state.ts';
-import { ballotOf, newTally, tallyResult } from './tally.ts';
+import { isElectable, isOwnId, isReachable } from './state.ts';
+import { ballotOf, newTally, ownBallot, tallyResult } from './tally.ts';
 import { enter } from './transition.ts';
 import type { RaftEffect, VoteResponse } from './types.ts';
 import { becomeUnattached } from './unattached.ts';
@@ -35,7 +35,7 @@ export function onElectionTimeout(state: RaftState, effects: RaftEffect[]): void
     case 'follower':
       return;
   }
-  if (state.role.name === 'unattached' && isVoter(state)) becomeProspective(state, effects);
+  if (state.role.name === 'unattached' && isElectable(state)) becomeProspective(state, effects);
 }
 
 /** asks in the present epoch; nothing is promised or written. */
@@ -43,7 +43,7 @@ export function becomeProspective(state: RaftState, effects: RaftEffect[]): void
   const role: Prospective = { name: 'prospective', tally: newTally(state) };
   enter(state, effects, role, state.epoch, state.role.name === 'candidate' ? NO_NODE : state.leaderId);
   setElectionTimer(state, effects);
-  const own = ballotOf(role.tally, state.config.replica.id);
+  const own = ownBallot(state, role.tally);
   if (own !== undefined) own.state = 'granted';
   askForVotes(state, effects, role);
   settle(state, effects);
@@ -69,7 +69,7 @@ export function onCandidateDiskDone(state: RaftState, effects: RaftEffect[], can
     if (candidate.electedOp <= state.doneOp) becomeLeader(state, effects, candidate.tally);
     return;
   }
-  const own = ballotOf(candidate.tally, state.config.replica.id);
+  const own = ownBallot(state, candidate.tally);
   if (own === undefined || own.state === 'granted' || state.quorumStateOp > state.doneOp) return;
   own.state = 'granted';
   settle(state, effects);
@@ -170,6 +170,6 @@ function settle(state: RaftState, effects: RaftEffect[]): void {
 /** A pre-vote round without success: back to the known leader, or to none. */
 function giveUp(state: RaftState, effects: RaftEffect[]): void {
   const { epoch, leaderId } = state;
-  if (isReachable(state, leaderId) && !isOwnId(state, leaderId)) becomeFollower(state, effects, epoch, leaderId);
+  if (isReachable(state, leaderId) && !isOwnId(state, leaderId)) becomeFollower(state, effects, epoch, leaderId, true);
   else becomeUnattached(state, effects, epoch, leaderId);
 }

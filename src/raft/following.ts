@@ -4,14 +4,20 @@ import type { Epoch, NodeId } from '../base/ids.ts';
 import { call, cancelTimer, retryLater, setTimer } from './outbox.ts';
 import type { Download, Follower } from './roles.ts';
 import type { RaftState } from './state.ts';
-import { isVoter } from './state.ts';
+import { isElectable } from './state.ts';
 import { enter } from './transition.ts';
 import type { CallId, RaftEffect } from './types.ts';
 import { fetchCallTimeoutMs, nextVoterToAsk, sendFetch } from './unattached.ts';
 
-/** A leader is known and can be reached: fetch from it at once. */
-export function becomeFollower(state: RaftState, effects: RaftEffect[], epoch: Epoch, leaderId: NodeId): void {
-  enter(state, effects, newFollower(), epoch, leaderId);
+/** A leader is known and can be reached: fetch from it at once. `gaveUp`: after pre-votes against it, in vain. */
+export function becomeFollower(
+  state: RaftState,
+  effects: RaftEffect[],
+  epoch: Epoch,
+  leaderId: NodeId,
+  gaveUp = false,
+): void {
+  enter(state, effects, { ...newFollower(), gaveUp }, epoch, leaderId);
   beginFollowing(state, effects);
 }
 
@@ -23,6 +29,7 @@ export function newFollower(): Follower {
     download: undefined,
     askElsewhere: false,
     leaderGone: false,
+    gaveUp: false,
     leaderResigned: false,
   };
 }
@@ -50,6 +57,7 @@ export function hearLeader(state: RaftState, effects: RaftEffect[], follower: Fo
   if (follower.leaderResigned) return;
   follower.hasFetched = true;
   follower.leaderGone = false;
+  follower.gaveUp = false;
   setFetchTimer(state, effects);
 }
 
@@ -91,7 +99,7 @@ function askForPiece(state: RaftState, effects: RaftEffect[], { id, position, si
 export function onFetchFailed(state: RaftState, effects: RaftEffect[], follower: Follower, to: NodeId): void {
   follower.fetchCall = undefined;
   // R-12: an observer asks another voter in between, for its leader may be gone.
-  follower.askElsewhere = to === state.leaderId && !isVoter(state);
+  follower.askElsewhere = to === state.leaderId && !isElectable(state);
   retryLater(state, effects);
 }
 
@@ -100,14 +108,15 @@ const LEADER_GONE_MS = 300;
 
 /**
  * R-3.3: nobody listens where the leader was. Its process has ended, and with it its leadership (R-1.3): the follower does
- * not wait its fetch timeout out, and grants pre-votes. Drawn once, so that refusals do not put it off.
+ * not wait its fetch timeout out, and grants pre-votes. Drawn once, so that refusals do not put it off. Not at once again
+ * where the others have just refused: the leader may be gone from here alone.
  */
 export function onLeaderRefused(state: RaftState, effects: RaftEffect[], to: NodeId): void {
   const { role } = state;
-  if (role.name !== 'follower' || role.leaderGone || to !== state.leaderId || !isVoter(state)) return;
+  if (role.name !== 'follower' || role.leaderGone || to !== state.leaderId || !isElectable(state)) return;
   role.leaderGone = true;
   role.hasFetched = false;
-  const delayMs = state.random.below('leaderGone', LEADER_GONE_MS);
+  const delayMs = (role.gaveUp ? LEADER_GONE_MS : 0) + state.random.below('leaderGone', LEADER_GONE_MS);
   const { fetch } = state.timers;
   if (!fetch.armed || fetch.at > state.now + delayMs) setTimer(state, effects, 'fetch', delayMs);
 }

@@ -25,11 +25,20 @@ export function hearResponse(state: RaftState, effects: RaftEffect[], from: Node
     return 'unusable';
   }
   if (response.epoch < state.epoch) return 'unusable';
-  return learnLeader(state, effects, response.epoch, response.leaderId);
+  return learnLeader(state, effects, response.epoch, response.leaderId, response.leaderEndpoint);
 }
 
-/** Takes in that `leaderId` (NO_NODE: nobody known) leads `epoch`, which is not below the own one. */
-export function learnLeader(state: RaftState, effects: RaftEffect[], epoch: Epoch, leaderId: NodeId): Hearing {
+/** Takes in that `leaderId` (NO_NODE: nobody known) leads `epoch`, which is not below the own one, and where it listens. */
+export function learnLeader(
+  state: RaftState,
+  effects: RaftEffect[],
+  epoch: Epoch,
+  leaderId: NodeId,
+  endpoint = '',
+): Hearing {
+  if (leaderId !== NO_NODE && endpoint !== '' && !isReachable(state, leaderId)) {
+    state.toldLeader = { id: leaderId, endpoint };
+  }
   if (epoch > state.epoch) {
     raiseEpoch(state, effects, epoch, leaderId);
     return 'superseded';
@@ -37,7 +46,8 @@ export function learnLeader(state: RaftState, effects: RaftEffect[], epoch: Epoc
   if (leaderId === NO_NODE) return 'usable';
   // R-2.3: this node was the leader once, before a restart or on another disk.
   if (isOwnId(state, leaderId) && isWithoutLeadership(state)) return 'unusable';
-  if (state.leaderId === NO_NODE) {
+  // R-1.5: or one is known, and where it is was not.
+  if (state.leaderId === NO_NODE || (state.leaderId === leaderId && state.role.name === 'unattached')) {
     if (!isReachable(state, leaderId)) return 'usable';
     becomeFollower(state, effects, epoch, leaderId);
     return 'superseded';

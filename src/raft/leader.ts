@@ -6,7 +6,7 @@ import type { ControlRecord } from './control-record.ts';
 import { encodeControlRecord } from './control-record.ts';
 import { completeParked } from './fetch-request.ts';
 import { announceVoters } from './identity.ts';
-import { appendBatches, call, cancelTimer, retryLater, setTimer } from './outbox.ts';
+import { appendBatches, call, cancelTimer, leaderHint, retryLater, setTimer } from './outbox.ts';
 import { newProgress, othersNeeded } from './progress.ts';
 import type { Leader, Progress, Tally } from './roles.ts';
 import type { RaftState } from './state.ts';
@@ -104,15 +104,19 @@ export function tellVotersAgain(state: RaftState, effects: RaftEffect[], leader:
 }
 
 function sendBegin(state: RaftState, effects: RaftEffect[], voter: Progress): void {
-  const { clusterId, replica } = state.config;
+  const { clusterId, replica: leaderKey } = state.config;
   voter.begin = 'sent';
-  call(
-    state,
-    effects,
-    voter.key.id,
-    { type: 'beginQuorumEpoch', clusterId, voterKey: voter.key, leaderKey: replica, epoch: state.epoch },
-    false,
-  );
+  const { leaderEndpoint } = leaderHint(state);
+  const { key: voterKey } = voter;
+  const request = {
+    type: 'beginQuorumEpoch',
+    clusterId,
+    voterKey,
+    leaderKey,
+    epoch: state.epoch,
+    leaderEndpoint,
+  } as const;
+  call(state, effects, voterKey.id, request, false);
 }
 
 /** A response of this epoch, whatever it says, has reached its voter; so has a fetch. */

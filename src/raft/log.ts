@@ -81,6 +81,11 @@ export class RaftLog {
     return this.#voters.latest;
   }
 
+  /** The set that the one in force has replaced; undefined where this log does not reach back so far. */
+  get previousVoters(): readonly Voter[] | undefined {
+    return this.#voters.previous;
+  }
+
   /** Offset of the record of the set in force, -1 if it lies before the log. */
   get votersOffset(): Offset {
     return this.#voters.latestOffset;

@@ -3,7 +3,7 @@
 import { assert } from '../base/assert.ts';
 import type { Ms, NodeId, Offset } from '../base/ids.ts';
 import type { RaftState } from './state.ts';
-import { knownLeader } from './state.ts';
+import { endpointOf, knownLeader } from './state.ts';
 import type {
   Batch,
   CallId,
@@ -147,13 +147,19 @@ export function afterQuorumState(state: RaftState): OpId | undefined {
   return after(state, state.quorumStateOp);
 }
 
+/** The leader that is known, and where it listens. */
+export function leaderHint(state: RaftState): { readonly leaderId: NodeId; readonly leaderEndpoint: string } {
+  const leaderId = knownLeader(state);
+  return { leaderId, leaderEndpoint: endpointOf(state, leaderId) };
+}
+
 /** An answer to a fetch without content (R-6.1). */
 export function fetchError(state: RaftState, error: RaftErrorCode): FetchResponse {
   return {
     type: 'fetch',
     error,
     epoch: state.epoch,
-    leaderId: knownLeader(state),
+    ...leaderHint(state),
     highWatermark: -1,
     diverging: undefined,
     snapshotId: undefined,
@@ -162,7 +168,7 @@ export function fetchError(state: RaftState, error: RaftErrorCode): FetchRespons
 }
 
 export function quorumEpochResponse(state: RaftState, error: RaftErrorCode): QuorumEpochResponse {
-  return { type: 'quorumEpoch', error, epoch: state.epoch, leaderId: knownLeader(state) };
+  return { type: 'quorumEpoch', error, epoch: state.epoch, ...leaderHint(state) };
 }
 
 /** Says something to the operator once in this incarnation, by `event` and `about` (a node id or an epoch). */

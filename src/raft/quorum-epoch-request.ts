@@ -25,8 +25,8 @@ export function onBeginQuorumEpochRequest(
 ): void {
   let error = validate(state, request);
   if (error === 'NONE') {
-    const { epoch, leaderKey } = request;
-    learnLeader(state, effects, epoch, leaderKey.id);
+    const { epoch, leaderKey, leaderEndpoint } = request;
+    learnLeader(state, effects, epoch, leaderKey.id, leaderEndpoint);
     // the leader that this node was about to give up is there.: a follower's fetch timer stays as it is.
     if (state.role.name === 'prospective' && state.leaderId === leaderKey.id) {
       becomeFollower(state, effects, epoch, leaderKey.id);

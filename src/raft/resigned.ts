@@ -2,7 +2,7 @@
 import { call, cancelTimer, retryLater, setElectionTimer } from './outbox.ts';
 import type { Leader } from './roles.ts';
 import type { RaftState } from './state.ts';
-import { isOwnId, isVoter } from './state.ts';
+import { isElectable, isOwnId, isVoter } from './state.ts';
 import { enter } from './transition.ts';
 import type { RaftEffect, ReplicaKey } from './types.ts';
 
@@ -19,10 +19,10 @@ export function resignIfRemoved(state: RaftState, effects: RaftEffect[], leader:
 
 /**
  * Also after a restart (R-1.3): whoever follows this node still need not wait for a fetch timeout, since it will not lead this epoch
- * again. Looks for the next leader; a voter begins a new epoch if none turns up.
+ * again. Looks for the next leader; who may be elected begins a new epoch if none turns up.
  */
 export function beginResigned(state: RaftState, effects: RaftEffect[], successors: readonly ReplicaKey[]): void {
-  if (isVoter(state)) setElectionTimer(state, effects);
+  if (isElectable(state)) setElectionTimer(state, effects);
   else cancelTimer(state, effects, 'election');
   retryLater(state, effects);
   const { clusterId, replica: leaderKey } = state.config;

@@ -59,6 +59,8 @@ export interface Follower {
   askElsewhere: boolean;
   /** A call to the leader was refused since the last successful fetch: its process is not there. */
   leaderGone: boolean;
+  /** It has asked for pre-votes against this leader, in vain, since it last heard it. */
+  gaveUp: boolean;
   /** The leader has said that it resigns. */
   leaderResigned: boolean;
 }

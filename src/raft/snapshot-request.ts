@@ -1,11 +1,11 @@
 // Serving snapshots: the core says which piece of which file, the driver reads it.
 import { noteFetch, resetCheckQuorum } from './check-quorum.ts';
 import { epochError } from './fetch-request.ts';
-import { afterQuorumState, reply } from './outbox.ts';
+import { afterQuorumState, leaderHint, reply } from './outbox.ts';
 import { voterOf } from './progress.ts';
 import { sameSnapshot } from './snapshot-response.ts';
 import type { RaftState } from './state.ts';
-import { isSelf, knownLeader } from './state.ts';
+import { isSelf } from './state.ts';
 import type { CallId, FetchSnapshotRequest, FetchSnapshotResponse, RaftEffect, RaftErrorCode } from './types.ts';
 import { becomeUnattached } from './unattached.ts';
 
@@ -64,7 +64,7 @@ function answer(
     type: 'fetchSnapshot',
     error,
     epoch: state.epoch,
-    leaderId: knownLeader(state),
+    ...leaderHint(state),
     snapshotId,
     sizeBytes,
     position,

@@ -9,7 +9,7 @@ import { beginResigned } from './resigned.ts';
 import type { Role } from './roles.ts';
 import { whyNotOfLog } from './snapshots.ts';
 import type { RaftState } from './state.ts';
-import { isOnlyVoter, isOwnId, isReachable, isVoter } from './state.ts';
+import { isElectable, isOnlyVoter, isOwnId, isReachable, isVoter } from './state.ts';
 import { newTally } from './tally.ts';
 import { announce } from './transition.ts';
 import type { DurableState, RaftEffect, Snapshot } from './types.ts';
@@ -81,7 +81,7 @@ function firstRole(state: RaftState): Role {
   if (isReachable(state, state.leaderId)) return newFollower();
   const votedForSelf = state.votedKey !== undefined && sameReplica(state.votedKey, state.config.replica);
   // but not with records of that epoch in the log.
-  if (votedForSelf && isVoter(state) && state.log.lastEpoch < state.epoch && state.leaderId === NO_NODE) {
+  if (votedForSelf && isElectable(state) && state.log.lastEpoch < state.epoch && state.leaderId === NO_NODE) {
     return { name: 'candidate', tally: newTally(state), electedOp: undefined };
   }
   return { name: 'unattached' };

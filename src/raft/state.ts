@@ -46,6 +46,8 @@ export interface RaftState {
   epoch: Epoch;
   /** Leader of `epoch`, NO_NODE if unknown. Itself also while resigned in that epoch. */
   leaderId: NodeId;
+  /** A leader that is neither configured nor a voter in force, and where it listens, as others said. */
+  toldLeader: { readonly id: NodeId; readonly endpoint: string } | undefined;
   /** R-0.5: the vote in `epoch`; cleared only when the epoch rises. */
   votedKey: ReplicaKey | undefined;
   /** What the last writeQuorumState holds, or the disk held at start. */
@@ -91,6 +93,7 @@ export function createRaft(config: RaftConfig, random: RaftRandom): RaftState {
     role: { name: 'unattached' },
     epoch: 0,
     leaderId: NO_NODE,
+    toldLeader: undefined,
     votedKey: undefined,
     written: undefined,
     log: new RaftLog(),
@@ -130,10 +133,24 @@ export function isOwnId(state: RaftState, id: NodeId): boolean {
  * stand in for the pinned set; the first batch decides.
  */
 export function isVoter(state: RaftState): boolean {
-  const own = state.config.replica;
   const { voters } = state.log;
-  if (voters === undefined) return state.config.voterIds.includes(own.id);
-  for (const voter of voters) if (sameReplica(voter, own)) return true;
+  if (voters === undefined) return state.config.voterIds.includes(state.config.replica.id);
+  return includesSelf(state, voters);
+}
+
+/**
+ * R-2.2: whether this node may be elected. [ours] Not only a voter, but also one that the set in force leaves out, until that is
+ * known to be committed: its record may be nowhere else, and those who lack it may be no majority of their set without
+ * this node, whose log is ahead of theirs (Ongaro's dissertation, 4.2.2).
+ */
+export function isElectable(state: RaftState): boolean {
+  if (isVoter(state)) return true;
+  const { votersOffset, previousVoters } = state.log;
+  return previousVoters !== undefined && votersOffset >= state.highWatermark && includesSelf(state, previousVoters);
+}
+
+function includesSelf({ config }: RaftState, voters: readonly Voter[]): boolean {
+  for (const voter of voters) if (sameReplica(voter, config.replica)) return true;
   return false;
 }
 
@@ -147,9 +164,9 @@ export function isSelf(state: RaftState, key: ReplicaKey): boolean {
   return sameReplica(key, state.config.replica);
 }
 
-/** Whether calls can be addressed to that node (R-1.5, R-11.6): it is configured, or a voter in force. */
+/** Whether calls can be addressed to that node (R-1.5, R-11.6): it is configured, a voter in force, or others told where it is. */
 export function isReachable(state: RaftState, id: NodeId): boolean {
-  if (state.config.voterIds.includes(id)) return true;
+  if (state.config.voterIds.includes(id) || state.toldLeader?.id === id) return true;
   const { voters } = state.log;
   return voters?.some((voter) => voter.id === id) ?? false;
 }
@@ -160,6 +177,13 @@ export function isReachable(state: RaftState, id: NodeId): boolean {
  */
 export function votersAsOf(state: RaftState, offset: Offset): readonly Voter[] | undefined {
   return state.log.votersAsOf(offset);
+}
+
+/** Where that node listens, as far as known: as the voter set in force says, as configured, as others told. */
+export function endpointOf({ log, config, toldLeader }: RaftState, id: NodeId): string {
+  const voter = log.voters?.find((each) => each.id === id);
+  if (voter !== undefined && voter.endpoint !== '') return voter.endpoint;
+  return config.endpoints.get(id) ?? (toldLeader?.id === id ? toldLeader.endpoint : '');
 }
 
 /**

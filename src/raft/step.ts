@@ -21,7 +21,7 @@ import { onFetchSnapshotResponse, onSnapshotReceived, onSnapshotRejected } from 
 import { onSnapshotTaken } from './snapshots.ts';
 import { start } from './start.ts';
 import type { OutstandingCall, RaftState } from './state.ts';
-import { isVoter } from './state.ts';
+import { isElectable } from './state.ts';
 import type { CallFailure, CallId, OpId, RaftEffect, RaftEvent, RaftRequest, RaftResponse, TimerId } from './types.ts';
 import { discoverLater, discoverLeader } from './unattached.ts';
 import { onVoteRequest } from './vote-request.ts';
@@ -87,7 +87,7 @@ function onTimer(state: RaftState, effects: RaftEffect[], id: TimerId, generatio
       return onElectionTimeout(state, effects);
     case 'fetch':
       if (role.name !== 'follower') return;
-      return isVoter(state) ? becomeProspective(state, effects) : onObserverFetchTimeout(state, effects, role);
+      return isElectable(state) ? becomeProspective(state, effects) : onObserverFetchTimeout(state, effects, role);
     case 'checkQuorum':
       //
       if (role.name === 'leader') becomeResigned(state, effects, role);

@@ -5,6 +5,7 @@ import { ZERO_UUID } from '../base/uuid.ts';
 import { majority } from './commit.ts';
 import type { Ballot, Tally } from './roles.ts';
 import type { RaftState } from './state.ts';
+import { isSelf } from './state.ts';
 import type { ReplicaKey } from './types.ts';
 
 /** A new round among the voters in force; in a first election among the configured ids, their disks unknown. */
@@ -22,6 +23,12 @@ export function newTally(state: RaftState): Tally {
 
 export function ballotOf(tally: Tally, id: NodeId): Ballot | undefined {
   return tally.ballots.find((ballot) => ballot.id === id);
+}
+
+/** undefined where this node is not in the set that it asks. */
+export function ownBallot(state: RaftState, tally: Tally): Ballot | undefined {
+  const ballot = ballotOf(tally, state.config.replica.id);
+  return ballot !== undefined && isSelf(state, ballot) ? ballot : undefined;
 }
 
 /** Won by a majority of the voters, a first election by all of them; lost when that has become impossible. */

@@ -50,5 +50,8 @@ export function enter(
 
 /** Tells the driver what this node is now. */
 export function announce(state: RaftState, effects: RaftEffect[]): void {
-  effects.push({ type: 'role', role: state.role.name, epoch: state.epoch, leaderId: knownLeader(state) });
+  const leaderId = knownLeader(state);
+  const role = { type: 'role', role: state.role.name, epoch: state.epoch, leaderId } as const;
+  const { toldLeader } = state;
+  effects.push(toldLeader?.id === leaderId ? { ...role, leaderEndpoint: toldLeader.endpoint } : role);
 }

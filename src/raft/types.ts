@@ -88,6 +88,15 @@ export interface RaftRandom {
 
 // ---- messages between replicas ----
 
+/** Part of every message that names a leader. */
+export interface LeaderHint {
+  /**
+   * Where that leader listens, `host:port`; absent or '' where the sender does not know or it does not matter. A voter that was
+   * away, or a broker with an old configuration, finds a leader that became a voter meanwhile (KIP-853).
+   */
+  readonly leaderEndpoint?: string;
+}
+
 export type RaftErrorCode =
   | 'NONE'
   | 'INCONSISTENT_CLUSTER_ID'
@@ -115,7 +124,7 @@ export interface VoteRequest {
   readonly preVote: boolean;
 }
 
-export interface VoteResponse {
+export interface VoteResponse extends LeaderHint {
   readonly type: 'vote';
   readonly error: RaftErrorCode;
   readonly epoch: Epoch;
@@ -127,7 +136,7 @@ export interface VoteResponse {
 }
 
 /** R-5.3. */
-export interface BeginQuorumEpochRequest {
+export interface BeginQuorumEpochRequest extends LeaderHint {
   readonly type: 'beginQuorumEpoch';
   readonly clusterId: Uuid;
   readonly voterKey: ReplicaKey;
@@ -146,7 +155,7 @@ export interface EndQuorumEpochRequest {
 }
 
 /** Answers BeginQuorumEpoch and EndQuorumEpoch. */
-export interface QuorumEpochResponse {
+export interface QuorumEpochResponse extends LeaderHint {
   readonly type: 'quorumEpoch';
   readonly error: RaftErrorCode;
   readonly epoch: Epoch;
@@ -166,7 +175,7 @@ export interface FetchRequest {
   readonly highWatermark: Offset;
 }
 
-export interface FetchResponse {
+export interface FetchResponse extends LeaderHint {
   readonly type: 'fetch';
   readonly error: RaftErrorCode;
   readonly epoch: Epoch;
@@ -193,7 +202,7 @@ export interface FetchSnapshotRequest {
   readonly maxBytes: number;
 }
 
-export interface FetchSnapshotResponse {
+export interface FetchSnapshotResponse extends LeaderHint {
   readonly type: 'fetchSnapshot';
   readonly error: RaftErrorCode;
   readonly epoch: Epoch;
@@ -351,7 +360,13 @@ export type RaftEffect =
   | { readonly type: 'proposed'; readonly token: number; readonly baseOffset: Offset; readonly lastOffset: Offset }
   | { readonly type: 'refused'; readonly token: number; readonly leaderId: NodeId }
   /** Any change of role, epoch or known leader; for logs and for whoever forwards to the leader. */
-  | { readonly type: 'role'; readonly role: RoleName; readonly epoch: Epoch; readonly leaderId: NodeId }
+  | ({
+      readonly type: 'role';
+      readonly role: RoleName;
+      readonly epoch: Epoch;
+      readonly leaderId: NodeId;
+      /** With the hint where to send calls, if it is neither configured nor a voter in force. */
+    } & LeaderHint)
   /** R-9.2: this node leads `epoch` and its state machine has caught up: it may propose. */
   | { readonly type: 'claim'; readonly epoch: Epoch }
   /** The claim of that epoch is over: at once, whatever was proposed. */

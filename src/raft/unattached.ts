@@ -4,7 +4,7 @@ import type { Epoch, Ms, NodeId } from '../base/ids.ts';
 import { NO_NODE } from '../base/ids.ts';
 import { call, cancelTimer, retryLater, setElectionTimer, setTimer } from './outbox.ts';
 import type { RaftState } from './state.ts';
-import { isOwnId, isVoter } from './state.ts';
+import { isElectable, isOwnId } from './state.ts';
 import { enter } from './transition.ts';
 import type { RaftConfig, RaftEffect, ReplicaKey } from './types.ts';
 
@@ -26,9 +26,9 @@ export function becomeUnattached(
   retryLater(state, effects);
 }
 
-/** Arms the election timeout of a voter; observers never elect. */
+/** Arms the election timeout of whoever may be elected; observers never are. */
 export function waitForElection(state: RaftState, effects: RaftEffect[]): void {
-  if (isVoter(state)) setElectionTimer(state, effects);
+  if (isElectable(state)) setElectionTimer(state, effects);
   else cancelTimer(state, effects, 'election');
 }
 

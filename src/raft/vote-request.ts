@@ -2,9 +2,9 @@
 
 import { NO_NODE } from '../base/ids.ts';
 import { ZERO_UUID } from '../base/uuid.ts';
-import { persistQuorumState, reply } from './outbox.ts';
+import { leaderHint, persistQuorumState, reply } from './outbox.ts';
 import type { RaftState } from './state.ts';
-import { isOwnId, isSelf, isVoter, knownLeader } from './state.ts';
+import { isOwnId, isSelf, isVoter } from './state.ts';
 import type { CallId, RaftEffect, RaftErrorCode, VoteRequest, VoteResponse } from './types.ts';
 import { becomeUnattached, waitForElection } from './unattached.ts';
 import { grantsVote, isUpToDate } from './vote-grant.ts';
@@ -72,7 +72,7 @@ function voteResponse(state: RaftState, error: RaftErrorCode, granted: boolean):
     type: 'vote',
     error,
     epoch: state.epoch,
-    leaderId: knownLeader(state),
+    ...leaderHint(state),
     granted,
     voter: state.config.replica,
     logEmpty: state.log.isEmpty,

@@ -22,6 +22,11 @@ export class VoterHistory {
     return this.#sets.at(-1)?.offset ?? -1;
   }
 
+  /** The set before that one, undefined if this log knows none. */
+  get previous(): readonly Voter[] | undefined {
+    return this.#sets.at(-2)?.voters;
+  }
+
   push(offset: Offset, voters: readonly Voter[]): void {
     this.#sets.push({ offset, voters });
   }

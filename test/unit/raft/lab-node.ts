@@ -33,7 +33,12 @@ export interface SnapshotFile {
   readonly voters: readonly Voter[];
 }
 
-export interface LabNode {
+export interface Files {
+  /** Complete snapshot files, by id. */
+  readonly files: Map<string, SnapshotFile>;
+}
+
+export interface LabNode extends Files {
   readonly key: ReplicaKey;
   readonly config: RaftConfig;
   state: RaftState;
@@ -54,8 +59,6 @@ export interface LabNode {
   committed: Batch[];
   /** The state machine: every committed data record, in order. */
   machine: string[];
-  /** Complete snapshot files, by id. */
-  files: Map<string, SnapshotFile>;
   /** A snapshot that is being received. */
   partial: { id: SnapshotId; bytes: Buffer } | undefined;
   /** Received snapshots are not checked. */

@@ -1,7 +1,19 @@
 // The snapshot files of a node of the lab, as its driver would keep them.
+
+import { votersOf } from '../../../src/raft/log.ts';
 import { votersAsOf } from '../../../src/raft/state.ts';
-import type { RaftEffect, RaftResponse, Snapshot, SnapshotId } from '../../../src/raft/types.ts';
-import type { LabNode, SnapshotFile } from './lab-node.ts';
+import type {
+  Batch,
+  DurableState,
+  QuorumState,
+  RaftEffect,
+  RaftResponse,
+  ReplicaKey,
+  Snapshot,
+  SnapshotId,
+} from '../../../src/raft/types.ts';
+import type { Files, LabNode, SnapshotFile } from './lab-node.ts';
+import { logOf } from './notation.ts';
 
 type EffectOf<T extends RaftEffect['type']> = Extract<RaftEffect, { type: T }>;
 
@@ -11,6 +23,33 @@ function nameOf({ endOffset, epoch }: SnapshotId): string {
 
 function bytesOf(file: SnapshotFile): Buffer {
   return Buffer.from(JSON.stringify(file));
+}
+
+/** A disk with that log, trimmed to snapshots that end at `ends`, ascending. */
+export function diskOf(
+  voters: readonly ReplicaKey[],
+  text: string,
+  ends: readonly number[],
+  quorumState: QuorumState,
+): DurableState & Files {
+  const batches = logOf(voters, text);
+  const files = new Map<string, SnapshotFile>();
+  const snapshots = ends.map((endOffset): Snapshot => {
+    const below = batches.filter((batch) => batch.baseOffset < endOffset);
+    const id = { endOffset, epoch: below.at(-1)?.epoch ?? 0 };
+    const set = below.findLast((batch) => votersOf(batch) !== undefined);
+    const file = { machine: dataOf(below), voters: set === undefined ? [] : (votersOf(set) ?? []) };
+    files.set(nameOf(id), file);
+    return { id, voters: file.voters, sizeBytes: bytesOf(file).length };
+  });
+  return { quorumState, snapshots, batches: batches.filter((batch) => batch.baseOffset >= (ends[0] ?? 0)), files };
+}
+
+/** What a state machine makes of these batches. */
+export function dataOf(batches: readonly Batch[]): string[] {
+  return batches
+    .filter(({ control }) => !control)
+    .flatMap(({ records }) => records.map((record) => Buffer.from(record).toString()));
 }
 
 /** Of all that the state machine has applied; not in the catalogue yet. */
@@ -27,11 +66,12 @@ export function takeSnapshot(node: LabNode): Snapshot {
 /** Durable. */
 export function applyCatalogue({ disk, files }: LabNode, { snapshots, clearLog }: EffectOf<'catalogue'>): void {
   const start = snapshots[0]?.id.endOffset ?? 0;
-  disk.snapshots = [...snapshots];
   disk.batches = clearLog ? [] : disk.batches.filter((batch) => batch.baseOffset >= start);
   for (const { id } of snapshots) if (!files.has(nameOf(id))) throw new Error(`no file of snapshot ${nameOf(id)}`);
+  // Only those that were listed: another one may be complete and not in the catalogue yet.
   const listed = new Set(snapshots.map(({ id }) => nameOf(id)));
-  for (const name of files.keys()) if (!listed.has(name)) files.delete(name);
+  for (const { id } of disk.snapshots) if (!listed.has(nameOf(id))) files.delete(nameOf(id));
+  disk.snapshots = [...snapshots];
 }
 
 /** The response with the bytes that it asks the driver to read. */

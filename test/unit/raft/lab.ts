@@ -13,9 +13,10 @@ import type {
   SnapshotId,
   VoterChange,
 } from '../../../src/raft/types.ts';
-import type { Envelope, LabNode, Outgoing } from './lab-node.ts';
+import type { Envelope, Files, LabNode, Outgoing } from './lab-node.ts';
 import {
   applyCatalogue,
+  dataOf,
   finishSnapshot,
   loadSnapshot,
   readPiece,
@@ -49,11 +50,11 @@ export class Lab {
   #inbound: { node: LabNode; envelope: Envelope }[] = [];
   #pending: { node: number; incarnation: number; call: number; deadline: number }[] = [];
 
-  /** Adds a node that is not started. `disk`: what its disk holds. */
+  /** Adds a node that is not started. `disk`: what its disk holds; `files`: the snapshots of its catalogue, by name. */
   add(
     id: number,
     voterIds: readonly number[],
-    options: { generation?: number; disk?: DurableState; config?: Partial<RaftConfig> } = {},
+    options: { generation?: number; disk?: DurableState & Partial<Files>; config?: Partial<RaftConfig> } = {},
   ): LabNode {
     const key = keyOf(id, options.generation);
     const config: RaftConfig = { clusterId: CLUSTER, replica: key, voterIds, ...TIMING, ...options.config };
@@ -76,7 +77,7 @@ export class Lab {
       committedEnd: 0,
       committed: [],
       machine: [],
-      files: new Map(),
+      files: new Map(options.disk?.files),
       partial: undefined,
       checkHangs: false,
       damaged: false,
@@ -99,10 +100,10 @@ export class Lab {
     return `${state.role.name} ${state.epoch}`;
   }
 
-  /** The log in memory. */
+  /** The log in memory, from its start on. */
   log(id: number): string {
     const { log } = this.node(id).state;
-    return show(log.slice(0, log.endOffset));
+    return show(log.slice(log.startOffset, log.endOffset));
   }
 
   /** The node that leads, if exactly one does. */
@@ -409,9 +410,7 @@ export class Lab {
         return;
       case 'commit':
         node.committed.push(...effect.batches);
-        for (const batch of effect.batches) {
-          if (!batch.control) node.machine.push(...batch.records.map((record) => Buffer.from(record).toString()));
-        }
+        node.machine.push(...dataOf(effect.batches));
         node.committedEnd = effect.highWatermark;
         this.#applied(node);
         return;

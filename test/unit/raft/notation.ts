@@ -24,40 +24,34 @@ export function voterOf(key: ReplicaKey): Voter {
 
 /**
  * A log in short: `1*` is the LeaderChange batch of epoch 1 (the first one also pins `voters`), `1:a` a batch of epoch 1
- * with the record `a`, `1:a,b` with two; `1^1,2` is a control batch of epoch 1 that makes nodes 1 and 2 on their first disks the voters.
+ * with the record `a`, `1:a,b` with two, `1^1,2` a control batch of epoch 1 that makes nodes 1 and 2 on their first disks the
+ * voters.
  */
 export function logOf(voters: readonly ReplicaKey[], text: string): Batch[] {
   const batches: Batch[] = [];
   let baseOffset = 0;
   for (const word of text.split(' ').filter((part) => part !== '')) {
-    const set = word.includes('^');
-    const control = set || word.endsWith('*');
     const epoch = Number.parseInt(word, 10);
-    const leader = voters[0] ?? keyOf(1);
-    const records: Uint8Array[] = set
-      ? [
-          encodeControlRecord({
-            type: 'voters',
-            voters: voterSet(
-              ...word
-                .slice(word.indexOf('^') + 1)
-                .split(',')
-                .map(Number),
-            ),
-          }),
-        ]
-      : control
-        ? [encodeControlRecord({ type: 'leaderChange', leader, voters, grantingVoters: [] })]
-        : word
-            .slice(word.indexOf(':') + 1)
-            .split(',')
-            .map((record) => Buffer.from(record));
-    if (control && baseOffset === 0) records.push(encodeControlRecord({ type: 'voters', voters: voters.map(voterOf) }));
-    const batch = { baseOffset, epoch, control, records };
+    const kind = word[String(epoch).length];
+    const rest = word.slice(String(epoch).length + 1).split(',');
+    const records: Uint8Array[] = [];
+    if (kind === ':') records.push(...rest.map((record) => Buffer.from(record)));
+    else if (kind === '^') records.push(votersRecord(voterSet(...rest.map(Number))));
+    else records.push(leaderChange(voters));
+    if (kind === '*' && baseOffset === 0) records.push(votersRecord(voters.map(voterOf)));
+    const batch = { baseOffset, epoch, control: kind !== ':', records };
     batches.push(batch);
     baseOffset = batchEndOffset(batch);
   }
   return batches;
+}
+
+export function votersRecord(voters: readonly Voter[]): Uint8Array {
+  return encodeControlRecord({ type: 'voters', voters });
+}
+
+function leaderChange(voters: readonly ReplicaKey[]): Uint8Array {
+  return encodeControlRecord({ type: 'leaderChange', leader: voters[0] ?? keyOf(1), voters, grantingVoters: [] });
 }
 
 /** The inverse of {@link logOf}. */
