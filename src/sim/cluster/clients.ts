@@ -1,7 +1,6 @@
 // The clients of a run, each on a process of its own: producers, consumers, an admin. They use the product's own client,
 // and note what they did and saw.
 import type { Ms, Offset } from '../../base/ids.ts';
-import type { Read, WriteOutcome } from '../../check/history.ts';
 import { placeName } from '../../check/history.ts';
 import type { TopicCreation } from '../../check/topics.ts';
 import { createTopics } from '../../client/admin.ts';
@@ -14,46 +13,10 @@ import { Producer } from '../../client/producer.ts';
 import { sleep } from '../../env/clock.ts';
 import type { Env } from '../../env/env.ts';
 import type { Spawned } from '../world/world.ts';
+import type { ClientLog, PendingWrite, Stop } from './client-log.ts';
 import type { SimCluster } from './cluster.ts';
 import { recordText } from './disk-logs.ts';
-import type { TopicCall } from './registrars.ts';
 import type { Workload } from './scenario.ts';
-
-/** A write under way or over. */
-export interface PendingWrite {
-  readonly text: string;
-  readonly producer: string;
-  readonly order: number;
-  readonly topic: string;
-  readonly partition: number;
-  readonly invokedAtMs: Ms;
-  /** `unknown` until it is answered. */
-  outcome: WriteOutcome;
-  offset: Offset;
-}
-
-/** What clients did and saw. */
-export interface ClientLog {
-  readonly writes: PendingWrite[];
-  readonly reads: Read[];
-  readonly creations: TopicCreation[];
-  readonly topicCalls: TopicCall[];
-  undecided: number;
-  /** What a consumer was told when the log had lost what it read. */
-  readonly truncations: string[];
-  /** Topics that were created, with their partitions. */
-  readonly topics: Map<string, number>;
-}
-
-/** Asks the clients to come to an end. */
-export interface Stop {
-  producing: boolean;
-  consuming: boolean;
-}
-
-export function newClientLog(): ClientLog {
-  return { writes: [], reads: [], creations: [], topicCalls: [], undecided: 0, truncations: [], topics: new Map() };
-}
 
 /** Starts `main` on a host of its own, which faults may hit too. */
 export function spawnClient<T>(cluster: SimCluster, name: string, main: (env: Env) => Promise<T>): Spawned<T> {

@@ -7,7 +7,7 @@ import { checkTopics } from '../../check/topics.ts';
 import { checkIdempotence, checkNoAckedLoss, checkNoInvention, checkOrder, checkOutcomes } from '../../check/writes.ts';
 import type { MetadataImage } from '../../metadata/image.ts';
 import { topicsInOrder } from '../../metadata/image.ts';
-import type { ClientLog } from './clients.ts';
+import type { ClientLog } from './client-log.ts';
 import type { SimCluster } from './cluster.ts';
 import { diskLogs, logRecords } from './disk-logs.ts';
 import { DATA_DIRECTORY } from './node.ts';

@@ -1,7 +1,7 @@
 // L-M1 and L-R1 after the heal: everybody is back within the deadline, and the cluster does what it is for.
 import { sleep } from '../../env/clock.ts';
 import { brokersInOrder, isActive, topicsInOrder } from '../../metadata/image.ts';
-import type { ClientLog } from './clients.ts';
+import type { ClientLog } from './client-log.ts';
 import { clusterClient, createTopic, produce, spawnClient } from './clients.ts';
 import type { SimCluster } from './cluster.ts';
 import { seenImage } from './observe.ts';

@@ -7,7 +7,7 @@ import type { Env } from '../../env/env.ts';
 import type { RpcClient } from '../../env/network.ts';
 import { RpcError } from '../../env/network.ts';
 import { AdminServiceDefinition as Admin } from '../../gen/kvorum/v1/admin.ts';
-import type { Stop } from './clients.ts';
+import type { Stop, TopicCall } from './client-log.ts';
 import type { SimCluster } from './cluster.ts';
 import { CONTROLLER_PORT } from './cluster.ts';
 import type { Workload } from './scenario.ts';
@@ -18,15 +18,6 @@ export const CONTESTED = 'contested-';
 type Request = 'create' | 'delete' | 'describe';
 
 const REQUESTS: readonly Request[] = ['create', 'create', 'delete', 'describe', 'describe'];
-
-/** A call and what became of it. */
-export interface TopicCall {
-  readonly topic: string;
-  invokedAtMs: Ms;
-  answeredAtMs: Ms;
-  /** What it may have done, or was told; undefined where it surely did nothing and learned nothing. */
-  action: TopicAction | undefined;
-}
 
 /** What was answered to a call: `nothing` was done or learned, or it is `unknown` whether anything was. */
 type Told = TopicAction | 'nothing' | 'unknown';

@@ -5,17 +5,9 @@ import type { Ms } from '../../base/ids.ts';
 import { hash32 } from '../../base/keyed-random.ts';
 import type { Violation } from '../../check/violation.ts';
 import { SimulationFailure } from '../world/failure.ts';
-import type { ClientLog, Stop } from './clients.ts';
-import {
-  administrate,
-  clusterClient,
-  consume,
-  createTopic,
-  newClientLog,
-  produce,
-  readEverything,
-  spawnClient,
-} from './clients.ts';
+import type { ClientLog, Stop } from './client-log.ts';
+import { newClientLog } from './client-log.ts';
+import { administrate, clusterClient, consume, createTopic, produce, readEverything, spawnClient } from './clients.ts';
 import type { SimCluster } from './cluster.ts';
 import { createCluster } from './cluster.ts';
 import { Nemesis } from './faults.ts';

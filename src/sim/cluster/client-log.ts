@@ -1,0 +1,50 @@
+// What the clients of a run did and saw, as they note it down, and what asks them to come to an end.
+import type { Ms, Offset } from '../../base/ids.ts';
+import type { Read, WriteOutcome } from '../../check/history.ts';
+import type { TopicAction } from '../../check/topic-operations.ts';
+import type { TopicCreation } from '../../check/topics.ts';
+
+/** A call of a registrar and what became of it. */
+export interface TopicCall {
+  readonly topic: string;
+  invokedAtMs: Ms;
+  answeredAtMs: Ms;
+  /** What it may have done, or was told; undefined where it surely did nothing and learned nothing. */
+  action: TopicAction | undefined;
+}
+
+/** A write under way or over. */
+export interface PendingWrite {
+  readonly text: string;
+  readonly producer: string;
+  readonly order: number;
+  readonly topic: string;
+  readonly partition: number;
+  readonly invokedAtMs: Ms;
+  /** `unknown` until it is answered. */
+  outcome: WriteOutcome;
+  offset: Offset;
+}
+
+/** What clients did and saw. */
+export interface ClientLog {
+  readonly writes: PendingWrite[];
+  readonly reads: Read[];
+  readonly creations: TopicCreation[];
+  readonly topicCalls: TopicCall[];
+  undecided: number;
+  /** What a consumer was told when the log had lost what it read. */
+  readonly truncations: string[];
+  /** Topics that were created, with their partitions. */
+  readonly topics: Map<string, number>;
+}
+
+/** Asks the clients to come to an end. */
+export interface Stop {
+  producing: boolean;
+  consuming: boolean;
+}
+
+export function newClientLog(): ClientLog {
+  return { writes: [], reads: [], creations: [], topicCalls: [], undecided: 0, truncations: [], topics: new Map() };
+}
