@@ -24,6 +24,8 @@ export interface CommitResult {
   readonly roundTrip: Latency;
   /** With many records outstanding. */
   readonly perSecond: number;
+  /** Microseconds of processor time of the leader for each of those. */
+  readonly cpuPerCommit: number;
 }
 
 export interface Latency {
@@ -85,7 +87,7 @@ const quorum = await Quorum.open(env, {
 const own = addresses.get(options.nodeId) ?? { host: HOST, port: 0 };
 await env.network.serve(own, [
   quorum.service,
-  discoveryService({ clusterId: CLUSTER_ID, replica }, { endpoint: () => endpointOf(own), formed: () => false }),
+  discoveryService({ clusterId: CLUSTER_ID, replica }, { endpoint: () => endpointOf(own), voters: () => [] }),
 ]);
 
 let leading = -1;
@@ -137,10 +139,11 @@ function commitOne(): Promise<void> {
   });
 }
 
-/** Commits per second with so many records on their way at any time. */
-function throughput(seconds: number): Promise<number> {
+/** Commits per second, and what each costs, with so many records on their way at any time. */
+function throughput(seconds: number): Promise<{ perSecond: number; cpuPerCommit: number }> {
   return new Promise((resolve, reject) => {
     const startedMs = performance.now();
+    const cpuBefore = process.cpuUsage();
     let first = -1;
     let outstanding = 0;
     const fill = (): void => {
@@ -156,7 +159,11 @@ function throughput(seconds: number): Promise<number> {
       const tookMs = performance.now() - startedMs;
       try {
         if (tookMs < seconds * 1000) fill();
-        else if (outstanding === 0) resolve(((endOffset - first) / tookMs) * 1000);
+        else if (outstanding === 0) {
+          const commits = endOffset - first;
+          const { user, system } = process.cpuUsage(cpuBefore);
+          resolve({ perSecond: (commits / tookMs) * 1000, cpuPerCommit: (user + system) / commits });
+        }
       } catch (error) {
         reject(error);
       }
@@ -180,10 +187,10 @@ async function measure(seconds: number): Promise<CommitResult> {
   const sync = await time(seconds, () => syncOnce(file));
   const roundTrip = await time(seconds, callOnce);
   const commit = await time(seconds, commitOne);
-  const perSecond = await throughput(seconds);
+  const outstanding = await throughput(seconds);
   await file.close();
   client.close();
-  return { commit, sync, roundTrip, perSecond };
+  return { commit, sync, roundTrip, ...outstanding };
 }
 
 process.on('message', (command: MemberCommand) => {

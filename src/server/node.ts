@@ -3,7 +3,6 @@
 import type { NodeId } from '../base/ids.ts';
 import { NO_NODE } from '../base/ids.ts';
 import type { Uuid } from '../base/uuid.ts';
-import { ZERO_UUID } from '../base/uuid.ts';
 import type { BrokerDeps } from '../broker/broker.ts';
 import { Broker } from '../broker/broker.ts';
 import { ControllerChannel } from '../client/controller-channel.ts';
@@ -318,7 +317,7 @@ function listenForControllers(
       { clusterId: meta.clusterId, replica: { id: config.nodeId, directoryId: meta.directoryId } },
       {
         endpoint: () => controllerEndpoint(config, bound),
-        formed: () => isFormed(running.quorum),
+        voters: () => running.quorum?.describe().voters ?? [],
       },
     ),
     laterService(RaftServiceDefinition, () => running.raft),
@@ -330,9 +329,4 @@ function listenForControllers(
     bound.push(listener);
     return listener;
   });
-}
-
-/** Whether the log of this node names the voters. */
-function isFormed(quorum: Quorum | undefined): boolean {
-  return quorum?.describe().voters.some(({ replica }) => replica.directoryId !== ZERO_UUID) ?? false;
 }

@@ -2,6 +2,7 @@
 // once the log names the voters, from there (R-11.4).
 import type { NodeId } from '../base/ids.ts';
 import type { Uuid } from '../base/uuid.ts';
+import { ZERO_UUID } from '../base/uuid.ts';
 import { parseHostPort } from '../config/listeners.ts';
 import type { NodeConfig } from '../config/node-config.ts';
 import { sleep } from '../env/clock.ts';
@@ -17,13 +18,19 @@ const RETRY_MS = 100;
 /** An address without answer is told of after this. */
 const PATIENCE_MS = 5000;
 
-/** Answers who this controller is, where others should reach it (host:port), and whether its log names the voters. */
+/** Answers who this controller is, where others should reach it (host:port), and the voters that its log names. */
 export function discoveryService(
   self: Self,
-  facts: { readonly endpoint: () => string; readonly formed: () => boolean },
+  facts: { readonly endpoint: () => string; readonly voters: () => QuorumDescription['voters'] },
 ): RpcService {
+  // Until the log names them, nobody knows which disks vote (R-0.3a).
+  const voters = () => facts.voters().filter(({ replica }) => replica.directoryId !== ZERO_UUID);
   return rpcService(Discovery, {
-    identify: async () => ({ ...self, endpoint: facts.endpoint(), formed: facts.formed() }),
+    identify: async () => ({
+      ...self,
+      endpoint: facts.endpoint(),
+      voters: voters().map(({ replica, endpoint }) => ({ replica, endpoint })),
+    }),
   });
 }
 
@@ -58,7 +65,7 @@ export function controllersInForce(
 export interface VoterSearch {
   /**
    * All voters, or with `all` false those known now but at least one. Where one of them belongs to a cluster that exists already,
-   * those known then and not this node: it joins as an observer, and learns from the log who votes (R-0.3a, R-11).
+   * its voters but this node: it joins as an observer, and learns from the log who votes now (R-0.3a, R-11).
    */
   find(all: boolean): Promise<ReadonlyMap<NodeId, Address>>;
   /** Those known now, by id. */
@@ -96,22 +103,28 @@ export function searchVoters(
     return new Promise((resolve) => {
       const waiting = new Set(config.bootstrapServers);
       let isSettled = false;
-      const settle = (isFormed: boolean): void => {
-        if (isSettled) return;
+      const settle = (): void => {
         isSettled = true;
-        if (isFormed && all) known.delete(self.replica.id);
         resolve(new Map(known));
       };
-      const hear = (address: Address, id: NodeId, isFormed: boolean): boolean => {
+      const hear = (address: Address, { replica, voters }: Identity): boolean => {
         waiting.delete(address);
-        if (isSettled && id === self.replica.id) return true;
-        known.set(id, address);
-        if (isSettled) found(id, address);
-        else if (!all || isFormed || waiting.size === 0) settle(isFormed);
+        const isOther = replica.id !== self.replica.id;
+        if (isSettled) {
+          if (isOther) found(replica.id, address);
+          return true;
+        }
+        if (isOther || replica.directoryId === self.replica.directoryId) known.set(replica.id, address);
+        const others = all ? othersOf(voters, self.replica.id) : [];
+        if (others.length > 0) {
+          known.delete(self.replica.id);
+          for (const voter of others) if (!known.has(voter.id)) known.set(voter.id, voter.address);
+          settle();
+        } else if (waiting.size === 0 || (!all && known.size > 0)) settle();
         return isSettled;
       };
       for (const address of config.bootstrapServers) {
-        void asker.until(address, ({ replica, formed }) => hear(address, replica.id, formed));
+        void asker.until(address, (identity) => hear(address, identity));
       }
     });
   }
@@ -120,8 +133,16 @@ export function searchVoters(
 
 interface Identity {
   readonly replica: ReplicaKey;
-  /** It belongs to a cluster whose voters are settled. */
-  readonly formed: boolean;
+  /** None while it knows of no cluster that exists. */
+  readonly voters: IdentifyResponse['voters'];
+}
+
+/** The voters whose address is known, without this node. */
+function othersOf(voters: Identity['voters'], own: NodeId): { id: NodeId; address: Address }[] {
+  return voters.flatMap(({ replica, endpoint }) => {
+    const address = parseHostPort(endpoint);
+    return address === undefined || replica === undefined || replica.id === own ? [] : [{ id: replica.id, address }];
+  });
 }
 
 /** Asks controllers who they are, and tells the operator what cannot be right. */
@@ -159,7 +180,7 @@ class Asker {
         const answer = await ask(client);
         if (answer?.replica !== undefined && this.#isOurs(answer, sayOnce)) {
           this.#checkId(answer.replica, sayOnce);
-          if (heard({ replica: answer.replica, formed: answer.formed })) return;
+          if (heard({ replica: answer.replica, voters: answer.voters })) return;
         }
         await sleep(clock, RETRY_MS);
       }

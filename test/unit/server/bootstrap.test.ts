@@ -2,71 +2,20 @@
 import { expect, test } from 'vitest';
 import { AdminServiceDefinition as Admin } from '../../../src/gen/kvorum/v1/admin.ts';
 import { describeQuorumApi } from '../../../src/protocol/apis/describe-quorum.ts';
-import type { Node } from '../../../src/server/node.ts';
-import { startNode } from '../../../src/server/node.ts';
-import { formatStorage } from '../../../src/server/storage.ts';
-import type { SimProcess } from '../../../src/sim/process/process.ts';
-import { World } from '../../../src/sim/world/world.ts';
-import { batchOf, CLUSTER_ID, configText, parsed, Wire } from '../broker/bench.ts';
+import { batchOf, Wire } from '../broker/bench.ts';
+import { CONTROLLERS, SimCluster } from './sim-cluster.ts';
 
-const CONTROLLERS = ['c1', 'c2', 'c3'];
 const KNOWN = CONTROLLERS.map((host, i) => ({ listener: String(i + 1), host, port: 9093 }));
 
-class Cluster {
-  readonly world = new World({ seed: 2 });
-  readonly nodes = new Map<string, Node>();
-
-  start(host: string, nodeId: number, isController: boolean): void {
-    const process: SimProcess = this.world.process(host);
-    if (process.lives === 0) process.disk.provision('/data');
-    const config = parsed(
-      configText({
-        'node.id': String(nodeId),
-        'process.roles': isController ? 'controller' : 'broker',
-        'controller.quorum.voters': '',
-        'controller.quorum.bootstrap.servers': CONTROLLERS.map((name) => `${name}:9093`).join(','),
-        listeners: isController ? `CONTROLLER://${host}:9093` : `PLAINTEXT://${host}:9092,GRPC://${host}:9094`,
-      }),
-    );
-    this.nodes.delete(host);
-    process.start(async (env) => {
-      await formatStorage(env, config, CLUSTER_ID);
-      const node = await startNode(env, config, {
-        fatal: (reason, cause) => {
-          throw new Error(reason, { cause });
-        },
-      });
-      await node.ready;
-      this.nodes.set(host, node);
-    });
-  }
-
-  async ready(...hosts: string[]): Promise<void> {
-    await this.world.runUntil(() => hosts.every((host) => this.nodes.has(host)), 60_000, `${hosts.join()} ready`);
-  }
-
-  #askers = 0;
-
-  /** What a node says of the controllers, by id. */
-  controllersAt(host: string, port: number) {
-    return this.world.run(`asker-${++this.#askers}`, 10_000, async (env) => {
-      const client = env.network.client({ host, port });
-      const answer = await client.call(Admin, Admin.methods.describeCluster, {}, 5000);
-      client.close();
-      return answer.controllers;
-    });
-  }
-}
-
 test('a cluster forms, and every node shows the controllers that it has found', async () => {
-  const cluster = new Cluster();
-  CONTROLLERS.forEach((host, i) => cluster.start(host, i + 1, true));
-  cluster.start('node', 4, false);
+  const cluster = new SimCluster();
+  CONTROLLERS.forEach((host, i) => cluster.start(host, { nodeId: i + 1 }));
+  cluster.start('node', { nodeId: 4, isController: false });
   await cluster.ready(...CONTROLLERS, 'node');
   for (const host of CONTROLLERS) {
-    expect(await cluster.controllersAt(host, 9093)).toMatchObject(KNOWN);
+    expect(await cluster.controllersAt(host)).toMatchObject(KNOWN);
   }
-  expect(await cluster.controllersAt('node', 9094)).toMatchObject(KNOWN);
+  expect(await cluster.controllersAt('node')).toMatchObject(KNOWN);
   await cluster.world.run('client', 60_000, async (env) => {
     const wire = await Wire.open(env, 'node');
     const topics = [{ topicName: '__cluster_metadata', partitions: [{ partitionIndex: 0 }] }];
@@ -80,13 +29,13 @@ test('a cluster forms, and every node shows the controllers that it has found', 
 });
 
 test('the first election needs all; a restart goes on with one controller missing, which is found when it comes', async () => {
-  const cluster = new Cluster();
-  cluster.start('c1', 1, true);
-  cluster.start('c2', 2, true);
-  cluster.start('node', 4, false);
+  const cluster = new SimCluster();
+  cluster.start('c1', { nodeId: 1 });
+  cluster.start('c2', { nodeId: 2 });
+  cluster.start('node', { nodeId: 4, isController: false });
   await cluster.world.runFor(5000);
   expect([...cluster.nodes.keys()]).toEqual([]); // R-0.3a
-  cluster.start('c3', 3, true);
+  cluster.start('c3', { nodeId: 3 });
   await cluster.ready(...CONTROLLERS, 'node');
   await cluster.world.run('client', 60_000, async (env) => {
     const wire = await Wire.open(env, 'node');
@@ -95,48 +44,98 @@ test('the first election needs all; a restart goes on with one controller missin
   });
 
   for (const host of [...CONTROLLERS, 'node']) cluster.world.process(host).powerCut();
-  cluster.start('c1', 1, true);
-  cluster.start('c3', 3, true);
-  cluster.start('node', 4, false);
+  cluster.start('c1', { nodeId: 1 });
+  cluster.start('c3', { nodeId: 3 });
+  cluster.start('node', { nodeId: 4, isController: false });
   await cluster.ready('c1', 'c3', 'node');
   await cluster.world.run('client2', 60_000, async (env) => {
     const wire = await Wire.open(env, 'node');
     expect(await wire.produce('t', batchOf())).toMatchObject({ errorCode: 0, baseOffset: 1 });
   });
   // The log names them all, also the one that is not there.
-  expect(await cluster.controllersAt('c1', 9093)).toMatchObject(KNOWN);
+  expect(await cluster.controllersAt('c1')).toMatchObject(KNOWN);
 
-  cluster.start('c2', 2, true);
+  cluster.start('c2', { nodeId: 2 });
   await cluster.ready('c2');
   await cluster.world.runFor(2000);
-  for (const [host, port] of [
-    ['c1', 9093],
-    ['c2', 9093],
-    ['node', 9094],
-  ] as const) {
-    expect(await cluster.controllersAt(host, port)).toMatchObject(KNOWN);
+  for (const host of ['c1', 'c2', 'node']) {
+    expect(await cluster.controllersAt(host)).toMatchObject(KNOWN);
   }
 });
 
 test('a controller of another cluster behind one of the addresses is not taken, and said once', async () => {
-  const cluster = new Cluster();
-  const foreign = cluster.world.process('c3');
-  foreign.disk.provision('/data');
-  const config = parsed(
-    configText({
-      'process.roles': 'controller',
-      'controller.quorum.voters': '1@c3:9093',
-      listeners: 'CONTROLLER://c3:9093',
-    }),
-  );
-  foreign.start(async (env) => {
-    await formatStorage(env, config, 'BAAAAAAAAAAAAAAAAAAAAQ');
-    await startNode(env, config, { fatal: () => undefined });
+  const cluster = new SimCluster();
+  cluster.start('c3', {
+    nodeId: 1,
+    clusterId: 'BAAAAAAAAAAAAAAAAAAAAQ',
+    keys: { 'controller.quorum.voters': '1@c3:9093', 'controller.quorum.bootstrap.servers': '' },
   });
-  cluster.start('c1', 1, true);
-  cluster.start('c2', 2, true);
+  cluster.start('c1', { nodeId: 1 });
+  cluster.start('c2', { nodeId: 2 });
   await cluster.world.runFor(5000);
-  expect([...cluster.nodes.keys()]).toEqual([]);
+  expect([...cluster.nodes.keys()]).toEqual(['c3']);
   const told = cluster.world.log.lines().filter(({ event }) => event === 'foreign-controller');
   expect(told).toHaveLength(2);
+});
+
+test('R-11: a controller that nobody configured joins as an observer, though a bootstrap server is down; then it votes', async () => {
+  const cluster = new SimCluster();
+  await cluster.startControllers();
+  await cluster.leader();
+  cluster.world.process('c3').powerCut();
+  cluster.start('c4', { nodeId: 4 });
+  await cluster.ready('c4');
+  await cluster.world.runFor(5000);
+  const before = await cluster.ask('c1', ({ call }) => call(Admin.methods.describeQuorum, { forwarded: false }));
+  expect(before.voters.map(({ nodeId }) => nodeId)).toEqual([1, 2, 3]);
+  expect(before.observers).toMatchObject([{ nodeId: 4, lag: 0 }]);
+  const added = await cluster.ask('c4', ({ call }) =>
+    call(Admin.methods.addVoter, { controller: 'c4:9093', forwarded: false }),
+  );
+  expect(added).toMatchObject({ failure: undefined, voter: { nodeId: 4, endpoint: 'c4:9093' } });
+  expect(added.voters.map(({ endpoint }) => endpoint)).toEqual(['c1:9093', 'c2:9093', 'c3:9093', 'c4:9093']);
+  // Who was never told of it finds it all the same, by the log: of the four, three are a majority.
+  const leader = await cluster.leader();
+  cluster.world.process(leader).pause();
+  cluster.start('c3', { nodeId: 3 });
+  const others = ['c1', 'c2', 'c3', 'c4'].filter((host) => host !== leader);
+  await cluster.ready('c3');
+  await cluster.world.runUntil(
+    () => others.some((host) => cluster.nodes.get(host)?.quorum.describe().role === 'leader'),
+    60_000,
+    'three of four elect a leader',
+  );
+});
+
+test('two controllers with one node.id are told of each other', async () => {
+  const cluster = new SimCluster();
+  await cluster.startControllers();
+  await cluster.leader();
+  cluster.start('c4', { nodeId: 2 });
+  await cluster.ready('c4');
+  await cluster.world.runFor(2000);
+  expect(cluster.told('duplicate-node-id')).toMatchObject([
+    { level: 'error', fields: { nodeId: 2, address: { host: 'c2', port: 9093 } } },
+  ]);
+  const { voters } = await cluster.ask('c1', ({ call }) => call(Admin.methods.describeQuorum, { forwarded: false }));
+  expect(voters.map(({ nodeId }) => nodeId)).toEqual([1, 2, 3]);
+});
+
+test('configured voters that are mixed up are named', async () => {
+  const cluster = new SimCluster();
+  const voters = (list: string) => ({
+    'controller.quorum.bootstrap.servers': '',
+    'controller.quorum.voters': list,
+  });
+  cluster.start('c1', { nodeId: 1, keys: voters('1@c1:9093,2@c2:9093,3@c3:9093') });
+  cluster.start('c2', { nodeId: 2, keys: voters('1@c1:9093,2@c2:9093,3@c3:9093') });
+  cluster.start('c3', { nodeId: 3, keys: voters('1@c1:9093,2@c2:9093,3@c3:9093') });
+  await cluster.ready(...CONTROLLERS);
+  expect(cluster.told('wrong-controller')).toEqual([]);
+  cluster.start('c4', { nodeId: 3, keys: voters('1@c2:9093,2@c1:9093,3@c4:9093') });
+  await cluster.world.runFor(2000);
+  expect(cluster.told('wrong-controller')).toMatchObject([
+    { fields: { nodeId: 2, expected: 1 } },
+    { fields: { nodeId: 1, expected: 2 } },
+  ]);
 });

@@ -262,8 +262,17 @@ export interface IdentifyResponse {
     | undefined;
   /** Where others should reach it: host:port of its controller listener, as advertised. */
   endpoint: string;
-  /** True: its log names the voters, so the cluster exists. Who is new to it does not wait for the others. */
-  formed: boolean;
+  /** Those that its log names; none as long as it knows of no cluster that exists. Who is new follows these, and waits for nobody. */
+  voters: Voter[];
+}
+
+/** A replica that votes, and where it listens. */
+export interface Voter {
+  replica:
+    | ReplicaKey
+    | undefined;
+  /** host:port of its controller listener, empty where that is not known. */
+  endpoint: string;
 }
 
 function createBaseReplicaKey(): ReplicaKey {
@@ -1998,7 +2007,7 @@ export const IdentifyRequest: MessageFns<IdentifyRequest> = {
 };
 
 function createBaseIdentifyResponse(): IdentifyResponse {
-  return { clusterId: "", replica: undefined, endpoint: "", formed: false };
+  return { clusterId: "", replica: undefined, endpoint: "", voters: [] };
 }
 
 export const IdentifyResponse: MessageFns<IdentifyResponse> = {
@@ -2012,8 +2021,8 @@ export const IdentifyResponse: MessageFns<IdentifyResponse> = {
     if (message.endpoint !== "") {
       writer.uint32(26).string(message.endpoint);
     }
-    if (message.formed !== false) {
-      writer.uint32(32).bool(message.formed);
+    for (const v of message.voters) {
+      Voter.encode(v!, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -2055,12 +2064,12 @@ export const IdentifyResponse: MessageFns<IdentifyResponse> = {
             message.endpoint = reader.string();
             continue;
           }
-          case 4: {
-            if (tag !== 32) {
+          case 5: {
+            if (tag !== 42) {
               break;
             }
 
-            message.formed = reader.bool();
+            message.voters.push(Voter.decode(reader, reader.uint32()));
             continue;
           }
         }
@@ -2084,7 +2093,7 @@ export const IdentifyResponse: MessageFns<IdentifyResponse> = {
         : "",
       replica: isSet(object.replica) ? ReplicaKey.fromJSON(object.replica) : undefined,
       endpoint: isSet(object.endpoint) ? globalThis.String(object.endpoint) : "",
-      formed: isSet(object.formed) ? globalThis.Boolean(object.formed) : false,
+      voters: globalThis.Array.isArray(object?.voters) ? object.voters.map((e: any) => Voter.fromJSON(e)) : [],
     };
   },
 
@@ -2099,8 +2108,83 @@ export const IdentifyResponse: MessageFns<IdentifyResponse> = {
     if (message.endpoint !== "") {
       obj.endpoint = message.endpoint;
     }
-    if (message.formed !== false) {
-      obj.formed = message.formed;
+    if (message.voters?.length) {
+      obj.voters = message.voters.map((e) => Voter.toJSON(e));
+    }
+    return obj;
+  },
+};
+
+function createBaseVoter(): Voter {
+  return { replica: undefined, endpoint: "" };
+}
+
+export const Voter: MessageFns<Voter> = {
+  encode(message: Voter, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.replica !== undefined) {
+      ReplicaKey.encode(message.replica, writer.uint32(10).fork()).join();
+    }
+    if (message.endpoint !== "") {
+      writer.uint32(18).string(message.endpoint);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Voter {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVoter();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.replica = ReplicaKey.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.endpoint = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Voter {
+    return {
+      replica: isSet(object.replica) ? ReplicaKey.fromJSON(object.replica) : undefined,
+      endpoint: isSet(object.endpoint) ? globalThis.String(object.endpoint) : "",
+    };
+  },
+
+  toJSON(message: Voter): unknown {
+    const obj: any = {};
+    if (message.replica !== undefined) {
+      obj.replica = ReplicaKey.toJSON(message.replica);
+    }
+    if (message.endpoint !== "") {
+      obj.endpoint = message.endpoint;
     }
     return obj;
   },
