@@ -3,7 +3,7 @@
 import { isVoterSet } from './control-record.ts';
 import { dropFetchCall, fetchNext, hearLeader, onFetchFailed } from './following.ts';
 import { announceVoters } from './identity.ts';
-import { noticeOnce, resetLog, retryLater, setTimer } from './outbox.ts';
+import { cancelTimer, noticeOnce, resetLog, retryLater, setTimer } from './outbox.ts';
 import type { Download, Follower } from './roles.ts';
 import type { RaftState } from './state.ts';
 import type { CallId, FetchSnapshotRequest, FetchSnapshotResponse, RaftEffect, Snapshot, SnapshotId } from './types.ts';
@@ -121,10 +121,9 @@ function finished(state: RaftState, id: SnapshotId): Follower | undefined {
 export function onSnapshotReceived(state: RaftState, effects: RaftEffect[], snapshot: Snapshot): void {
   const follower = finished(state, snapshot.id);
   if (follower === undefined) return;
-  follower.download = undefined;
-  dropFetchCall(state, follower);
+  endDownload(state, effects, follower);
   if (!isVoterSet(snapshot.voters)) {
-    rejected(state, effects, follower, snapshot.id, 'it names no voters');
+    rejected(state, effects, snapshot.id, 'it names no voters');
     return;
   }
   if (whyNotWanted(state, snapshot.id) === undefined) {
@@ -140,12 +139,19 @@ export function onSnapshotReceived(state: RaftState, effects: RaftEffect[], snap
 /** it was damaged on its way; fetched again, or whatever the leader offers then. */
 export function onSnapshotRejected(state: RaftState, effects: RaftEffect[], id: SnapshotId, reason: string): void {
   const follower = finished(state, id);
-  if (follower !== undefined) rejected(state, effects, follower, id, reason);
+  if (follower === undefined) return;
+  endDownload(state, effects, follower);
+  rejected(state, effects, id, reason);
 }
 
-function rejected(state: RaftState, effects: RaftEffect[], follower: Follower, id: SnapshotId, reason: string): void {
-  dropFetchCall(state, follower);
+/** Nor is the leader asked for its last byte any more. */
+function endDownload(state: RaftState, effects: RaftEffect[], follower: Follower): void {
   follower.download = undefined;
+  dropFetchCall(state, follower);
+  cancelTimer(state, effects, 'retry');
+}
+
+function rejected(state: RaftState, effects: RaftEffect[], id: SnapshotId, reason: string): void {
   const fields = { leaderId: state.leaderId, endOffset: id.endOffset, epoch: id.epoch, reason };
   noticeOnce(state, effects, 'warn', 'snapshot-rejected', fields, id.endOffset);
   retryLater(state, effects);
