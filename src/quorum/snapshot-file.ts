@@ -122,7 +122,7 @@ export class SnapshotFileReader {
       return new SnapshotFileReader(file, clock, size, decodeHeader(frame.body), frame);
     } catch (error) {
       await file.close();
-      throw asCorrupt(path, error);
+      throw asCorrupt(path, error, 0);
     }
   }
 
@@ -146,7 +146,7 @@ export class SnapshotFileReader {
         await sleep(this.#clock, 0);
       }
     } catch (error) {
-      throw asCorrupt(this.#file.path, error);
+      throw asCorrupt(this.#file.path, error, this.#position);
     }
   }
 
@@ -188,8 +188,10 @@ async function readExactly(file: DiskFile, length: number, position: number, siz
   return bytes;
 }
 
-function asCorrupt(path: string, error: unknown): unknown {
-  return error instanceof SnapshotDamage ? unusable(path, error) : error;
+/** `position`: of the frame that is damaged, or that should be there. */
+function asCorrupt(path: string, error: unknown, position: number): unknown {
+  if (!(error instanceof SnapshotDamage)) return error;
+  return unusable(path, { message: `${error.message}, at byte ${position}`, newer: error.newer });
 }
 
 /** R-10.7: what is wrong with which file, and what to do. */

@@ -62,11 +62,32 @@ export class GrpcTool {
 
   /** `grpcurl -d request address service/method`. ServiceError with its code and details. */
   async call(service: string, method: string, request: Message): Promise<Message> {
+    return this.#call(await this.#describe(service), service, method, request);
+  }
+
+  /** The same for a method that answers with a stream, which is cancelled when the loop is left. */
+  async *stream(service: string, method: string, request: Message): AsyncGenerator<Message, void> {
+    const client = this.#client(await this.#describe(service), service) as unknown as Record<
+      string,
+      (request: Message) => AsyncIterable<Message> & NodeJS.EventEmitter & { cancel(): void }
+    >;
+    const stream = client[method]?.(request);
+    if (stream === undefined) throw new Error(`there is no method ${service}/${method}`);
+    // What comes after the loop was left, its own cancellation, is nobody's business.
+    stream.on('error', () => undefined);
+    try {
+      yield* stream;
+    } finally {
+      stream.cancel();
+    }
+  }
+
+  async #describe(service: string): Promise<Services> {
     const answer = await this.#reflect({ file_containing_symbol: service });
     const { file_descriptor_proto: files } = answer['file_descriptor_response'] as { file_descriptor_proto: Buffer[] };
     // A FileDescriptorSet is its files one after the other, each as field 1.
     const set = Buffer.concat(files.flatMap((file) => [Buffer.from([0x0a]), varint(file.length), file]));
-    return this.#call(servicesOf(loadFileDescriptorSetFromBuffer(set, OPTIONS)), service, method, request);
+    return servicesOf(loadFileDescriptorSetFromBuffer(set, OPTIONS));
   }
 
   #client(services: Services, service: string): Client {
