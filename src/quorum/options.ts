@@ -14,7 +14,8 @@ export interface QuorumOptions {
   readonly snapshots: SnapshotPolicy;
   /**
    * Finds the configured voters and where they listen: all of them while the own log is empty, as nothing else says who they are
-   * (R-0.3a), else those known now; of the others `setPeer` tells later.
+   * (R-0.3a), else those known now; of the others `setPeer` tells later. Where the log says where the voters listen, a node does
+   * not wait for it for long.
    */
   findVoters(logIsEmpty: boolean): Promise<ReadonlyMap<NodeId, Address>>;
   /** The voter set in force is now this one, committed or not (R-11.3). */

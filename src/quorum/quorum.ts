@@ -3,6 +3,7 @@
 // (a failure stops the node; a leader says farewell first). Holds no protocol rule of its own.
 import { assert, must } from '../base/assert.ts';
 import type { Epoch, Ms, NodeId, Offset } from '../base/ids.ts';
+import type { Clock, Timer } from '../env/clock.ts';
 import type { Env } from '../env/env.ts';
 import type { Address, RpcService } from '../env/network.ts';
 import { RpcError } from '../env/network.ts';
@@ -34,6 +35,9 @@ export type { CommittedBatch, StateMachine } from './state-machine.ts';
 
 /** How long a leader that stops, or fails, lets its EndQuorumEpoch calls take. */
 const FAREWELL_MS: Ms = 300;
+
+/** A node whose log names the voters with their endpoints waits no longer for those that are to be found. */
+const PATIENCE_MS: Ms = 2000;
 
 export class Quorum {
   /** RaftService, for the controller listener. */
@@ -74,9 +78,17 @@ export class Quorum {
       noteFailed: (error) => quorum?.fail(writeFailure(directory, error), error),
     });
     try {
-      const addresses = await options.findVoters(opened.voters === undefined);
-      quorum = new Quorum(env, options, opened, addresses);
-      return quorum;
+      const finding = options.findVoters(opened.voters === undefined);
+      const addresses = await within(
+        env.clock,
+        finding,
+        mayStartAlone(opened, raft.replica.id) ? PATIENCE_MS : undefined,
+      );
+      const opening = new Quorum(env, options, opened, addresses ?? new Map());
+      quorum = opening;
+      if (addresses === undefined)
+        void finding.then((found) => found.forEach((address, id) => opening.setPeer(id, address)));
+      return opening;
     } catch (error) {
       await opened.storage.close();
       await opened.note.close();
@@ -244,6 +256,25 @@ export class Quorum {
     return this.#parts.inbound.open(peer, (call) =>
       this.#parts.feed({ type: 'request', now: this.#now(), call, message }),
     );
+  }
+}
+
+/** Whether the log says where the other voters listen, so that nobody has to be found first. */
+function mayStartAlone({ voters }: OpenedReplica, own: NodeId): boolean {
+  return voters?.every(({ id, endpoint }) => id === own || endpoint !== '') ?? false;
+}
+
+/** What `promise` resolves to, or undefined after `limitMs`; without a limit it is waited for. */
+async function within<T>(clock: Clock, promise: Promise<T>, limitMs: Ms | undefined): Promise<T | undefined> {
+  if (limitMs === undefined) return promise;
+  let timer: Timer | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = clock.schedule(limitMs, () => resolve(undefined));
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    timer?.cancel();
   }
 }
 

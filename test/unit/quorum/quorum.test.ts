@@ -116,3 +116,17 @@ test('a leader that is cut off renounces before another is heard of, and drops w
   trio.world.network.heal();
   await trio.committed(['a', 'b']);
 });
+
+test('a node whose log says where the voters listen starts though nobody is found', async () => {
+  const { trio, leader } = await elected();
+  leader.append('a');
+  await trio.committed(['a']);
+  for (const member of trio.members) {
+    member.process.powerCut();
+    member.options = { findVoters: () => new Promise(() => {}) };
+    member.start();
+  }
+  const next = await trio.elected();
+  next.append('b');
+  await trio.committed(['a', 'b']);
+});

@@ -20,7 +20,7 @@ export class Member {
   readonly process: SimProcess;
   /** Another disk is another identity. */
   directoryId: string;
-  options: Partial<Pick<QuorumOptions, 'snapshots'>> = {};
+  options: Partial<Pick<QuorumOptions, 'snapshots' | 'findVoters'>> = {};
   quorum: Quorum | undefined;
   applied: CommittedBatch[] = [];
   /** Where the state begins that `applied` was applied to, and the records of that snapshot. */
