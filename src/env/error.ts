@@ -9,6 +9,8 @@ export type EnvErrorCode =
   | 'PERMISSION'
   | 'LOCKED'
   | 'CORRUPT'
+  /** Written by a newer release. */
+  | 'NEWER_FORMAT'
   | 'ADDRESS_IN_USE'
   | 'ADDRESS_UNAVAILABLE'
   | 'REFUSED'

@@ -11,7 +11,6 @@ import type { Disk, DiskFile } from '../env/disk.ts';
 import { writeFileDurably } from '../env/disk.ts';
 import { EnvError, isEnvError } from '../env/error.ts';
 import type { ReplicaKey } from '../raft/types.ts';
-import { formatAnew } from './format-anew.ts';
 
 /** What is durable at least: the log up to an offset and the quorum state. */
 export interface DurableEnd extends LogEnd {
@@ -58,16 +57,13 @@ function encodeSlot({ sequence, end }: Slot): Buffer {
   return bytes;
 }
 
-/** The slot, or undefined where it is damaged. EnvError CORRUPT for one that a newer version wrote. */
+/** The slot, or undefined where it is damaged. EnvError NEWER_FORMAT. */
 function decodeSlot(path: string, bytes: Buffer): Slot | undefined {
   if (bytes.length < SLOT_BYTES || bytes.readUInt32BE(0) !== crc32c(bytes, 4, SLOT_BYTES)) return undefined;
   const reader = new ByteReader(bytes, 4);
   const format = reader.uint8();
   if (format !== FORMAT) {
-    throw new EnvError(
-      'CORRUPT',
-      `${path} has format ${format}, this release of Kvorum knows ${FORMAT}: start the release that wrote it, or a newer one`,
-    );
+    throw new EnvError('NEWER_FORMAT', `${path} has format ${format}, this release reads ${FORMAT}`);
   }
   try {
     const sequence = reader.int64();
@@ -106,7 +102,7 @@ async function readSlots(disk: Disk, path: string): Promise<Slot | DurableEndPro
   return slots.sort((a, b) => b.sequence - a.sequence)[0] ?? 'damaged';
 }
 
-/** What the note of a stopped node says. EnvError CORRUPT if a newer version wrote it. */
+/** What the note of a stopped node says. EnvError NEWER_FORMAT. */
 export async function readDurableEnd(disk: Disk, directory: string): Promise<DurableEnd | DurableEndProblem> {
   const slot = await readSlots(disk, `${directory}/${FILE}`);
   return typeof slot === 'string' ? slot : slot.end;
@@ -118,7 +114,7 @@ function unusable(directory: string, problem: DurableEndProblem): EnvError {
       'is missing: this directory was wiped, or formatted by another version; a replica does not take part without it',
     damaged: 'is damaged',
   }[problem];
-  return new EnvError('CORRUPT', `${directory}/${FILE} ${why}. ${formatAnew(directory)}`);
+  return new EnvError('CORRUPT', `${directory}/${FILE} ${why}`);
 }
 
 /**
@@ -149,7 +145,7 @@ export class DurableEndNote {
     this.#sequence = slot.sequence;
   }
 
-  /** EnvError CORRUPT if the note is missing or damaged. `failed` hears, once, that a claim could not be written: fatal (R-14.2). */
+  /** EnvError CORRUPT if the note is missing or damaged, NEWER_FORMAT. `failed` hears, once, that a claim could not be written: fatal (R-14.2). */
   static async open(
     env: { readonly disk: Disk; readonly clock: Clock },
     directory: string,

@@ -3,11 +3,12 @@
 import type { NodeId } from '../base/ids.ts';
 import type { Uuid } from '../base/uuid.ts';
 import type { Env } from '../env/env.ts';
-import { isEnvError } from '../env/error.ts';
+import { EnvError, isEnvError } from '../env/error.ts';
 import type { Logger } from '../env/logger.ts';
 import { votersOf } from '../raft/log.ts';
 import type { DurableState, Voter } from '../raft/types.ts';
 import { DurableEndNote } from './durable-end.ts';
+import { formatAnew } from './format-anew.ts';
 import { SnapshotFolder } from './snapshot-folder.ts';
 import { QuorumStorage } from './storage.ts';
 import { loadedLogOf, verifyNothingLost } from './trust.ts';
@@ -33,20 +34,33 @@ export interface OpenOptions {
 export async function openReplica(env: Env, logger: Logger, options: OpenOptions): Promise<OpenedReplica> {
   const { directory, clusterId } = options;
   const { disk, clock } = env;
-  const note = await DurableEndNote.open(env, directory, options.noteFailed);
+  let note: DurableEndNote | undefined;
   let storage: QuorumStorage | undefined;
   try {
+    note = await DurableEndNote.open(env, directory, options.noteFailed);
     storage = new QuorumStorage(await env.openStore(`${directory}/metadata`));
     const stored = await storage.load();
+    // Before the snapshots: a database that lost its catalogue must not have their files taken for orphans.
+    verifyNothingLost(directory, note.found, loadedLogOf(stored));
     const folder = new SnapshotFolder({ disk, clock, logger, clusterId, path: `${directory}/snapshots` });
     const durable = { ...stored, snapshots: await folder.load(stored.snapshots) };
-    verifyNothingLost(directory, note.found, loadedLogOf(durable));
     return { storage, folder, note, durable, voters: latestVoters(durable) };
   } catch (error) {
     await storage?.close();
-    await note.close();
-    throw error;
+    await note?.close();
+    throw withWayOut(error, directory);
   }
+}
+
+/** R-1.7, R-11.7: with what an operator can do about a folder that is not what it was. */
+function withWayOut(error: unknown, directory: string): unknown {
+  if (isEnvError(error, 'CORRUPT')) return new EnvError('CORRUPT', `${error.message}. ${formatAnew(directory)}`, error);
+  // A database without one of its files says that it cannot read it.
+  if (isEnvError(error, 'IO')) {
+    const retry = 'Check the disk and start this node again; if files are missing or damaged for good, start over.';
+    return new EnvError('IO', `${error.message}. ${retry} ${formatAnew(directory)}`, error);
+  }
+  return error;
 }
 
 /** The voter set that the log or, where its records do not tell, the newest snapshot names. */

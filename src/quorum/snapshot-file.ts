@@ -194,10 +194,7 @@ function asCorrupt(path: string, error: unknown, position: number): unknown {
   return unusable(path, { message: `${error.message}, at byte ${position}`, newer: error.newer });
 }
 
-/** R-10.7: what is wrong with which file, and what to do. */
+/** R-10.7: what is wrong with which file. */
 export function unusable(path: string, { message, newer }: Pick<SnapshotDamage, 'message' | 'newer'>): EnvError {
-  const wayOut = newer
-    ? 'start a newer Kvorum'
-    : 'restore it from a copy of this folder, or wipe the metadata log folder and format it again: the node then joins as a new replica';
-  return new EnvError('CORRUPT', `the snapshot ${path} cannot be used: ${message}; ${wayOut}`);
+  return new EnvError(newer ? 'NEWER_FORMAT' : 'CORRUPT', `the snapshot ${path} cannot be used: ${message}`);
 }

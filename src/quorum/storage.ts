@@ -39,14 +39,13 @@ function sealed(body: (writer: ByteWriter) => void): Buffer {
 }
 
 function corrupt(what: string, cause?: unknown): EnvError {
-  const advice = 'restore the disk, or wipe this folder and format it again: the node then joins as a new replica';
-  return new EnvError('CORRUPT', `${what} is damaged; ${advice}`, cause);
+  return new EnvError('CORRUPT', `${what} is damaged`, cause);
 }
 
 function unseal<T>(what: string, value: Buffer, body: (reader: ByteReader) => T): T {
   if (value.length < 5 || value.readUInt32BE(0) !== crc32c(value, 4)) throw corrupt(what);
   if (value[4] !== FORMAT) {
-    throw new EnvError('CORRUPT', `${what} has format ${value[4]}, this version reads ${FORMAT}: start a newer Kvorum`);
+    throw new EnvError('NEWER_FORMAT', `${what} has format ${value[4]}, this release reads ${FORMAT}`);
   }
   try {
     return body(new ByteReader(value, 5));

