@@ -116,17 +116,25 @@ export class Controllers {
   /** The leadership, once all three have everything and a topic can be created. */
   async settled(): Promise<Leadership> {
     const deadline = performance.now() + WITHIN_MS;
+    let seen = '';
     for (;;) {
       const leadership = await this.leadership(IDS, 500);
+      seen = `leader ${leadership?.leaderId ?? 'none'}`;
       if (leadership !== undefined) {
-        const { voters, highWatermark } = await this.#describe(leadership.leaderId, 500);
-        const following = voters.filter(
+        const view = await this.#describe(leadership.leaderId, 500).catch(() => undefined);
+        const following = (view?.voters ?? []).filter(
           ({ logEndOffset, lastFetchAgeMs }) =>
-            logEndOffset >= highWatermark && lastFetchAgeMs >= 0 && lastFetchAgeMs < 1000,
+            logEndOffset >= (view?.highWatermark ?? 0) && lastFetchAgeMs >= 0 && lastFetchAgeMs < 1000,
         );
-        if (following.length === IDS.length && (await this.create(BROKER)).ok) return leadership;
+        const isSettled = following.length === IDS.length && (await this.#allAnswer());
+        seen += `, followed by ${following.map(({ nodeId }) => nodeId).join(' and ')}`;
+        if (isSettled) {
+          const { ok, said } = await this.create(BROKER);
+          if (ok) return leadership;
+          seen += `, a topic is not created: ${said}`;
+        }
       }
-      if (performance.now() > deadline) throw new Error(`no leader that all follow within ${WITHIN_MS} ms`);
+      if (performance.now() > deadline) throw new Error(`not settled within ${WITHIN_MS} ms: ${seen}`);
       await sleep(50);
     }
   }
@@ -137,6 +145,17 @@ export class Controllers {
     const leading = answers.flatMap((answer) => (answer?.fromLeader === true ? [answer] : []));
     const latest = leading.toSorted((a, b) => b.leaderEpoch - a.leaderEpoch)[0];
     return latest === undefined ? undefined : { leaderId: latest.leaderId, epoch: latest.leaderEpoch };
+  }
+
+  /** Whether this process has found again those that were gone. */
+  async #allAnswer(): Promise<boolean> {
+    const answers = IDS.map((id) =>
+      this.#describe(id, 500).then(
+        () => true,
+        (error: { readonly transport?: string }) => error.transport === undefined,
+      ),
+    );
+    return (await Promise.all(answers)).every(Boolean);
   }
 
   #describe(id: number, limitMs: number) {

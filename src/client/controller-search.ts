@@ -141,10 +141,17 @@ export class ControllerSearch {
     this.#isRunning = false;
   }
 
-  /** One round: resolves when all have answered, or when waiting for the rest is not worth while. */
+  /** One round: resolves when all who were asked in it have answered, or when waiting for the rest is not worth while. */
   #askAll(): Promise<void> {
     const round = ++this.#round;
-    for (const [i, peer] of this.#peers.entries()) void this.#look(peer, this.#sightings[i] ?? unseen());
+    const asked: Sighting[] = [];
+    for (const [i, peer] of this.#peers.entries()) {
+      const sighting = this.#sightings[i];
+      // Whoever still owes an answer is not waited for again.
+      if (sighting === undefined || sighting.isAsked) continue;
+      asked.push(sighting);
+      void this.#look(peer, sighting);
+    }
     return new Promise((resolve) => {
       const end = (): void => {
         this.#heard = () => {};
@@ -154,7 +161,7 @@ export class ControllerSearch {
       let timer = this.#clock.schedule(ROUND_MS, end);
       let isGrace = false;
       this.#heard = () => {
-        if (this.#isClosed || this.#sightings.every(({ isAsked }) => !isAsked)) return end();
+        if (this.#isClosed || asked.every(({ isAsked }) => !isAsked)) return end();
         if (isGrace || !this.#sightings.some(({ leadsInRound }) => leadsInRound === round)) return;
         isGrace = true;
         timer.cancel();
@@ -163,9 +170,7 @@ export class ControllerSearch {
     });
   }
 
-  /** Asks one, unless it still owes an answer. */
   async #look(peer: ControllerPeer, sighting: Sighting): Promise<void> {
-    if (sighting.isAsked) return;
     sighting.isAsked = true;
     const answer = await ask(peer, PROBE_TIMEOUT_MS);
     sighting.isAsked = false;
