@@ -70,7 +70,9 @@ export class Controller implements CommandRunner {
   ): Promise<T> {
     const claim = this.#claim;
     if (claim === undefined) throw this.notActive();
-    if (claim.pending.full) throw new RpcError('RESOURCE_EXHAUSTED', 'too many calls wait for the quorum to commit');
+    if (claim.pending.full || this.#deps.quorum.isCongested) {
+      throw new RpcError('RESOURCE_EXHAUSTED', 'too many calls wait for the quorum to commit: try again later');
+    }
     const objection = isLifeSign ? undefined : claim.objection();
     if (objection !== undefined) throw objection;
     const now = this.#deps.env.clock.now();

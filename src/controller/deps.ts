@@ -29,7 +29,7 @@ export interface ControllerDeps {
   /** `voters` are shown by DescribeCluster. */
   readonly config: Pick<NodeConfig, 'nodeId' | 'voters' | 'values'>;
   readonly clusterId: Uuid;
-  readonly quorum: Pick<Quorum, 'append' | 'describe'>;
+  readonly quorum: Pick<Quorum, 'append' | 'describe' | 'isCongested'>;
   /** The node's committed image; the controller's state machine feeds it. */
   readonly publisher: MetadataPublisher;
   /** How AdminService reaches the active controller when that is another. */

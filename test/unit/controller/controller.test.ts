@@ -285,6 +285,17 @@ describe('brokers', () => {
     expect(h.publisher.image.brokers.get(1)?.fenced).toBe(false);
   });
 
+  it('a leader that has appended too much and cannot commit it takes no more', async () => {
+    h.elect();
+    const before = h.quorum.endOffset;
+    h.quorum.isCongested = true;
+    await expect(join(1)).rejects.toMatchObject({ status: 'RESOURCE_EXHAUSTED' });
+    expect(h.quorum.endOffset).toBe(before);
+    h.quorum.isCongested = false;
+    await join(1);
+    expect(h.quorum.endOffset).toBeGreaterThan(before);
+  });
+
   it('C-3.5, B34: after standing still itself, the controller listens before it fences', async () => {
     h.elect();
     const one = await join(1);

@@ -64,6 +64,7 @@ class ScriptedQuorum {
   leaderId: NodeId = -1;
   readonly log: CommittedBatch[] = [];
   committed = 0;
+  isCongested = false;
   /** When the other voter has last fetched. */
   lastFetchMs: () => Ms = () => 0;
   #fenced = false;
