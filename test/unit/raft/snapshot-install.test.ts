@@ -149,7 +149,7 @@ describe('R-10.5 a history that has diverged below the snapshot gives way, also 
     ['a prefix', '1* 1:a 1:b 1:c', '1* 1:a'],
     ['nothing', '1* 1:a 1:b 1:c', ''],
   ] as const) {
-    it(what, () => {
+    it(`${what}`, () => {
       const lab = new Lab();
       const ends = text.includes('3*') ? [6] : [5];
       lab.add(1, [1, 2, 3], { disk: diskOf(keys(1, 2, 3), text, ends, quorumState(3)) });
