@@ -125,6 +125,8 @@ export function onLeaderRefused(state: RaftState, effects: RaftEffect[], to: Nod
 export function onObserverFetchTimeout(state: RaftState, effects: RaftEffect[], follower: Follower): void {
   dropFetchCall(state, follower);
   follower.askElsewhere = true;
+  // others may count on its vote, by a voter set that it has not heard of; it does not protect a leader that is silent.
+  follower.hasFetched = false;
   setFetchTimer(state, effects);
   fetchNext(state, effects, follower, state.config.fetchMaxWaitMs);
 }

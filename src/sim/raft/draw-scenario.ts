@@ -101,7 +101,7 @@ function drawSnapshots(draw: SwarmDraw): SnapshotSwarm {
     everyRecords: draw.maybe('snapshots', 0.5, 1) * draw.spread('snapshot records', 5, 500),
     delayMs: draw.maybe('snapshot delay', 0.5, 300),
     maxBytes: draw.spread('snapshot bytes', 1, 400),
-    chunkBytes: draw.spread('snapshot chunk', 16, 200),
+    chunkBytes: draw.spread('snapshot chunk', 4, 200),
     damagePermille: draw.maybe('snapshot damage', 0.2, 500),
   };
 }
@@ -138,6 +138,7 @@ const TARGETS: readonly FaultTarget[] = ['any', 'any', 'leader', 'leader', 'foll
 function drawKinds(draw: SwarmDraw): FaultKind[] {
   const kinds: FaultKind[] = [];
   if (draw.chance('crashes', 0.5)) kinds.push(...CRASHES.slice(0, draw.between('crash kinds', 1, CRASHES.length)));
+  if (draw.chance('lost disks', 0.15)) kinds.push('wipe');
   if (draw.chance('cuts', 0.5)) kinds.push(...CUTS);
   if (draw.chance('pauses', 0.3)) kinds.push('pause');
   if (draw.chance('stalls', 0.3)) kinds.push('stallDisk');

@@ -164,8 +164,8 @@ function drawDead(world: World): SimNode[] {
     const node = world.nodes[world.operator.below(world.nodes.length)] as SimNode;
     const replicas = [...dead, node].map(({ view }) => view.disk.replica);
     const sets = liveVoterSets(ghost);
-    // Before anybody is pinned every configured voter is needed (R-0.3a).
-    if (sets.length === 0 || dead.includes(node)) continue;
+    // Before a majority holds the first batch every configured voter is needed (R-0.3a).
+    if (ghost.committed.length === 0 || dead.includes(node)) continue;
     if (sets.every((voters) => isWithinBudget(ghost, voters, replicas))) dead.push(node);
   }
   return dead;

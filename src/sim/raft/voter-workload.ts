@@ -71,13 +71,15 @@ function sensible(world: World, node: SimNode, voters: readonly ReplicaKey[]): V
   return { type: 'update', voter: { ...keyOf(voter), endpoint: `moved${operator.below(1000)}:9093` } };
 }
 
+/** A controller that is no voter, on whatever disk; rather one whose disk is new (R-11.7). */
 function adding({ nodes }: World, voters: readonly ReplicaKey[], first: number): VoterChange | undefined {
+  let found: SimNode | undefined;
   for (let i = 0; i < nodes.length; i++) {
-    const { view } = nodes[(first + i) % nodes.length] as SimNode;
-    if (view.controller && voters.every(({ id }) => id !== view.id))
-      return { type: 'add', voter: voterOf(view.disk.replica) };
+    const node = nodes[(first + i) % nodes.length] as SimNode;
+    if (!node.view.controller || voters.some(({ id }) => id === node.view.id)) continue;
+    if (found === undefined || node.formats > found.formats) found = node;
   }
-  return undefined;
+  return found === undefined ? undefined : { type: 'add', voter: voterOf(found.view.disk.replica) };
 }
 
 function removing(world: World, node: SimNode, voters: readonly ReplicaKey[], who: number): VoterChange | undefined {

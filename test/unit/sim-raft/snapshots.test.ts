@@ -181,14 +181,24 @@ describe('the other properties, where a snapshot stands for the log', () => {
     expect(violationOf(() => committed.commitBatches(2, 3, []))).toBe('S-R7');
   });
 
-  it('S-R10 rejects an install below what this replica knew committed before its restart', () => {
-    const checkers = [truncationAboveHighWatermark()];
-    const history = grown({ checkers }).crash(1).start(1, 'follower', 1, 0);
-    expect(violationOf(() => history.install(1, history.file(0, 3, 1)))).toBe('S-R10');
-    const again = grown({ checkers: [truncationAboveHighWatermark()] })
-      .crash(1)
-      .start(1, 'follower', 1, 0);
-    expect(violationOf(() => again.install(1, again.file(0, 4, 1)))).toBeUndefined();
+  it('S-R10 rejects an install over more of the committed log, which the node need not know to be committed', () => {
+    const restarted = () =>
+      grown({ checkers: [truncationAboveHighWatermark()] })
+        .crash(1)
+        .start(1, 'follower', 1, 0);
+    const less = restarted();
+    expect(violationOf(() => less.install(1, less.file(0, 3, 1)))).toBe('S-R10');
+    const same = restarted();
+    expect(violationOf(() => same.install(1, same.file(0, 4, 1)))).toBeUndefined();
+  });
+
+  it('S-R10 accepts one below what a leader had committed, and lost with its unsynced tail', () => {
+    const history = grown().append(0, 1, 'd', 'e').copy(1, 0).sync(1).follow(2, 0).commit(0, 6).commit(1, 5);
+    history.list(1, history.file(1, 5)).sync(1);
+    history.crash(0).start(0, 'resigned', 1).elect(1, 2, 2);
+    history.state(0, 2, { leader: 1 }).role(0, 'follower', 2, 1);
+    const file = history.file(1, 5, 0);
+    expect(violationOf(() => history.install(0, file).load(0, file))).toBeUndefined();
   });
 
   it('S-R14 rejects a snapshot of an epoch that the quorum state does not know', () => {
