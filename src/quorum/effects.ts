@@ -76,6 +76,7 @@ function announce(
   const { apply, uncommitted, voterChanges, logger } = parts;
   switch (effect.type) {
     case 'loadSnapshot':
+      parts.snapshots.taker.loads();
       return apply.load(effect.snapshot);
     case 'commit':
       uncommitted.committed(effect.highWatermark);

@@ -47,6 +47,8 @@ export class SnapshotTaker {
   #running: Promise<SnapshotId | undefined> | undefined;
   #timer: Timer | undefined;
   #retryAt: Ms = 0;
+  /** A snapshot is on its way into the state machine: what is applied is not what the log says. */
+  #loading = false;
   #stopped = false;
 
   constructor(deps: SnapshotTakerDeps) {
@@ -65,8 +67,14 @@ export class SnapshotTaker {
     if (this.#bytes >= this.#deps.policy.maxBytes && this.#deps.clock.now() >= this.#retryAt) void this.take();
   }
 
+  /** The state is about to be replaced by that of a snapshot. */
+  loads(): void {
+    this.#loading = true;
+  }
+
   /** The state is now that of a snapshot of the catalogue. */
   loaded(id: SnapshotId): void {
+    this.#loading = false;
     this.#applied = id;
     this.#newest = id.endOffset;
     this.#bytes = 0;
@@ -76,8 +84,9 @@ export class SnapshotTaker {
   take(): Promise<SnapshotId | undefined> {
     if (this.#running !== undefined) return this.#running;
     const id = this.#applied;
+    if (this.#stopped || this.#loading || id.endOffset <= this.#newest) return Promise.resolve(undefined);
     const voters = this.#deps.votersAsOf(id.endOffset);
-    if (this.#stopped || id.endOffset <= this.#newest || voters === undefined) return Promise.resolve(undefined);
+    if (voters === undefined) return Promise.resolve(undefined);
     const bytesBefore = this.#bytes;
     this.#bytes = 0;
     this.#running = this.#take(id, voters)

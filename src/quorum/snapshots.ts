@@ -71,6 +71,7 @@ export class Snapshots {
     });
     this.receiver = new SnapshotReceiver({
       disk,
+      clock,
       logger,
       folder,
       received: (snapshot) => {

@@ -241,14 +241,23 @@ describe('a bad disk', () => {
     expect(leader.append('more')).toBeUndefined();
   });
 
-  test('a damaged piece on the way is noticed and fetched again', async () => {
+  test.each([
+    ['the first piece cannot be written', 'directory', '.received.part', 'IO'],
+    ['a piece in the middle finds the disk full', 'write', '.received.part', 'NO_SPACE'],
+    ['the file cannot be synced', 'sync', '.received.part', 'IO'],
+    ['the file cannot be read back', 'read', '.received.part', 'IO'],
+  ] as const)('while a snapshot is fetched: %s; it is fetched again later', async (_name, kind, part, code) => {
     const { trio, leader, victim } = await written();
     victim.process.powerCut();
     victim.wipe();
-    victim.process.disk.failNext('sync', '.received.part');
     victim.start();
+    await trio.world.runUntil(() => victim.quorum !== undefined, 5000);
+    victim.process.disk.failNext(kind, part, 1, code);
     await trio.committed(leader.records);
+    expect(victim.fatal).toEqual([]);
+    expect(trio.world.log.format()).toMatch(/snapshot-not-received.*injected/);
     expect(victim.events.filter((event) => event.startsWith('load'))).toHaveLength(1);
+    expect(await run(trio, () => victim.files())).toHaveLength(1);
   });
 });
 
