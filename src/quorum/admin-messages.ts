@@ -76,8 +76,8 @@ export function recordMessages(records: readonly Uint8Array[]): MetadataRecord[]
   return records.map((bytes) => MetadataRecord.decode(bytes));
 }
 
-/** The record that a control batch carries. */
-export function controlMessage(bytes: Uint8Array): ControlRecord {
+/** A record of a control batch. */
+function controlMessage(bytes: Uint8Array): ControlRecord {
   const record = decodeControlRecord(bytes);
   switch (record?.type) {
     case undefined:

@@ -11,7 +11,7 @@ import { World } from '../../../src/sim/world/world.ts';
 import { CLUSTER_ID, configText, parsed } from '../broker/bench.ts';
 
 export const CONTROLLERS = ['c1', 'c2', 'c3'];
-export const BOOTSTRAP = CONTROLLERS.map((name) => `${name}:9093`).join(',');
+const BOOTSTRAP = CONTROLLERS.map((name) => `${name}:9093`).join(',');
 
 export interface StartKeys {
   readonly nodeId: number;

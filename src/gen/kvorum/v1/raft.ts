@@ -2022,7 +2022,7 @@ export const IdentifyResponse: MessageFns<IdentifyResponse> = {
       writer.uint32(26).string(message.endpoint);
     }
     for (const v of message.voters) {
-      Voter.encode(v!, writer.uint32(42).fork()).join();
+      Voter.encode(v!, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -2064,8 +2064,8 @@ export const IdentifyResponse: MessageFns<IdentifyResponse> = {
             message.endpoint = reader.string();
             continue;
           }
-          case 5: {
-            if (tag !== 42) {
+          case 4: {
+            if (tag !== 34) {
               break;
             }
 

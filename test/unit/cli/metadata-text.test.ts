@@ -1,0 +1,65 @@
+// How records of the metadata log are printed.
+import { expect, test } from 'vitest';
+import { uuidFromBytes } from '../../../src/base/uuid.ts';
+import { recordLine, recordsOfBatch } from '../../../src/cli/metadata-text.ts';
+import { encodeRecord, metadataRecord } from '../../../src/metadata/record.ts';
+import { batchMessage } from '../../../src/quorum/admin-messages.ts';
+import { encodeControlRecord } from '../../../src/raft/control-record.ts';
+
+const directoryId = uuidFromBytes(Buffer.alloc(16, 7));
+
+function linesOf(batch: Parameters<typeof batchMessage>[0], from = 0): string[] {
+  return recordsOfBatch(batchMessage(batch, from)).map(recordLine);
+}
+
+test('a record is a line: offset, epoch, kind, fields', () => {
+  const records = [
+    metadataRecord({ $case: 'topic', topic: { name: 'orders', topicId: 'id' } }),
+    metadataRecord({
+      $case: 'brokerChange',
+      brokerChange: {
+        brokerId: 4,
+        brokerEpoch: 3,
+        fenced: false,
+        inControlledShutdown: undefined,
+        cause: 'session expired',
+      },
+    }),
+  ];
+  const batch = { baseOffset: 12, epoch: 3, control: false, records: records.map(encodeRecord) };
+  expect(linesOf(batch)).toEqual([
+    '      12     3  topic            name=orders topicId=id',
+    '      13     3  brokerChange     brokerId=4 brokerEpoch=3 fenced=false cause="session expired"',
+  ]);
+  expect(linesOf(batch, 13)).toEqual([
+    '      13     3  brokerChange     brokerId=4 brokerEpoch=3 fenced=false cause="session expired"',
+  ]);
+});
+
+test('control records, all kinds', () => {
+  const voter = { id: 1, directoryId, endpoint: 'c1:9093' };
+  const records = [
+    encodeControlRecord({ type: 'leaderChange', leader: voter, voters: [voter], grantingVoters: [voter] }),
+    encodeControlRecord({ type: 'voters', voters: [voter] }),
+    encodeControlRecord({
+      type: 'recovery',
+      replica: voter,
+      previousVoters: [voter, { ...voter, id: 2, endpoint: '[::1]:9093' }],
+      committedEndOffset: 5,
+      timestampMs: 1000,
+    }),
+    Buffer.from('ff', 'hex'),
+  ];
+  expect(linesOf({ baseOffset: 0, epoch: 1, control: true, records })).toEqual([
+    `       0     1  leaderChange     leader={nodeId=1 directoryId=${directoryId}} voters=[{nodeId=1 directoryId=${directoryId}}] grantingVoters=[{nodeId=1 directoryId=${directoryId}}]`,
+    `       1     1  voters           voters=[{nodeId=1 directoryId=${directoryId} endpoint=c1:9093}]`,
+    `       2     1  recovery         replica={nodeId=1 directoryId=${directoryId}} previousVoters=[{nodeId=1 directoryId=${directoryId} endpoint=c1:9093}, {nodeId=2 directoryId=${directoryId} endpoint="[::1]:9093"}] committedEndOffset=5 timestampMs=1000`,
+    '       3     1  unknown          hex=ff',
+  ]);
+});
+
+test('a record of a newer version is shown as unknown', () => {
+  // Field 99 of the oneof, which this version does not have.
+  const batch = { baseOffset: 7, epoch: 2, control: false, records: [Buffer.from('9a0600', 'hex')] };
+  expect(linesOf(batch)).toEqual(['       7     2  unknown']);
+});
