@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { RpcClient } from '../../src/env/network.ts';
+import type { RpcClient, RpcError } from '../../src/env/network.ts';
 import { built } from './built.ts';
 import { freePorts } from './kvorum.ts';
 import type { Build } from './options.ts';
@@ -152,7 +152,7 @@ export class Controllers {
     const answers = IDS.map((id) =>
       this.#describe(id, 500).then(
         () => true,
-        (error: { readonly transport?: string }) => error.transport === undefined,
+        (error: unknown) => (error as RpcError).transport === undefined,
       ),
     );
     return (await Promise.all(answers)).every(Boolean);
