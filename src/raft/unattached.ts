@@ -82,6 +82,9 @@ export function sendFetch(state: RaftState, effects: RaftEffect[], to: NodeId, m
  * After how long a fetch that the leader may keep for `maxWaitMs` counts as lost: halfway from there to the fetch timeout, so that it
  * can be sent again before that expires.
  */
-export function fetchCallTimeoutMs({ requestTimeoutMs, fetchTimeoutMs }: RaftConfig, maxWaitMs: Ms): Ms {
+export function fetchCallTimeoutMs(
+  { requestTimeoutMs, fetchTimeoutMs }: Pick<RaftConfig, 'requestTimeoutMs' | 'fetchTimeoutMs'>,
+  maxWaitMs: Ms,
+): Ms {
   return Math.min(requestTimeoutMs, Math.ceil((fetchTimeoutMs + maxWaitMs) / 2));
 }

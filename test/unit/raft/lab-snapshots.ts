@@ -32,7 +32,15 @@ export function diskOf(
   ends: readonly number[],
   quorumState: QuorumState,
 ): DurableState & Files {
-  const batches = logOf(voters, text);
+  return trimmed(logOf(voters, text), ends, quorumState);
+}
+
+/** The same with batches of one's own. */
+export function trimmed(
+  batches: readonly Batch[],
+  ends: readonly number[],
+  quorumState: QuorumState,
+): DurableState & Files {
   const files = new Map<string, SnapshotFile>();
   const snapshots = ends.map((endOffset): Snapshot => {
     const below = batches.filter((batch) => batch.baseOffset < endOffset);

@@ -146,10 +146,10 @@ describe('R-10.5 a history that has diverged below the snapshot gives way, also 
     ['longer, of a lower epoch', '1* 1:a 3* 3:b,c', '1* 1:a 2* 2:q,r,s'],
     ['longer, of the same epoch', '1* 1:a 1:b 1:c', '1* 1:a 1:b 1:c 1:q,r,s'],
     ['longer, of a higher epoch', '1* 1:a 1:b 1:c', '1* 1:a 1:b 1:c 2* 2:q,r,s'],
-    ['a prefix', '1* 1:a 1:b 1:c', '1* 1:a'],
-    ['nothing', '1* 1:a 1:b 1:c', ''],
+    ['at a prefix of it', '1* 1:a 1:b 1:c', '1* 1:a'],
+    ['new', '1* 1:a 1:b 1:c', ''],
   ] as const) {
-    it(`${what}`, () => {
+    it(`of a follower that is ${what}`, () => {
       const lab = new Lab();
       const ends = text.includes('3*') ? [6] : [5];
       lab.add(1, [1, 2, 3], { disk: diskOf(keys(1, 2, 3), text, ends, quorumState(3)) });
