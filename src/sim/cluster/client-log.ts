@@ -26,12 +26,20 @@ export interface PendingWrite {
   offset: Offset;
 }
 
+/** A change of the voters that the operator asked for. `unknown`: there was no answer. */
+export interface VoterCall {
+  readonly type: 'add' | 'remove';
+  readonly outcome: 'done' | 'refused' | 'unknown';
+  readonly reason: string;
+}
+
 /** What clients did and saw. */
 export interface ClientLog {
   readonly writes: PendingWrite[];
   readonly reads: Read[];
   readonly creations: TopicCreation[];
   readonly topicCalls: TopicCall[];
+  readonly voterCalls: VoterCall[];
   undecided: number;
   /** What a consumer was told when the log had lost what it read. */
   readonly truncations: string[];
@@ -46,5 +54,14 @@ export interface Stop {
 }
 
 export function newClientLog(): ClientLog {
-  return { writes: [], reads: [], creations: [], topicCalls: [], undecided: 0, truncations: [], topics: new Map() };
+  return {
+    writes: [],
+    reads: [],
+    creations: [],
+    topicCalls: [],
+    voterCalls: [],
+    undecided: 0,
+    truncations: [],
+    topics: new Map(),
+  };
 }

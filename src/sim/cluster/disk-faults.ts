@@ -28,35 +28,25 @@ export function freeDisk(node: SimNode): void {
   startLife(node);
 }
 
-/** Which voters have lost the disk under which they vote. */
-export class LostDisks {
-  readonly #cluster: SimCluster;
-  readonly #lost = new Set<SimNode>();
-
-  constructor(cluster: SimCluster) {
-    this.#cluster = cluster;
+/**
+ * The disk of a controller is gone, at once or found damaged at the next start; an empty one takes its place after `durationMs`.
+ * Nothing happens if that were the majority of some voter set.
+ */
+export function loseDisk(node: SimNode, isFoundDamaged: boolean, durationMs: Ms): void {
+  if (node.diskState !== 'good' || !node.watch.mayLoseDisk()) return;
+  node.watch.diskLost();
+  killLife(node);
+  if (isFoundDamaged) {
+    node.process.disk.corruptStore(METADATA_DIRECTORY);
+    node.diskState = 'damaged';
+    startLife(node);
+  } else {
+    replaceDisk(node);
   }
-
-  /** False, and nothing happens, if a majority of the voters would be gone. */
-  lose(node: SimNode, isFoundDamaged: boolean, durationMs: Ms): boolean {
-    const { controllers, world } = this.#cluster;
-    const minority = Math.floor((controllers.length - 1) / 2);
-    if (node.diskState !== 'good' || (!this.#lost.has(node) && this.#lost.size >= minority)) return false;
-    this.#lost.add(node);
-    killLife(node);
-    if (isFoundDamaged) {
-      node.process.disk.corruptStore(METADATA_DIRECTORY);
-      node.diskState = 'damaged';
-      startLife(node);
-    } else {
-      replaceDisk(node);
-    }
-    world.after(durationMs, () => {
-      if (node.diskState === 'damaged') replaceDisk(node);
-      startLife(node);
-    });
-    return true;
-  }
+  node.world.after(durationMs, () => {
+    if (node.diskState === 'damaged') replaceDisk(node);
+    startLife(node);
+  });
 }
 
 /** An empty disk in place of the one that it has. */

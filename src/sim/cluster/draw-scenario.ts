@@ -15,9 +15,10 @@ import { MOMENTS, SCHEMA_VERSION } from './scenario.ts';
 export function drawScenario(seed: number): ClusterScenario {
   const draw = new SwarmDraw(seed);
   const config = drawConfig(draw);
-  const faults = drawFaults(draw, config);
+  const kinds = drawKinds(draw);
+  const faults = drawFaults(draw, config, kinds);
   const triggers = drawTriggers(draw);
-  return { schemaVersion: SCHEMA_VERSION, seed, config, faults, triggers, workload: drawWorkload(draw) };
+  return { schemaVersion: SCHEMA_VERSION, seed, config, faults, triggers, workload: drawWorkload(draw, kinds) };
 }
 
 function drawConfig(draw: SwarmDraw): ClusterConfig {
@@ -68,7 +69,7 @@ function drawLinks(draw: SwarmDraw): LinkSwarm {
   };
 }
 
-function drawWorkload(draw: SwarmDraw): Workload {
+function drawWorkload(draw: SwarmDraw, kinds: readonly FaultKind[]): Workload {
   return {
     producers: draw.between('producers', 1, 2),
     intervalMs: draw.spread('interval', 5, 500),
@@ -86,6 +87,9 @@ function drawWorkload(draw: SwarmDraw): Workload {
     registrars: draw.chance('register?', 0.5) ? draw.between('registrars', 1, 4) : 0,
     contestedTopics: draw.between('contested', 1, 3),
     registerEveryMs: draw.spread('register', 50, 2000),
+    operateEveryMs: draw.chance('operator?', 0.5) ? draw.spread('operate', 100, 3000) : 0,
+    // What the operator takes out and what disks take away together could be a majority.
+    voterChurn: !kinds.includes('loseDisk') && draw.chance('churn', 0.3),
   };
 }
 
@@ -110,8 +114,7 @@ function drawKinds(draw: SwarmDraw): FaultKind[] {
 /** Their duration is the time until the node starts again. */
 const DEATHS: readonly FaultKind[] = ['kill', 'power', 'stop', 'failDisk'];
 
-function drawFaults(draw: SwarmDraw, config: ClusterConfig): TimedFault[] {
-  const kinds = drawKinds(draw);
+function drawFaults(draw: SwarmDraw, config: ClusterConfig, kinds: readonly FaultKind[]): TimedFault[] {
   const faults: TimedFault[] = [];
   const everyMs = draw.spread('fault interval', 200, 5000);
   const quick = draw.chance('quick restarts', 0.5);

@@ -3,7 +3,7 @@ import { unreachable } from '../../base/assert.ts';
 import type { DiskFaultKind } from '../disk/faults.ts';
 import type { SimProcess } from '../process/process.ts';
 import type { SimCluster } from './cluster.ts';
-import { fillDisk, freeDisk, LostDisks, replaceDisk, rotFile } from './disk-faults.ts';
+import { fillDisk, freeDisk, loseDisk, replaceDisk, rotFile } from './disk-faults.ts';
 import type { SimNode } from './node.ts';
 import { cutPower, killLife, startLife, stopLife } from './node.ts';
 import type { FaultAction, Trigger } from './scenario.ts';
@@ -19,12 +19,10 @@ export class Nemesis {
   readonly #cluster: SimCluster;
   /** How many cuts a directed link has now. */
   readonly #cuts = new Map<string, number>();
-  readonly #lostDisks: LostDisks;
   #isHealed = false;
 
   constructor(cluster: SimCluster) {
     this.#cluster = cluster;
-    this.#lostDisks = new LostDisks(cluster);
   }
 
   /** Makes links and disks as the scenario has them, and begins with its faults. */
@@ -112,8 +110,7 @@ export class Nemesis {
         fillDisk(node, j);
         return world.after(durationMs, () => freeDisk(node));
       case 'loseDisk':
-        this.#lostDisks.lose(controllers[i % controllers.length] as SimNode, j % 2 === 1, durationMs);
-        return;
+        return loseDisk(controllers[i % controllers.length] as SimNode, j % 2 === 1, durationMs);
       case 'rot':
         return rotFile(this.#cluster, brokers[i % brokers.length] as SimNode, j);
       case 'jumpClock':

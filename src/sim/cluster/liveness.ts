@@ -1,6 +1,8 @@
 // L-M1 and L-R1 after the heal: everybody is back within the deadline, and the cluster does what it is for.
+
 import { sleep } from '../../env/clock.ts';
 import { brokersInOrder, isActive, topicsInOrder } from '../../metadata/image.ts';
+import { nameOf } from '../raft/ghost.ts';
 import type { ClientLog } from './client-log.ts';
 import { clusterClient, createTopic, produce, spawnClient } from './clients.ts';
 import type { SimCluster } from './cluster.ts';
@@ -43,6 +45,12 @@ function notConverged(cluster: SimCluster): string | undefined {
     return publisher.image.endOffset !== logEndOffset || quorum.describe().epoch !== epoch;
   });
   if (behind !== undefined) return `node ${behind.nodeId} is behind`;
+  if (cluster.scenario.workload.operateEveryMs > 0) {
+    const voters = leader.quorum.describe().voters.map(({ replica }) => nameOf(replica));
+    const idle = cluster.controllers.find(({ watch }) => !voters.includes(nameOf(watch.replica)));
+    if (idle !== undefined) return `${idle.process.name} is no voter, those are ${voters.join(' ')}`;
+    if (voters.length > cluster.controllers.length) return `the voters are ${voters.join(' ')}`;
+  }
   const { image } = leader.publisher;
   const digest = seenImage(image).digest;
   const other = nodes.find(({ publisher }) => seenImage(publisher.image).digest !== digest);

@@ -11,7 +11,7 @@ import { formatStorage } from '../../server/storage.ts';
 import type { SimProcess } from '../process/process.ts';
 import type { World } from '../world/world.ts';
 import { diskLogs, endOffsetOf } from './disk-logs.ts';
-import type { Ghost } from './observe.ts';
+import type { Ghost, SeenLine } from './observe.ts';
 import { batchesOf, observedLogger, seenImage } from './observe.ts';
 import type { NodeWatch } from './raft-watch.ts';
 import { must, ViolatedError } from './violated.ts';
@@ -61,14 +61,14 @@ export async function formatNode(node: SimNode): Promise<void> {
 export function startLife(node: SimNode): void {
   if (node.process.isAlive) return;
   if (node.diskState === 'empty') return formatAndStart(node);
-  const { ghost } = node;
+  const { process } = node;
+  const life = process.lives + 1;
   node.isExcused = Number.isFinite(node.process.disk.settings.capacityBytes);
   node.isStopping = false;
   node.process.disk.forgetFailures();
   node.process.start(async (env) => {
-    const logger = observedLogger(env.logger, (event) => {
-      ghost.logged.set(event, (ghost.logged.get(event) ?? 0) + 1);
-      ghost.onMoment(node.id, event);
+    const logger = observedLogger(env.logger, (line) => {
+      if (process.lives === life) seeLine(node, line);
     });
     const watched = node.watch.newLife({ ...env, logger });
     const started = await startNode(node.tamper(watched.env, node), node.config, {
@@ -168,6 +168,18 @@ export function endLife(node: SimNode): void {
   for (const log of diskLogs(node.process.disk, DATA_DIRECTORY, 'cached')) {
     for (const batch of batchesOf(log)) must(node.ghost.appends.see(appender, batch));
   }
+}
+
+/** S-X2: what a node calls an error needs a human, so a fault must explain it. */
+function seeLine(node: SimNode, { level, event, fields }: SeenLine): void {
+  const { ghost, process, world } = node;
+  ghost.logged.set(event, (ghost.logged.get(event) ?? 0) + 1);
+  ghost.onMoment(node.id, event);
+  if (level !== 'error' || node.isExcused || !process.isAlive) return;
+  const { reason, error } = fields as { reason?: unknown; error?: unknown };
+  const why = reason ?? (error instanceof Error ? error.message : undefined);
+  const detail = `${process.name} says ${event}${typeof why === 'string' ? `: ${why}` : ''}`;
+  world.fail('S-X2', new ViolatedError({ property: 'S-X2', detail }, error));
 }
 
 function seeImage(node: SimNode, image: MetadataImage): void {

@@ -40,13 +40,19 @@ export function seenImage(image: MetadataImage): SeenImage {
   };
 }
 
+export interface SeenLine {
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  readonly event: string;
+  readonly fields: LogFields;
+}
+
 /** A logger that tells `see` of every line too. */
-export function observedLogger(logger: Logger, see: (event: string) => void): Logger {
+export function observedLogger(logger: Logger, see: (line: SeenLine) => void): Logger {
   const also =
     (level: 'debug' | 'info' | 'warn' | 'error') =>
     (event: string, fields: LogFields = {}): void => {
       logger[level](event, fields);
-      see(event);
+      see({ level, event, fields });
     };
   return {
     debug: also('debug'),

@@ -4,7 +4,7 @@
 import type { Ms, NodeId } from '../../base/ids.ts';
 import type { Env } from '../../env/env.ts';
 import type { CoreTrace } from '../../quorum/core-trace.ts';
-import type { RaftEffect, RaftEvent, Snapshot } from '../../raft/types.ts';
+import type { RaftEffect, RaftEvent, ReplicaKey, Snapshot } from '../../raft/types.ts';
 import type { SimDisk } from '../disk/sim-disk.ts';
 import { safetyCheckers } from '../raft/checks/all.ts';
 import { RAFT_CORE } from '../raft/core.ts';
@@ -28,7 +28,7 @@ import {
 } from '../raft/observe.ts';
 import { replicaKey } from '../raft/replica-key.ts';
 import { check, Violation } from '../raft/violation.ts';
-import { sameVoters } from '../raft/voter-sets.ts';
+import { mayLoseDisk, sameVoters } from '../raft/voter-sets.ts';
 import type { DurableMetadata } from './durable-metadata.ts';
 import type { RaftMessages } from './raft-messages.ts';
 import { watchRaftMessages } from './raft-messages.ts';
@@ -87,9 +87,25 @@ export class NodeWatch {
     this.#hooks = hooks;
   }
 
+  /** Who this node is on its present disk. */
+  get replica(): ReplicaKey {
+    return this.#view.disk.replica;
+  }
+
   /** Follows a new metadata database on the disk of this node. */
   newDatabase(): DurableMetadata {
     return this.#disk.newDatabase((look) => this.#judge(look));
+  }
+
+  /** M-8: whether a majority of every voter set that may be in force keeps its disks, should this node lose its own. */
+  mayLoseDisk(): boolean {
+    return mayLoseDisk(this.#observer.ghost, this.#view.disk.replica);
+  }
+
+  /** The disk is gone, with all that it held. */
+  diskLost(): void {
+    const { disk } = this.#view;
+    this.#observer.ghost.lostDisks.set(disk.replica.directoryId, disk);
   }
 
   /** What a new life gets: its ports, with every Raft message reported that leaves through them, and a listener at its core. */

@@ -15,6 +15,7 @@ import { checkClients, checkNothingLeft, checkRegistrars, FINAL_READER } from '.
 import { CONVERGE_LIMIT_MS, converge, probe } from './liveness.ts';
 import type { SimNode } from './node.ts';
 import { endLife, formatNode, startLife } from './node.ts';
+import { operate } from './operator.ts';
 import { operationsOf, register } from './registrars.ts';
 import type { ClusterScenario } from './scenario.ts';
 import { CALM_WORKLOAD } from './scenario.ts';
@@ -49,6 +50,8 @@ export interface ClusterStats {
   /** What S-M9 is judged by, and of how many topics it took too long. */
   readonly topicCalls: number;
   readonly undecided: number;
+  /** Voters added and removed. */
+  readonly voterChanges: number;
   /** Lines that nodes logged, by event name. */
   readonly logged: ReadonlyMap<string, number>;
 }
@@ -120,9 +123,13 @@ async function play(
   );
   const admin = spawnClient(cluster, 'admin', (env) => administrate(cluster, env, workload, log, stop));
   const registrarsStop: Stop = { producing: false, consuming: false };
+  const operatorStop: Stop = { producing: false, consuming: false };
   const isCopying = config.links.duplicatePermille > 0;
   const registrars = clients('registrar', isCopying ? 0 : workload.registrars, (name) =>
     spawnClient(cluster, name, (env) => register(cluster, env, workload, log.topicCalls, registrarsStop)),
+  );
+  const operators = clients('operator', workload.operateEveryMs > 0 ? 1 : 0, (name) =>
+    spawnClient(cluster, name, (env) => operate(cluster, env, workload, log.voterCalls, operatorStop)),
   );
   phase('faults');
   nemesis.begin();
@@ -130,12 +137,14 @@ async function play(
   phase('heal');
   nemesis.heal();
   registrarsStop.producing = true;
+  operatorStop.consuming = true;
   await converge(cluster);
   phase('liveness');
   stop.producing = true;
+  operatorStop.producing = true;
   const patience = workload.deliveryTimeoutMs + CLIENT_SLACK_MS;
   await world.runUntil(
-    () => [...producers, ...registrars, admin].every(({ isDone }) => isDone),
+    () => [...producers, ...registrars, ...operators, admin].every(({ isDone }) => isDone),
     patience,
     'L-M1: producers come to their end',
   );
@@ -214,7 +223,10 @@ function outcome(
     atMs: world.nowMs,
     events: world.eventCount,
     hash:
-      (world.hash ^ hash32(JSON.stringify([log.writes, log.reads, log.creations, log.truncations, log.topicCalls]))) >>>
+      (world.hash ^
+        hash32(
+          JSON.stringify([log.writes, log.reads, log.creations, log.truncations, log.topicCalls, log.voterCalls]),
+        )) >>>
       0,
     stats: {
       elections: cluster.leaders.size,
@@ -228,6 +240,7 @@ function outcome(
       topics: log.topics.size,
       topicCalls: operationsOf(log.topicCalls).length,
       undecided: log.undecided,
+      voterChanges: log.voterCalls.filter((call) => call.outcome === 'done').length,
       logged: ghost.logged,
     },
     log: () => world.log.format(),

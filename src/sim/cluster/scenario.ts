@@ -156,6 +156,10 @@ export interface Workload {
   readonly registrars: number;
   readonly contestedTopics: number;
   readonly registerEveryMs: Ms;
+  /** Mean pause between two looks of the operator, who makes the controllers that run the voters; 0: there is none. */
+  readonly operateEveryMs: Ms;
+  /** The operator also takes out voters without need. */
+  readonly voterChurn: boolean;
 }
 
 export interface ClusterScenario {
@@ -200,6 +204,8 @@ export const CALM_WORKLOAD: Workload = {
   registrars: 0,
   contestedTopics: 1,
   registerEveryMs: 500,
+  operateEveryMs: 0,
+  voterChurn: false,
 };
 
 /** The scenario that a JSON text describes; what is left out is calm. Error with a sentence for what is not one. */
