@@ -114,7 +114,10 @@ async function compose(
   undo.push(() => closeAll(controllerListeners));
 
   const self = { clusterId, replica: { id: config.nodeId, directoryId: meta.directoryId } };
-  const voters = searchVoters(env, config, self, (id, address) => running.quorum?.setPeer(id, address));
+  const voters = searchVoters(env, config, self, {
+    found: (id, address) => running.quorum?.setPeer(id, address),
+    foreign: (reason) => hooks.fatal(reason),
+  });
   undo.push(() => voters.stop());
   const recording = await openTrace(env, config, hooks.trace);
   undo.push(() => recording.close());

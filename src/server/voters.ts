@@ -1,17 +1,17 @@
 // Who the controllers are: from controller.quorum.voters, or asked of controller.quorum.bootstrap.servers (their node ids); and
 // once the log names the voters, from there (R-11.4).
-import type { NodeId } from '../base/ids.ts';
+import type { Ms, NodeId } from '../base/ids.ts';
 import type { Uuid } from '../base/uuid.ts';
 import { ZERO_UUID } from '../base/uuid.ts';
 import { parseHostPort } from '../config/listeners.ts';
 import type { NodeConfig } from '../config/node-config.ts';
-import { sleep } from '../env/clock.ts';
 import type { Env } from '../env/env.ts';
 import type { Address, RpcClient, RpcService } from '../env/network.ts';
 import { RpcError, rpcService } from '../env/network.ts';
 import type { IdentifyResponse } from '../gen/kvorum/v1/raft.ts';
 import { DiscoveryServiceDefinition as Discovery } from '../gen/kvorum/v1/raft.ts';
 import type { QuorumDescription, ReplicaKey } from '../raft/types.ts';
+import { StartError } from './start-error.ts';
 
 const ASK_TIMEOUT_MS = 1000;
 const RETRY_MS = 100;
@@ -78,20 +78,21 @@ interface Self {
   readonly replica: ReplicaKey;
 }
 
-/** `found` is told of each voter that becomes known later than `find` returned. */
-export function searchVoters(
-  env: Env,
-  config: NodeConfig,
-  self: Self,
-  found: (id: NodeId, address: Address) => void,
-): VoterSearch {
+export interface SearchHooks {
+  /** A voter became known later than `find` returned. */
+  found(id: NodeId, address: Address): void;
+  /** Every configured voter but this node has answered, each as one of another cluster: nothing can come of it. */
+  foreign(reason: string): void;
+}
+
+export function searchVoters(env: Env, config: NodeConfig, self: Self, hooks: SearchHooks): VoterSearch {
   const known = new Map(config.voters.map(({ id, address }) => [id, address]));
   const inOrder = () => [...known].map(([id, address]) => ({ id, address })).sort((a, b) => a.id - b.id);
   const asker = new Asker(env, self);
   if (config.bootstrapServers.length === 0) {
     return {
       find: async () => {
-        if (config.isController) for (const voter of config.voters) void asker.check(voter);
+        if (config.isController) void checkConfigured(config, asker, self, hooks);
         return known;
       },
       known: inOrder,
@@ -100,8 +101,10 @@ export function searchVoters(
   }
 
   function find(all: boolean): Promise<ReadonlyMap<NodeId, Address>> {
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       const waiting = new Set(config.bootstrapServers);
+      /** What was heard last at each address: the cluster, '' for this node itself. */
+      const clusters = new Map<Address, string>();
       let isSettled = false;
       const settle = (): void => {
         isSettled = true;
@@ -111,7 +114,7 @@ export function searchVoters(
         waiting.delete(address);
         const isOther = replica.id !== self.replica.id;
         if (isSettled) {
-          if (isOther) found(replica.id, address);
+          if (isOther) hooks.found(replica.id, address);
           return true;
         }
         if (isOther || replica.directoryId === self.replica.directoryId) known.set(replica.id, address);
@@ -123,12 +126,40 @@ export function searchVoters(
         } else if (waiting.size === 0 || (!all && known.size > 0)) settle();
         return isSettled;
       };
+      // Not to wait for ever where nobody belongs together with this node.
+      const hearCluster = (address: Address, { clusterId, replica }: IdentifyResponse): void => {
+        clusters.set(address, clusterId === self.clusterId && replica?.id === self.replica.id ? '' : clusterId);
+        const others = [...clusters.values()].filter((id) => id !== '');
+        if (isSettled || clusters.size < config.bootstrapServers.length || others.length === 0) return;
+        if (others.every((id) => id !== self.clusterId)) {
+          reject(new StartError(foreignCluster(self.clusterId, others, 'controller.quorum.bootstrap.servers')));
+        }
+      };
       for (const address of config.bootstrapServers) {
-        void asker.until(address, (identity) => hear(address, identity));
+        void asker.until(
+          address,
+          (answer) => hearCluster(address, answer),
+          (identity) => hear(address, identity),
+        );
       }
     });
   }
   return { find, known: inOrder, stop: () => asker.stop() };
+}
+
+/** Whether the controllers at the configured addresses are those that are configured, as soon as each of them answers. */
+async function checkConfigured(config: NodeConfig, asker: Asker, self: Self, hooks: SearchHooks): Promise<void> {
+  const others = config.voters.filter(({ id }) => id !== self.replica.id);
+  const clusters = await Promise.all(others.map((voter) => asker.check(voter)));
+  const answered = clusters.filter((clusterId) => clusterId !== undefined);
+  if (others.length === 0 || answered.length < others.length || answered.includes(self.clusterId)) return;
+  hooks.foreign(foreignCluster(self.clusterId, answered, 'controller.quorum.voters'));
+}
+
+/** R-0.3a: none of the controllers that `key` names is of the cluster that this node's folders were formatted for. */
+function foreignCluster(clusterId: Uuid, others: readonly string[], key: string): string {
+  const theirs = [...new Set(others)].join("', '");
+  return `this node is formatted for cluster '${clusterId}', the controllers of ${key} are of cluster '${theirs}': correct ${key}, or format empty folders for their cluster`;
 }
 
 interface Identity {
@@ -149,6 +180,7 @@ function othersOf(voters: Identity['voters'], own: NodeId): { id: NodeId; addres
 class Asker {
   readonly #env: Env;
   readonly #self: Self;
+  readonly #pauses = new Set<() => void>();
   #stopped = false;
 
   constructor(env: Env, self: Self) {
@@ -158,10 +190,16 @@ class Asker {
 
   stop(): void {
     this.#stopped = true;
+    for (const end of this.#pauses) end();
+    this.#pauses.clear();
   }
 
-  /** Asks again and again until `heard` has enough of the answers of this cluster. */
-  async until(address: Address, heard: (identity: Identity) => boolean): Promise<void> {
+  /** Asks again and again until `heard` has enough of the answers of this cluster; `answered` gets every answer. */
+  async until(
+    address: Address,
+    answered: (answer: IdentifyResponse) => void,
+    heard: (identity: Identity) => boolean,
+  ): Promise<void> {
     const { clock, logger, network } = this.#env;
     const client = network.client(address);
     const said = new Set<string>();
@@ -178,31 +216,54 @@ class Asker {
           logger.warn('controller-not-found', { address, fix: 'start it, or correct the bootstrap servers' });
         }
         const answer = await ask(client);
+        if (answer !== undefined) answered(answer);
         if (answer?.replica !== undefined && this.#isOurs(answer, sayOnce)) {
           this.#checkId(answer.replica, sayOnce);
           if (heard({ replica: answer.replica, voters: answer.voters })) return;
         }
-        await sleep(clock, RETRY_MS);
+        await this.#pause(RETRY_MS);
       }
     } finally {
       client.close();
     }
   }
 
-  /** Looks once whether the controller at a configured address is the one that is configured; nobody there is no error. */
-  async check({ id, address }: { readonly id: NodeId; readonly address: Address }): Promise<void> {
+  /** Whether the controller at a configured address is the one that is configured: its cluster, once it answers. */
+  async check({ id, address }: { readonly id: NodeId; readonly address: Address }): Promise<Uuid | undefined> {
     const client = this.#env.network.client(address);
-    const answer = await ask(client);
+    let answer: IdentifyResponse | undefined;
+    while (!this.#stopped && answer?.replica === undefined) {
+      answer = await ask(client);
+      if (answer?.replica === undefined) await this.#pause(PATIENCE_MS);
+    }
     client.close();
-    if (answer?.replica === undefined || this.#stopped) return;
+    if (answer?.replica === undefined || this.#stopped) return undefined;
     const say = (event: string, fields: object): void => this.#env.logger.error(event, { address, ...fields });
-    if (!this.#isOurs(answer, say)) return;
+    if (!this.#isOurs(answer, say)) return answer.clusterId;
     this.#checkId(answer.replica, say);
-    if (answer.replica.id === id) return;
-    say('wrong-controller', {
-      nodeId: answer.replica.id,
-      expected: id,
-      fix: 'correct controller.quorum.voters, or node.id of the controller at that address',
+    if (answer.replica.id !== id) {
+      say('wrong-controller', {
+        nodeId: answer.replica.id,
+        expected: id,
+        fix: 'correct controller.quorum.voters, or node.id of the controller at that address',
+      });
+    }
+    return answer.clusterId;
+  }
+
+  /** Ends early when the search is stopped. */
+  #pause(delayMs: Ms): Promise<void> {
+    if (this.#stopped) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = this.#env.clock.schedule(delayMs, () => {
+        this.#pauses.delete(end);
+        resolve();
+      });
+      const end = (): void => {
+        timer.cancel();
+        resolve();
+      };
+      this.#pauses.add(end);
     });
   }
 
