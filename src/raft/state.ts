@@ -4,6 +4,7 @@ import { assert } from '../base/assert.ts';
 import type { Epoch, Ms, NodeId, Offset } from '../base/ids.ts';
 import { NO_NODE } from '../base/ids.ts';
 import { isUuid, ZERO_UUID } from '../base/uuid.ts';
+import { MAX_ENDPOINT_BYTES } from './control-record.ts';
 import { RaftLog } from './log.ts';
 import type { Role } from './roles.ts';
 import type {
@@ -84,6 +85,9 @@ export function createRaft(config: RaftConfig, random: RaftRandom): RaftState {
   assert(id >= 0 && isUuid(directoryId) && directoryId !== ZERO_UUID, 'a replica has a node id and a directory id');
   assert(config.voterIds.length > 0, 'at least one voter is configured');
   assert(new Set(config.voterIds).size === config.voterIds.length, 'configured voters are distinct');
+  for (const [voter, endpoint] of config.endpoints) {
+    assert(Buffer.byteLength(endpoint) <= MAX_ENDPOINT_BYTES, () => `the endpoint of voter ${voter} is too long`);
+  }
   return {
     config,
     random,

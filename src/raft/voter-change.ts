@@ -4,7 +4,7 @@ import { assert } from '../base/assert.ts';
 import type { Ms } from '../base/ids.ts';
 import { resetCheckQuorum } from './check-quorum.ts';
 import { majority } from './commit.ts';
-import { encodeControlRecord, isVoterSet } from './control-record.ts';
+import { encodeControlRecord, isVoterSet, MAX_ENDPOINT_BYTES } from './control-record.ts';
 import { commitMore, completeParked } from './fetch-request.ts';
 import { announcedHighWatermark } from './high-watermark.ts';
 import { announceVoters } from './identity.ts';
@@ -32,7 +32,7 @@ export function changeVoters(state: RaftState, effects: RaftEffect[], token: num
     return;
   }
   const voters = changed(state.log.voters ?? [], change);
-  assert(isVoterSet(voters), 'a voter has a node id, a directory id and an endpoint of reasonable length');
+  assert(isVoterSet(voters), 'the changed voters are a voter set');
   const offset = state.log.endOffset;
   const records = [encodeControlRecord({ type: 'voters', voters })];
   appendBatches(state, effects, [{ baseOffset: offset, epoch: state.epoch, control: true, records }]);
@@ -61,17 +61,25 @@ function whyNotReady(state: RaftState, leader: Leader): Refusal | undefined {
 function whyNot(state: RaftState, leader: Leader, change: VoterChange): Refusal | undefined {
   switch (change.type) {
     case 'add':
-      return whyNotAdd(state, leader, change.voter);
+      return whyNotEndpoint(change.voter) ?? whyNotAdd(state, leader, change.voter);
     case 'remove':
       return whyNotVoter(state, change.replica) ?? whyNotRemove(state, leader, change.replica);
     case 'update':
-      return whyNotVoter(state, change.voter);
+      return whyNotVoter(state, change.voter) ?? whyNotEndpoint(change.voter);
   }
 }
 
 function whyNotVoter(state: RaftState, key: ReplicaKey): Refusal | undefined {
   if (state.log.voters?.some((voter) => sameReplica(voter, key)) === true) return undefined;
   return { error: 'VOTER_NOT_FOUND', message: `node ${key.id} with directory ${key.directoryId} is no voter` };
+}
+
+/** It may come from the node that is to be added: what no record can hold is refused. */
+function whyNotEndpoint({ id, endpoint }: Voter): Refusal | undefined {
+  const bytes = Buffer.byteLength(endpoint);
+  if (bytes <= MAX_ENDPOINT_BYTES) return undefined;
+  const message = `the endpoint of node ${id} has ${bytes} bytes, at most ${MAX_ENDPOINT_BYTES} are possible`;
+  return { error: 'VOTER_NOT_FOUND', message };
 }
 
 /** R-11.2: a voter that lags would hold up what is committed. */

@@ -66,6 +66,18 @@ describe('R-11.2 a change is refused without a trace', () => {
     ['adds another disk than the one that fetches', add(4, 2), 'NOT_CAUGHT_UP', /has not fetched/],
     ['removes nobody', remove(9), 'VOTER_NOT_FOUND', /node 9 .* is no voter/],
     ['removes another disk of a voter', remove(2, 2), 'VOTER_NOT_FOUND', /is no voter/],
+    [
+      'adds at an endpoint that no record holds',
+      { type: 'add', voter: { ...keyOf(4), endpoint: 'x'.repeat(262) } },
+      'VOTER_NOT_FOUND',
+      /endpoint of node 4 has 262 bytes/,
+    ],
+    [
+      'corrects an endpoint to one that no record holds',
+      { type: 'update', voter: { ...keyOf(2), endpoint: 'x'.repeat(262) } },
+      'VOTER_NOT_FOUND',
+      /262 bytes/,
+    ],
     ['corrects the endpoint of no voter', { type: 'update', voter: voterOf(keyOf(4)) }, 'VOTER_NOT_FOUND', /node 4/],
     [
       'corrects the endpoint of another disk',
