@@ -37,6 +37,8 @@ export interface SnapshotFolderDeps {
 export class SnapshotFolder {
   readonly #deps: SnapshotFolderDeps;
   #listed: readonly Snapshot[] = [];
+  /** Names of files that are there, or may be. */
+  readonly #present = new Set<string>();
   /** Readers by file name. */
   readonly #readers = new Map<string, number>();
   /** Files to remove once their last reader is gone. */
@@ -67,6 +69,7 @@ export class SnapshotFolder {
     for (const { id, sizeBytes } of catalogue) {
       const voters = await this.verify(this.pathOf(id), id, sizeBytes);
       snapshots.push({ id, voters, sizeBytes });
+      this.#present.add(snapshotName(id));
     }
     this.#listed = snapshots;
     return snapshots;
@@ -103,13 +106,28 @@ export class SnapshotFolder {
     return `${this.pathOf(id)}.${writer}.part`;
   }
 
-  /** R-10.2: gives a complete, synced part its name, durably. */
-  async adopt(part: string, id: SnapshotId): Promise<void> {
-    await this.#deps.disk.rename(part, this.pathOf(id));
-    await this.#deps.disk.syncDirectory(this.#deps.path);
+  /**
+   * R-10.2: gives a complete, synced part its name, durably. False, and the part is gone, if that snapshot is there already: two of
+   * one id show the same state, but not in the same bytes, and the catalogue may speak of the other.
+   */
+  async adopt(part: string, id: SnapshotId): Promise<boolean> {
+    const name = snapshotName(id);
+    if (this.#present.has(name)) {
+      await this.remove(part);
+      return false;
+    }
+    this.#present.add(name);
+    try {
+      await this.#deps.disk.rename(part, this.pathOf(id));
+      await this.#deps.disk.syncDirectory(this.#deps.path);
+      return true;
+    } catch (error) {
+      await this.discard(id);
+      throw error;
+    }
   }
 
-  /** The catalogue is now `snapshots`, which are all complete here. Not durable yet: {@link removeUnlisted} follows when it is. */
+  /** The catalogue is now `snapshots`, which are all complete here. Not durable yet: what it no longer lists is discarded when it is. */
   list(snapshots: readonly Snapshot[]): void {
     this.#listed = snapshots;
   }
@@ -118,8 +136,12 @@ export class SnapshotFolder {
   async discard(id: SnapshotId): Promise<void> {
     if (this.#listed.some((listed) => sameSnapshot(listed.id, id))) return;
     const name = snapshotName(id);
-    if (this.#readers.has(name)) this.#doomed.add(name);
-    else await this.remove(this.pathOf(id));
+    if (this.#readers.has(name)) {
+      this.#doomed.add(name);
+      return;
+    }
+    await this.remove(this.pathOf(id));
+    this.#present.delete(name);
   }
 
   /** Removes a file; that it is still there harms nobody: it is an orphan at the next start. */

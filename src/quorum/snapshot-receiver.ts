@@ -70,8 +70,9 @@ export class SnapshotReceiver {
       this.#download = undefined;
       await download.file.close();
       const voters = await folder.verify(part, id, sizeBytes);
-      await folder.adopt(part, id);
+      const isNew = await folder.adopt(part, id);
       if (this.#stopped) return;
+      if (!isNew) return this.#deps.rejected(id, 'this node has it already');
       if (this.#deps.received({ id, voters, sizeBytes })) {
         this.#deps.logger.info('snapshot-received', { ...id, sizeBytes });
       } else await folder.discard(id);

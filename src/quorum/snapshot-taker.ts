@@ -151,8 +151,7 @@ export class SnapshotTaker {
       await folder.remove(part);
       return undefined;
     }
-    await folder.adopt(part, id);
-    return { id, voters, sizeBytes };
+    return (await folder.adopt(part, id)) ? { id, voters, sizeBytes } : undefined;
   }
 
   #schedule(): void {
