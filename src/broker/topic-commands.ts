@@ -46,6 +46,8 @@ export function describeFailure(error: unknown): { code: number; message: string
       return { code: transport === 'refused' ? ErrorCode.NOT_CONTROLLER : ErrorCode.REQUEST_TIMED_OUT, message };
     case 'FAILED_PRECONDITION':
       return { code: ErrorCode.NOT_CONTROLLER, message };
+    case 'RESOURCE_EXHAUSTED':
+      return { code: ErrorCode.THROTTLING_QUOTA_EXCEEDED, message };
     case 'INVALID_ARGUMENT':
       return { code: ErrorCode.INVALID_REQUEST, message: error.message };
     default:

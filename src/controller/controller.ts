@@ -24,6 +24,9 @@ function unknownOutcome(): RpcError {
   return new RpcError('UNAVAILABLE', message);
 }
 
+/** What a controller that stops gives its last commands to be committed: a commit takes a few milliseconds. */
+const LAST_COMMITS_MS: Ms = 300;
+
 export class Controller implements CommandRunner {
   /** ControllerService and AdminService, for the controller listener. */
   readonly services: readonly RpcService[];
@@ -56,7 +59,7 @@ export class Controller implements CommandRunner {
   }
 
   get isActive(): boolean {
-    return this.#claim !== undefined;
+    return this.#claim !== undefined && !this.#stopped;
   }
 
   get leaderId(): NodeId {
@@ -69,7 +72,7 @@ export class Controller implements CommandRunner {
     { decided, isLifeSign = false }: ExecuteOptions = {},
   ): Promise<T> {
     const claim = this.#claim;
-    if (claim === undefined) throw this.notActive();
+    if (claim === undefined || this.#stopped) throw this.notActive();
     if (claim.pending.full || this.#deps.quorum.isCongested) {
       throw new RpcError('RESOURCE_EXHAUSTED', 'too many calls wait for the quorum to commit: try again later');
     }
@@ -93,15 +96,19 @@ export class Controller implements CommandRunner {
     const known =
       this.#leaderId === NO_NODE
         ? 'no active controller is known yet'
-        : this.#leaderId === nodeId
-          ? 'it was elected and is catching up'
-          : `the active controller is node ${this.#leaderId}`;
+        : this.#leaderId !== nodeId
+          ? `the active controller is node ${this.#leaderId}`
+          : this.#stopped
+            ? 'it is stopping'
+            : 'it was elected and is catching up';
     return new RpcError('FAILED_PRECONDITION', `node ${nodeId} is not the active controller: ${known}`);
   }
 
-  /** Fails what waits. The quorum is stopped by its owner. */
-  stop(): void {
+  /** Takes no more commands, lets those under way be committed, fails what then still waits. The quorum is stopped by its owner. */
+  async stop(): Promise<void> {
     this.#stopped = true;
+    this.#scanTimer?.cancel();
+    await this.#claim?.pending.none(LAST_COMMITS_MS);
     this.#unsubscribe();
     this.#drop();
   }
@@ -159,7 +166,7 @@ export class Controller implements CommandRunner {
   #scanAt(claim: Claim, dueAt: Ms, look: 'first' | 'second'): void {
     const { clock } = this.#deps.env;
     this.#scanTimer = clock.schedule(dueAt - clock.now(), () => {
-      if (this.#claim !== claim) return;
+      if (this.#claim !== claim || this.#stopped) return;
       const heartbeatMs = this.#deps.config.values['broker.heartbeat.interval.ms'];
       const now = clock.now();
       // A timer this late says that the process stood still, and heartbeats wait to be read (C-3.5): let them come first.

@@ -16,6 +16,8 @@ const MAX_PENDING = 20_000;
 export class PendingReplies {
   readonly #clock: Clock;
   readonly #replies = new Set<Reply>();
+  /** Who waits until there are none. */
+  #whenNone: (() => void) | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -39,7 +41,7 @@ export class PendingReplies {
       const overdue = new RpcError('DEADLINE_EXCEEDED', 'not committed before the deadline; it may still take effect');
       const timer = Number.isFinite(remainingMs)
         ? this.#clock.schedule(Math.max(0, remainingMs), () => {
-            this.#replies.delete(reply);
+            this.#remove(reply);
             reject(overdue);
           })
         : undefined;
@@ -65,8 +67,21 @@ export class PendingReplies {
     }
   }
 
+  /** Resolves when there are none, or after `limitMs`. Asked once. */
+  none(limitMs: Ms): Promise<void> {
+    if (this.#replies.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = this.#clock.schedule(limitMs, resolve);
+      this.#whenNone = () => {
+        timer.cancel();
+        resolve();
+      };
+    });
+  }
+
   #remove(reply: Reply): void {
     this.#replies.delete(reply);
     reply.timer?.cancel();
+    if (this.#replies.size === 0) this.#whenNone?.();
   }
 }

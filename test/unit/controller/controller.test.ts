@@ -190,10 +190,24 @@ describe('commands', () => {
     h.elect();
     h.commit();
     const waiting = register(1, {}, 60_000);
-    h.controller.stop();
+    const stopping = h.controller.stop();
+    await expect(register(2)).rejects.toThrow('node 101 is not the active controller: it is stopping');
+    h.clock.advance(300);
+    await stopping;
     await expect(waiting).rejects.toMatchObject({ status: 'UNAVAILABLE' });
     expect(h.clock.timerCount).toBe(0);
     expect(h.fatals).toEqual([]);
+  });
+
+  it('stops: what is committed in time is answered', async () => {
+    h.elect();
+    await join(1);
+    const waiting = create('a');
+    const stopping = h.controller.stop();
+    h.commit();
+    expect((await waiting).topics[0]?.error).toBeUndefined();
+    await stopping;
+    expect(h.clock.timerCount).toBe(0);
   });
 
   it('C-0.3: a command that throws stops the node and fails what waits', async () => {
