@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import type { Offset } from '../../src/base/ids.ts';
-import type { CommittedBatch } from '../../src/quorum/quorum.ts';
+import type { CommittedBatch } from '../../src/quorum/state-machine.ts';
 import { built } from '../harness/built.ts';
 import { percentile } from '../harness/statistics.ts';
 

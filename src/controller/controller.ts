@@ -8,7 +8,7 @@ import type { Logger } from '../env/logger.ts';
 import type { RpcContext, RpcService } from '../env/network.ts';
 import { RpcError } from '../env/network.ts';
 import { LATEST_METADATA_LEVEL, metadataRecord } from '../metadata/record.ts';
-import type { CommittedBatch, StateMachine } from '../quorum/quorum.ts';
+import type { CommittedBatch, StateMachine } from '../quorum/state-machine.ts';
 import { adminService } from './admin-service.ts';
 import { Claim } from './claim.ts';
 import { controllerService } from './controller-service.ts';

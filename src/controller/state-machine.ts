@@ -1,7 +1,7 @@
 // The node's committed image as the quorum's state machine (R-9): what every node runs. A controller adds its claims, a node that
 // only follows has none.
 import type { MetadataPublisher } from '../metadata/publisher.ts';
-import type { StateMachine } from '../quorum/quorum.ts';
+import type { StateMachine } from '../quorum/state-machine.ts';
 
 /** To be given to `Quorum.start`. */
 export function metadataStateMachine(

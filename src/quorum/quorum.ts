@@ -30,9 +30,6 @@ import { raftService } from './service.ts';
 import type { SnapshotReader } from './snapshots.ts';
 import type { StateMachine } from './state-machine.ts';
 
-export type { QuorumOptions } from './options.ts';
-export type { CommittedBatch, StateMachine } from './state-machine.ts';
-
 /** How long a leader that stops, or fails, lets its EndQuorumEpoch calls take. */
 const FAREWELL_MS: Ms = 300;
 

@@ -18,7 +18,7 @@ import { LogDirectory } from '../log/log-directory.ts';
 import type { MetaProperties } from '../log/storage.ts';
 import { MetadataPublisher } from '../metadata/publisher.ts';
 import type { CoreTrace } from '../quorum/core-trace.ts';
-import type { QuorumOptions } from '../quorum/quorum.ts';
+import type { QuorumOptions } from '../quorum/options.ts';
 import { Quorum } from '../quorum/quorum.ts';
 import { laterService } from './later-service.ts';
 import { closeAll, controllerEndpoint, endpointsOf, listen } from './listeners.ts';

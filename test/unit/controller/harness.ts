@@ -12,7 +12,8 @@ import { RpcError } from '../../../src/env/network.ts';
 import { AdminServiceDefinition as Admin } from '../../../src/gen/kvorum/v1/admin.ts';
 import { MetadataPublisher } from '../../../src/metadata/publisher.ts';
 import { quorumAdmin } from '../../../src/quorum/admin.ts';
-import type { CommittedBatch, Quorum } from '../../../src/quorum/quorum.ts';
+import type { Quorum } from '../../../src/quorum/quorum.ts';
+import type { CommittedBatch } from '../../../src/quorum/state-machine.ts';
 import { uuid } from '../metadata/fixture.ts';
 
 export const CLUSTER_ID = uuid(77);

@@ -2,7 +2,7 @@
 import type { Env } from '../../../src/env/env.ts';
 import type { CoreTrace } from '../../../src/quorum/core-trace.ts';
 import { createDurableEnd } from '../../../src/quorum/durable-end.ts';
-import type { QuorumOptions } from '../../../src/quorum/quorum.ts';
+import type { QuorumOptions } from '../../../src/quorum/options.ts';
 import { Quorum } from '../../../src/quorum/quorum.ts';
 import { World } from '../../../src/sim/world/world.ts';
 import { uuid } from '../metadata/fixture.ts';

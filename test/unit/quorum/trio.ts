@@ -3,7 +3,7 @@
 import { expect } from 'vitest';
 import type { Env } from '../../../src/env/env.ts';
 import { createDurableEnd } from '../../../src/quorum/durable-end.ts';
-import type { QuorumOptions } from '../../../src/quorum/quorum.ts';
+import type { QuorumOptions } from '../../../src/quorum/options.ts';
 import { Quorum } from '../../../src/quorum/quorum.ts';
 import type { CommittedBatch, StateMachine } from '../../../src/quorum/state-machine.ts';
 import type { SimProcess } from '../../../src/sim/process/process.ts';
