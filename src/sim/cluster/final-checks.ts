@@ -79,6 +79,19 @@ function finalLogs(cluster: SimCluster, image: MetadataImage): FinalLog[] {
   return logs;
 }
 
+/** Of anything of one kind that a process has under way in a quiet cluster. Streams grow with clients, timers with sessions. */
+const QUIET_LIMIT = 100;
+
+/** S-X3: what a quiet cluster has scheduled and open is bounded. */
+export function checkBounded({ nodes, world }: SimCluster): void {
+  for (const { process } of nodes) {
+    const much = [...world.openAt(process)].find(([, count]) => count > QUIET_LIMIT);
+    if (much === undefined) continue;
+    const detail = `${process.name} has ${much[1]} ${much[0]} under way when nothing happens`;
+    throw new ViolatedError({ property: 'S-X3', detail });
+  }
+}
+
 /** S-X3: a process that stopped in good order has nothing scheduled, connected or bound any more. */
 export function checkNothingLeft(cluster: SimCluster): void {
   for (const process of [...cluster.nodes.map((node) => node.process), ...cluster.clients]) {

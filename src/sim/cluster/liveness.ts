@@ -2,32 +2,61 @@
 
 import { sleep } from '../../env/clock.ts';
 import { brokersInOrder, isActive, topicsInOrder } from '../../metadata/image.ts';
+import type { QuorumDescription } from '../../raft/types.ts';
 import { nameOf } from '../raft/ghost.ts';
 import type { ClientLog } from './client-log.ts';
 import { clusterClient, createTopic, produce, spawnClient } from './clients.ts';
 import type { SimCluster } from './cluster.ts';
+import { CONTROLLER_PORT } from './cluster.ts';
+import type { SimNode } from './node.ts';
 import { seenImage } from './observe.ts';
+import { createContested } from './registrars.ts';
 import type { Workload } from './scenario.ts';
 import { CALM_WORKLOAD } from './scenario.ts';
 import { ViolatedError } from './violated.ts';
 
 /** Virtual time from the heal to a cluster that has converged. */
 export const CONVERGE_LIMIT_MS = 60_000;
+/** And to controllers that have (L-R1). */
+const QUORUM_LIMIT_MS = 30_000;
 /** And from there to a new topic with a record. */
 const PROBE_LIMIT_MS = 30_000;
+/** A commit of a quorum at peace. */
+const COMMIT_LIMIT_MS = 2000;
 const LOOK_EVERY_MS = 50;
 
 /** Runs until the cluster has converged; L-M1 if it does not. */
 export async function converge(cluster: SimCluster): Promise<void> {
   const { world } = cluster;
-  const deadline = world.nowMs + CONVERGE_LIMIT_MS;
+  const healedAt = world.nowMs;
+  let isQuorumWell = false;
   for (let missing = notConverged(cluster); missing !== undefined; missing = notConverged(cluster)) {
-    if (world.nowMs >= deadline) {
-      const detail = `${CONVERGE_LIMIT_MS} ms after the heal ${missing}`;
-      throw new ViolatedError({ property: 'L-M1', detail });
+    isQuorumWell ||= divided(cluster.controllers) === undefined;
+    const passedMs = world.nowMs - healedAt;
+    const why = isQuorumWell ? undefined : divided(cluster.controllers);
+    if (why !== undefined && passedMs >= QUORUM_LIMIT_MS) {
+      throw new ViolatedError({ property: 'L-R1', detail: `${QUORUM_LIMIT_MS} ms after the heal ${why}` });
+    }
+    if (passedMs >= CONVERGE_LIMIT_MS) {
+      throw new ViolatedError({ property: 'L-M1', detail: `${CONVERGE_LIMIT_MS} ms after the heal ${missing}` });
     }
     await world.runFor(LOOK_EVERY_MS);
   }
+}
+
+/** L-R1: why these nodes are no quorum of one mind: one leader, one epoch, one log, committed to its end. */
+function divided(nodes: readonly SimNode[]): string | undefined {
+  const views = nodes.map(({ node }) => node?.quorum.describe());
+  if (views.includes(undefined)) return 'not every controller is up';
+  const up = views.filter((view) => view !== undefined);
+  const leaders = up.filter(({ role }) => role === 'leader');
+  if (leaders.length !== 1) return `the quorum has ${leaders.length} leaders`;
+  const [leader] = leaders as [QuorumDescription];
+  const other = up.findIndex(
+    ({ epoch, logEndOffset, highWatermark }) =>
+      epoch !== leader.epoch || logEndOffset !== leader.logEndOffset || highWatermark !== leader.logEndOffset,
+  );
+  return other < 0 ? undefined : `${nodes[other]?.process.name} is not where the leader is`;
 }
 
 /** What is not as it should be; undefined if all is well. */
@@ -65,9 +94,29 @@ function notConverged(cluster: SimCluster): string | undefined {
   return undefined;
 }
 
+/** L-R1: what is asked of the leader is committed. */
+async function probeQuorum(cluster: SimCluster): Promise<void> {
+  const { world, controllers } = cluster;
+  const leader = controllers.find(({ node }) => node?.quorum.describe().role === 'leader');
+  if (leader === undefined) throw new ViolatedError({ property: 'L-R1', detail: 'there is no leader after the heal' });
+  const host = leader.process.name;
+  const asking = spawnClient(cluster, 'quorum-prober', async (env) => {
+    const client = env.network.client({ host, port: CONTROLLER_PORT });
+    const answer = await createContested(client, 'after-heal', COMMIT_LIMIT_MS);
+    client.close();
+    return answer;
+  });
+  await world.runUntil(() => asking.isDone, PROBE_LIMIT_MS, 'L-R1: a commit is answered');
+  if (asking.value === 'unknown' || asking.value === 'nothing') {
+    const detail = `${host} leads, and commits nothing within ${COMMIT_LIMIT_MS} ms`;
+    throw new ViolatedError({ property: 'L-R1', detail });
+  }
+}
+
 /** A new topic can be created, and a record be written to it. */
 export async function probe(cluster: SimCluster, log: ClientLog): Promise<void> {
   const { world } = cluster;
+  await probeQuorum(cluster);
   const workload: Workload = { ...CALM_WORKLOAD, deliveryTimeoutMs: PROBE_LIMIT_MS / 2 };
   const creating = spawnClient(cluster, 'prober', async (env) => {
     const client = clusterClient(cluster, env, workload);

@@ -50,6 +50,11 @@ export async function register(
   for (const { client } of controllers) client.close();
 }
 
+/** Creates a topic that belongs to registrars, at this controller. */
+export function createContested(client: RpcClient, name: string, timeoutMs: Ms): Promise<Told> {
+  return ask(client, 'create', `${CONTESTED}${name}`, timeoutMs);
+}
+
 /** The calls that say something. */
 export function operationsOf(calls: readonly TopicCall[]): TopicOperation[] {
   return calls.flatMap(({ action, ...call }) => (action === undefined ? [] : [{ ...call, action }]));

@@ -11,7 +11,7 @@ import { administrate, clusterClient, consume, createTopic, produce, readEveryth
 import type { SimCluster } from './cluster.ts';
 import { createCluster } from './cluster.ts';
 import { Nemesis } from './faults.ts';
-import { checkClients, checkNothingLeft, checkRegistrars, FINAL_READER } from './final-checks.ts';
+import { checkBounded, checkClients, checkNothingLeft, checkRegistrars, FINAL_READER } from './final-checks.ts';
 import { CONVERGE_LIMIT_MS, converge, probe } from './liveness.ts';
 import type { SimNode } from './node.ts';
 import { endLife, formatNode, startLife } from './node.ts';
@@ -187,6 +187,7 @@ async function finish(cluster: SimCluster, log: ClientLog): Promise<void> {
   if (active === undefined) throw new ViolatedError({ property: 'L-R1', detail: 'there is no leader at the end' });
   // Later ones have no leaders any more.
   const { image } = active.publisher;
+  checkBounded(cluster);
   checkClients(cluster, log, image);
   log.undecided += checkRegistrars(cluster, log, image);
   await stopAll(cluster, brokers);

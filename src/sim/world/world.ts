@@ -118,9 +118,14 @@ export class World {
 
   /** What the process still has scheduled and open, as `3 timer`; empty for one that left nothing behind (S-X3). */
   leftOf(process: SimProcess): string[] {
+    return [...this.openAt(process)].filter(([, count]) => count > 0).map(([what, count]) => `${count} ${what}`);
+  }
+
+  /** How much of each kind the process has scheduled and open. */
+  openAt(process: SimProcess): Map<string, number> {
     const counts = new Map<string, number>(Object.entries(this.network.openAt(process.name)));
     for (const kind of this.#scheduler.pendingAt(process.name)) counts.set(kind, (counts.get(kind) ?? 0) + 1);
-    return [...counts].filter(([, count]) => count > 0).map(([what, count]) => `${count} ${what}`);
+    return counts;
   }
 
   /** Runs harness code, such as a fault, `delayMs` from now. */
