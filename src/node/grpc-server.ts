@@ -22,6 +22,9 @@ const SERVER_OPTIONS = {
   'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
   'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
   'grpc.enable_channelz': 0,
+  // A caller whose machine is gone says nothing: its streams would stay for ever where nothing is sent.
+  'grpc.keepalive_time_ms': 30_000,
+  'grpc.keepalive_timeout_ms': 10_000,
 };
 
 /** Serves RPC: `Network.serve`. */

@@ -49,12 +49,13 @@ export async function* watchMetadata(
       'this node does not know what is committed: it has found no leader since its start',
     );
   }
-  const event = (of: Event): WatchMetadataResponse => ({ event: of, highWatermark: highWatermark() });
-  const end = untilNow ? highWatermark() : Number.POSITIVE_INFINITY;
+  const stopAt = untilNow ? highWatermark() : Number.POSITIVE_INFINITY;
   let next = fromOffset < 0 ? highWatermark() : fromOffset;
   let attempts = 0;
-  while (next < end && !signal.aborted) {
+  while (next < stopAt && !signal.aborted) {
     const read = quorum.readCommitted(next, READ_BYTES);
+    const committed = highWatermark();
+    const event = (of: Event): WatchMetadataResponse => ({ event: of, highWatermark: committed });
     if (read.type === 'belowLogStart') {
       const reader = await quorum.openSnapshot(read.latest);
       if (reader === undefined && ++attempts < OPEN_ATTEMPTS) continue;

@@ -48,7 +48,10 @@ export async function identify(env: Pick<Env, 'network'>, endpoint: string): Pro
   }
 }
 
-/** The controllers by id: the voters in force, where their addresses are known, else those that were configured or found. */
+/**
+ * The controllers by id: the voters in force, where they were configured or found, else where the log says; while the log names
+ * none, those that were configured or found.
+ */
 export function controllersInForce(
   voters: QuorumDescription['voters'],
   known: readonly { id: NodeId; address: Address }[],
@@ -56,7 +59,7 @@ export function controllersInForce(
   if (voters.length === 0) return [...known];
   return voters
     .flatMap(({ replica: { id }, endpoint }) => {
-      const address = parseHostPort(endpoint) ?? known.find((other) => other.id === id)?.address;
+      const address = known.find((other) => other.id === id)?.address ?? parseHostPort(endpoint);
       return address === undefined ? [] : [{ id, address }];
     })
     .sort((a, b) => a.id - b.id);

@@ -58,8 +58,8 @@ it('describes the cluster and the quorum from a broker and from a controller', a
     const described = JSON.parse(await kvorumOk(['cluster', 'describe', '--json', '--server', server])) as object;
     expect(described).toMatchObject({ brokers: [{ brokerId: 4 }, { brokerId: 5 }, { brokerId: 6 }] });
     const quorum = await kvorumOk(['quorum', 'describe', '--server', server]);
-    expect(quorum.match(/^\d.*\b(leader|voter)\b/gm)).toHaveLength(3);
-    expect(quorum.match(/^\d.*\bobserver\b/gm)).toHaveLength(3);
+    expect(quorum.match(/^(leader|voter) +\d +[\w-]{22} /gm)).toHaveLength(3);
+    expect(quorum.match(/^observer +\d +[\w-]{22} /gm)).toHaveLength(3);
   }
 });
 
