@@ -104,6 +104,33 @@ describe('fatal', () => {
   });
 });
 
+describe('a leader that cannot go on hands over first (R-9.4)', () => {
+  test.each([
+    ['its state machine fails', (leader: Member) => void (leader.sabotage = new Error('cannot apply'))],
+    ['the node is told to stop for another reason', (leader: Member) => leader.quorum?.fail('no more', new Error('x'))],
+  ])('%s', async (_name, begin) => {
+    const { trio, leader } = await elected();
+    const askedMs = trio.world.nowMs;
+    begin(leader);
+    leader.append('a');
+    const others = trio.members.filter((member) => member !== leader);
+    await trio.world.runUntil(() => others.some(({ claimed }) => claimed !== undefined), 5000, 'another leader');
+    expect(trio.world.nowMs - askedMs).toBeLessThan(ELECTION_MS);
+    await trio.world.runUntil(() => leader.fatal.length > 0, 1000, 'said');
+    leader.quorum?.fail('again');
+    // It takes no part any more: nobody hears of it, whatever is asked of it.
+    expect(leader.append('b')).toBeUndefined();
+    expect(await leader.quorum?.whenCommitted(1000)).toBe(false);
+    await expect(
+      leader.quorum?.changeVoters({ type: 'remove', replica: { id: 1, directoryId: '' } }),
+    ).rejects.toThrow('not running');
+    const { epoch } = leader.quorum?.describe() ?? {};
+    await trio.world.runFor(3000);
+    expect(leader.fatal).toHaveLength(1);
+    expect(leader.quorum?.describe().epoch).toBe(epoch);
+  });
+});
+
 test('a leader that is cut off renounces before another is heard of, and drops what it could not commit', async () => {
   const { trio, leader } = await elected();
   leader.append('a');
