@@ -18,87 +18,101 @@ interface RecorderEnv {
 }
 
 export class CoreRecorder implements CoreTrace {
-  /** Of the file. */
-  readonly path: string;
   readonly #env: RecorderEnv;
+  readonly #directory: string;
   readonly #nodeId: NodeId;
-  readonly #file: DiskFile;
   readonly #maxBytes: number;
+  #file: DiskFile | undefined;
   #bytes = 0;
-  #recording = true;
   #event = '';
   #draws: RecordedDraw[] = [];
 
-  private constructor(env: RecorderEnv, nodeId: NodeId, file: DiskFile, maxBytes: number) {
+  private constructor(env: RecorderEnv, directory: string, nodeId: NodeId, maxBytes: number) {
     this.#env = env;
+    this.#directory = directory;
     this.#nodeId = nodeId;
-    this.path = file.path;
-    this.#file = file;
     this.#maxBytes = maxBytes;
   }
 
-  /** Begins a file in `directory`, which is made if missing. EnvError. */
+  /** Makes `directory` if it is missing; the file is there once there is something to record. EnvError. */
   static async open(env: RecorderEnv, directory: string, nodeId: NodeId, maxBytes: number): Promise<CoreRecorder> {
     await env.disk.makeDirectory(directory);
-    const file = await newFile(env.disk, `${directory}/quorum-${nodeId}-${env.clock.wallTime()}`);
-    env.logger.info('recording', { path: file.path, maxBytes });
-    return new CoreRecorder(env, nodeId, file, maxBytes);
+    return new CoreRecorder(env, directory, nodeId, maxBytes);
+  }
+
+  /** Of the file; undefined while nothing is being recorded. */
+  get path(): string | undefined {
+    return this.#file?.path;
   }
 
   config(config: RaftConfig): void {
-    const wallTime = this.#env.clock.wallTime();
+    const { disk, clock, logger } = this.#env;
+    const wallTime = clock.wallTime();
+    const name = `${this.#directory}/quorum-${this.#nodeId}-${wallTime}`;
+    try {
+      this.#file = newFile(disk, name);
+    } catch (error) {
+      if (!isEnvError(error)) throw error;
+      logger.warn('recording-ended', { path: name, bytes: 0, reason: error.message });
+      return;
+    }
+    logger.info('recording', { path: this.#file.path, maxBytes: this.#maxBytes });
     this.#write(headerLine({ format: RECORDING_FORMAT, nodeId: this.#nodeId, wallTime, config }));
   }
 
   event(event: RaftEvent): void {
-    if (this.#recording) this.#event = toJson(event);
+    if (this.#file !== undefined) this.#event = toJson(event);
   }
 
   draw(key: string, bound: number, value: number): void {
-    if (this.#recording) this.#draws.push([key, bound, value]);
+    if (this.#file !== undefined) this.#draws.push([key, bound, value]);
   }
 
   effects(effects: readonly RaftEffect[]): void {
-    if (!this.#recording) return;
+    if (this.#file === undefined) return;
     this.#write(stepLine(this.#event, this.#draws, effects));
     this.#draws = [];
   }
 
   async close(): Promise<void> {
-    this.#recording = false;
-    await this.#file.close();
+    const file = this.#file;
+    this.#file = undefined;
+    await file?.close();
   }
 
   #write(line: string): void {
-    if (!this.#recording) return;
+    const file = this.#file;
+    if (file === undefined) return;
     const bytes = Buffer.from(line);
     try {
       if (this.#bytes + bytes.length > this.#maxBytes) {
         const reason = 'quorum.record.max.bytes is reached';
-        this.#file.write([Buffer.from(endLine(reason))], this.#bytes);
-        this.#end(reason);
+        file.write([Buffer.from(endLine(reason))], this.#bytes);
+        this.#end(file, reason);
         return;
       }
-      const written = this.#file.write([bytes], this.#bytes);
+      const written = file.write([bytes], this.#bytes);
       this.#bytes += written;
-      if (written < bytes.length) this.#end('the disk is full');
+      if (written < bytes.length) this.#end(file, 'the disk is full');
     } catch (error) {
       if (!isEnvError(error)) throw error;
-      this.#end(error.message);
+      this.#end(file, error.message);
     }
   }
 
-  #end(reason: string): void {
-    this.#recording = false;
-    this.#env.logger.warn('recording-ended', { path: this.path, bytes: this.#bytes, reason });
+  #end(file: DiskFile, reason: string): void {
+    this.#file = undefined;
+    this.#env.logger.warn('recording-ended', { path: file.path, bytes: this.#bytes, reason });
+    // Whether closing fails too does not matter any more.
+    file.close().catch(() => undefined);
   }
 }
 
 /** `<name>.ndjson`, or with a number where an incarnation began in the same millisecond. */
-async function newFile(disk: Disk, name: string): Promise<DiskFile> {
+function newFile(disk: Disk, name: string): DiskFile {
   for (let n = 0; ; n++) {
     try {
-      return await disk.open(n === 0 ? `${name}.ndjson` : `${name}-${n}.ndjson`, 'create');
+      return disk.createNow(n === 0 ? `${name}.ndjson` : `${name}-${n}.ndjson`);
     } catch (error) {
       if (!isEnvError(error, 'EXISTS')) throw error;
     }

@@ -197,11 +197,16 @@ describe('a cluster is not joined', () => {
       'controller.quorum.voters': `1@127.0.0.1:${only.controller},2@127.0.0.1:${port}`,
     });
     await format(file, (await kvorumOk(['random-id'])).trim());
-    const foreign = startNode(file);
-    await foreign.until(({ stderr }) => stderr.includes('"event":"inconsistent-cluster-id"'), 'refusal');
-    expect(foreign.stderr).toContain('one of the two is formatted for the wrong cluster');
-    foreign.kill('SIGTERM');
-    expect(await foreign.ended(15_000)).toMatchObject({ code: 0 });
+    const said = await refused(file);
+    const fatal = said.split('\n').find((line) => line.includes('"event":"fatal"')) ?? '';
+    expect(JSON.parse(fatal)).toMatchObject({
+      level: 'error',
+      reason: expect.stringMatching(
+        new RegExp(
+          `formatted for cluster '.*', the controllers of controller\\.quorum\\.voters are of cluster '${only.clusterId}'`,
+        ),
+      ),
+    });
     const quorum = await kvorumOk(['quorum', 'describe', '--server', server()]);
     expect(quorum).not.toMatch(/^2 /m);
   });

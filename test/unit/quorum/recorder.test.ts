@@ -47,9 +47,11 @@ async function recorded(
   disk.provision('/data');
   const path = await world.run('node', 10_000, async (env) => {
     const recorder = await CoreRecorder.open(env, '/data/records', 1, maxBytes);
+    recorder.config(CONFIG);
+    const its = recorder.path ?? '';
     await body(recorder, env, world);
     await recorder.close();
-    return recorder.path;
+    return its;
   });
   expect(path).toMatch(/^\/data\/records\/quorum-1-\d+\.ndjson$/);
   const text = disk.contentOf(path).toString();
@@ -64,7 +66,6 @@ function stepOnce(trace: CoreTrace, effects: readonly RaftEffect[] = [APPEND]): 
 
 test('a header with the configuration, then event, draws and a checksum of the effects in each line', async () => {
   const { lines } = await recorded(100_000, (recorder) => {
-    recorder.config(CONFIG);
     stepOnce(recorder);
     recorder.event({ type: 'diskDone', now: 13, op: 4 });
     recorder.effects([]);
@@ -86,15 +87,17 @@ test('a header with the configuration, then event, draws and a checksum of the e
 test('a second incarnation in the same millisecond has a file of its own', async () => {
   const world = new World({ seed: 1 });
   const paths = await world.run('node', 10_000, async (env) => {
-    const recorders = [1, 2, 3].map(() => CoreRecorder.open(env, '/records', 1, 1000));
-    return (await Promise.all(recorders)).map(({ path }) => path);
+    const recorders = await Promise.all([1, 2, 3].map(() => CoreRecorder.open(env, '/records', 1, 1000)));
+    // Nothing is there before there is something to record.
+    expect(await env.disk.list('/records')).toEqual([]);
+    for (const recorder of recorders) recorder.config(CONFIG);
+    return recorders.map(({ path }) => path);
   });
   expect(new Set(paths).size).toBe(3);
 });
 
 test('at the size limit it ends with whole lines and a warning, once', async () => {
   const { lines, world } = await recorded(2000, (recorder) => {
-    recorder.config(CONFIG);
     for (let i = 0; i < 50; i++) stepOnce(recorder);
   });
   expect(lines.length).toBeGreaterThan(3);
@@ -105,18 +108,25 @@ test('at the size limit it ends with whole lines and a warning, once', async () 
 
 test('a full or failing disk ends the recording, not the node', async () => {
   const full = await recorded(100_000, (recorder, _env, world) => {
-    recorder.config(CONFIG);
     const { disk } = world.process('node');
     disk.settings.capacityBytes = disk.usedBytes + 300;
     for (let i = 0; i < 10; i++) stepOnce(recorder);
   });
   expect(warnings(full.world)).toEqual([expect.stringContaining('the disk is full')]);
   const failing = await recorded(100_000, (recorder, _env, world) => {
-    recorder.config(CONFIG);
     world.process('node').disk.failNext('write', 'records');
     for (let i = 0; i < 10; i++) stepOnce(recorder);
   });
   expect(failing.lines).toHaveLength(1);
+  const world = new World({ seed: 1 });
+  await world.run('node', 10_000, async (env) => {
+    const recorder = await CoreRecorder.open(env, '/records', 1, 1000);
+    world.process('node').disk.failNext('directory', '/records');
+    recorder.config(CONFIG);
+    stepOnce(recorder);
+    await recorder.close();
+  });
+  expect(warnings(world)).toEqual([expect.stringContaining('injected IO')]);
   expect(warnings(failing.world)).toEqual([expect.stringContaining('injected IO')]);
 });
 
