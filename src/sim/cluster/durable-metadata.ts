@@ -47,13 +47,17 @@ export class DurableMetadata implements StoreWatch {
   equals(disk: ModelDisk): boolean {
     const { synced, syncedState, syncedCatalogue } = disk;
     const { entries } = synced;
-    if (!sameState(this.#state, syncedState) || this.#offsets.length !== entries.length) return false;
+    // Keys below the log start are nobody's, and are deleted at leisure.
+    const start = this.#catalogue[0]?.id.endOffset ?? 0;
+    const first = this.#offsets.findIndex((offset) => offset >= start);
+    const offsets = first < 0 ? [] : this.#offsets.slice(first);
+    if (!sameState(this.#state, syncedState) || offsets.length !== entries.length) return false;
     if (this.#catalogue.map(nameOf).join() !== syncedCatalogue.map(({ snapshot }) => nameOf(snapshot)).join()) {
       return false;
     }
     const from = Math.max(0, entries.length - COMPARED_BATCHES);
     return entries.slice(from).every(({ batch }, i) => {
-      const stored = this.#batches.get(this.#offsets[from + i] as Offset);
+      const stored = this.#batches.get(offsets[from + i] as Offset);
       return stored !== undefined && stored.baseOffset === batch.baseOffset && batchHash(stored) === batchHash(batch);
     });
   }
