@@ -89,7 +89,8 @@ export class DurableLog {
   /** `cut`: what stays of the log at least, until the operations are durable. */
   #issue(op: OpId, operations: readonly StoreOperation[], cut?: LogEnd): void {
     const { leaderEpoch = 0, votedKey } = this.#state ?? {};
-    this.#ends.push({ op, end: { ...this.#storage.end, leaderEpoch, votedKey } });
+    const { logEndOffset, lastEpoch } = this.#storage.end;
+    this.#ends.push({ op, end: { logEndOffset, lastEpoch, leaderEpoch, votedKey } });
     this.#queue.issue(op, operations, cut === undefined ? undefined : () => this.#note.lower(cut));
   }
 

@@ -53,6 +53,10 @@ export class SnapshotFolder {
     return this.#listed;
   }
 
+  isListed(id: SnapshotId): boolean {
+    return this.#listed.some((listed) => sameSnapshot(listed.id, id));
+  }
+
   /** At start: verifies every file of the catalogue to its last byte and removes the others. EnvError CORRUPT, IO. */
   async load(catalogue: readonly CatalogueEntry[]): Promise<readonly Snapshot[]> {
     const { disk, path } = this.#deps;
@@ -134,7 +138,7 @@ export class SnapshotFolder {
 
   /** Removes a snapshot's file, unless the catalogue lists it; after its last reader. */
   async discard(id: SnapshotId): Promise<void> {
-    if (this.#listed.some((listed) => sameSnapshot(listed.id, id))) return;
+    if (this.isListed(id)) return;
     const name = snapshotName(id);
     if (this.#readers.has(name)) {
       this.#doomed.add(name);

@@ -1,6 +1,6 @@
 // The snapshots of one replica: takes its own, keeps those it fetches, serves pieces and readers. The core decides what
 // becomes of a complete one; what it does not take into the catalogue is removed again.
-import type { Offset } from '../base/ids.ts';
+import type { Ms, Offset } from '../base/ids.ts';
 import type { Env } from '../env/env.ts';
 import { isEnvError } from '../env/error.ts';
 import type { Logger } from '../env/logger.ts';
@@ -13,6 +13,9 @@ import { sameSnapshot } from './snapshot-folder.ts';
 import { SnapshotReceiver } from './snapshot-receiver.ts';
 import type { SnapshotPolicy } from './snapshot-taker.ts';
 import { SnapshotTaker } from './snapshot-taker.ts';
+
+/** A file that is fetched often is verified no more often than this. */
+const CHECK_AGAIN_MS: Ms = 600_000;
 
 /** A snapshot of the catalogue, open for reading: its file stays until it is closed. */
 export interface SnapshotReader {
@@ -45,6 +48,10 @@ export class Snapshots {
   /** What the catalogue was before; some of it may leave. */
   #before: readonly Snapshot[];
   #reading = 0;
+  /** By file: until when it need not be verified again. */
+  readonly #checkedUntil = new Map<string, Ms>();
+  #checking: Promise<void> | undefined;
+  #stopped = false;
   readonly #waiting: (() => void)[] = [];
 
   constructor(deps: SnapshotsDeps) {
@@ -53,7 +60,6 @@ export class Snapshots {
     this.#before = deps.folder.listed;
     const { env, logger, clusterId, folder, policy, records, votersAsOf, feed } = deps;
     const { disk, clock } = env;
-    const isListed = (id: SnapshotId): boolean => folder.listed.some((listed) => sameSnapshot(listed.id, id));
     this.taker = new SnapshotTaker({
       disk,
       clock,
@@ -65,7 +71,7 @@ export class Snapshots {
       votersAsOf,
       taken: (snapshot) => {
         feed({ type: 'snapshotTaken', now: clock.now(), snapshot });
-        return isListed(snapshot.id);
+        return folder.isListed(snapshot.id);
       },
       failed: (error) => deps.failed('the metadata state machine failed to give its records', error),
     });
@@ -76,7 +82,7 @@ export class Snapshots {
       folder,
       received: (snapshot) => {
         feed({ type: 'snapshotReceived', now: clock.now(), snapshot });
-        return isListed(snapshot.id);
+        return folder.isListed(snapshot.id);
       },
       rejected: (id, reason) => feed({ type: 'snapshotRejected', now: clock.now(), id, reason }),
       failed: (error) => deps.failed('a fetched snapshot could not be handled', error),
@@ -105,6 +111,7 @@ export class Snapshots {
     const { snapshotId, position, sizeBytes } = response;
     const length = Math.min(maxBytes, MAX_SNAPSHOT_PIECE_BYTES, sizeBytes - position);
     const release = this.#folder.hold(snapshotId);
+    if (position === 0) void this.#check(snapshotId, sizeBytes);
     try {
       const bytes = await this.#inTurn(() => this.#readPiece(snapshotId, position, length));
       return { ...response, bytes };
@@ -158,8 +165,32 @@ export class Snapshots {
   }
 
   async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#checking;
     await this.taker.stop();
     await this.receiver.stop();
+  }
+
+  /**
+   * R-10.7: a file that rotted since it was written would be fetched in vain again and again, and is not to be started from: the node
+   * stops, and another leads. Read beside the serving, which cannot wait for it.
+   */
+  async #check(id: SnapshotId, sizeBytes: number): Promise<void> {
+    const name = this.#folder.pathOf(id);
+    const { clock } = this.#deps.env;
+    // One that left the catalogue may be gone.
+    if (this.#stopped || !this.#folder.isListed(id) || clock.now() < (this.#checkedUntil.get(name) ?? 0)) return;
+    this.#checkedUntil.clear();
+    this.#checkedUntil.set(name, clock.now() + CHECK_AGAIN_MS);
+    const release = this.#folder.hold(id);
+    this.#checking = this.#folder
+      .verify(name, id, sizeBytes)
+      .catch((error: unknown) => {
+        if (isEnvError(error, 'CORRUPT')) this.#deps.failed(error.message, error);
+        else this.#deps.logger.warn('snapshot-not-verified', { file: name, error });
+      })
+      .then(release);
+    await this.#checking;
   }
 
   async #readPiece(id: SnapshotId, position: number, length: number): Promise<Buffer> {

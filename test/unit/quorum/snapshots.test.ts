@@ -241,6 +241,24 @@ describe('a bad disk', () => {
     expect(leader.append('more')).toBeUndefined();
   });
 
+  test('rot in the file that a leader serves: nobody loads it, the leader hands over and stops (R-10.7)', async () => {
+    const { trio, leader, victim } = await written();
+    const newest = (await run(trio, () => leader.files())).at(-1) ?? '';
+    leader.process.disk.corrupt(`/data/snapshots/${newest}`, 200);
+    victim.process.powerCut();
+    victim.wipe();
+    victim.start();
+    const { records } = leader;
+    await trio.world.runUntil(() => leader.fatal.length > 0, 10_000, 'noticed');
+    expect(leader.fatal).toEqual([expect.stringMatching(new RegExp(`${newest} cannot be used`))]);
+    expect(victim.loaded.endOffset).toBe(0);
+    leader.process.kill();
+    leader.start();
+    await trio.world.runUntil(() => leader.refused !== undefined, 5000);
+    expect(leader.refused?.message).toContain(newest);
+    expect(records).toHaveLength(40);
+  });
+
   test.each([
     ['the first piece cannot be written', 'directory', '.received.part', 'IO'],
     ['a piece in the middle finds the disk full', 'write', '.received.part', 'NO_SPACE'],
