@@ -76,7 +76,7 @@ function consequences({ survivor }: RecoveryFolder, finding: RecoveryFinding): s
           `Never start the voters ${others.join(', ')} with their old folders again: they would go on as another cluster. Empty the folders and format them anew.`,
         ]
       : []),
-    `Brokers that had applied more than this log has stop with 'never truncate committed data' or the like: remove metadata, snapshots, durable-end and meta.properties from their metadata.log.dir and format them again; partition data stays.`,
+    `A broker that had applied more than this log has will stop and say that it 'diverges below the high watermark': remove metadata, snapshots, durable-end and meta.properties from its metadata.log.dir and format it again; partition data stays.`,
   ];
   return `What recovery means:\n${list(points)}\nBefore and after:\n${list(steps)}`;
 }
