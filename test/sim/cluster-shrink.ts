@@ -7,7 +7,7 @@ import type {
   TimedFault,
   Workload,
 } from '../../src/sim/cluster/scenario.ts';
-import { CALM_CONFIG } from '../../src/sim/cluster/scenario.ts';
+import { CALM_CONFIG, CALM_WORKLOAD } from '../../src/sim/cluster/scenario.ts';
 import type { Outcome } from './kind.ts';
 
 /** Runs a candidate up to that time. */
@@ -98,21 +98,20 @@ function inWorkload(change: (workload: Workload) => Partial<Workload>) {
   });
 }
 
+/** A calm run has more of these than the smallest. */
+const SIZES: readonly string[] = ['controllers', 'brokers', 'topics', 'partitions', 'faultPhaseMs'];
+
 const CHANGES: readonly ((scenario: ClusterScenario) => ClusterScenario)[] = [
-  inConfig(({ links }) => ({ links: { ...links, lossPermille: 0, duplicatePermille: 0 } })),
-  inConfig(() => ({ links: CALM_CONFIG.links })),
-  inConfig(() => ({ clockPercent: [] })),
   inConfig(({ controllers }) => ({ controllers: Math.min(3, controllers) })),
   inConfig(() => ({ controllers: 1 })),
   inConfig(({ brokers }) => ({ brokers: Math.ceil(brokers / 2) })),
   inConfig(() => ({ topics: 1, partitions: 1 })),
-  inConfig(() => ({ syncLatencyMs: CALM_CONFIG.syncLatencyMs })),
-  inConfig(() => ({ segmentBytes: CALM_CONFIG.segmentBytes })),
-  inConfig(() => ({ flushMode: CALM_CONFIG.flushMode })),
   inConfig(({ faultPhaseMs }) => ({ faultPhaseMs: Math.max(1000, Math.ceil(faultPhaseMs / 2)) })),
-  inWorkload(() => ({ createEveryMs: 0 })),
-  inWorkload(() => ({ producers: 1, consumers: 1 })),
-  inWorkload(() => ({ maxRecords: 1, lingerMs: 0, maxInFlight: 1, maxUnresolved: 1 })),
-  inWorkload(() => ({ maxValueBytes: 10 })),
+  // Every other parameter as in a calm run, one at a time.
+  ...Object.entries(CALM_CONFIG)
+    .filter(([key]) => !SIZES.includes(key))
+    .map(([key, calm]: [string, unknown]) => inConfig(() => ({ [key]: calm }))),
+  ...Object.entries(CALM_WORKLOAD).map(([key, calm]: [string, unknown]) => inWorkload(() => ({ [key]: calm }))),
+  inWorkload(() => ({ maxRecords: 1, maxInFlight: 1, maxUnresolved: 1 })),
   inWorkload(({ intervalMs }) => ({ intervalMs: Math.min(500, intervalMs * 4) })),
 ];

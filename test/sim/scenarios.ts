@@ -26,6 +26,20 @@ export function scenario({ seed = 1, config, workload, faults = [], triggers = [
   };
 }
 
+/** What the only broker says is lost now and then, while records are near the end of their time and others come after them. */
+export function answersLost(seed: number): ClusterScenario {
+  const [broker, producer] = [3, 5];
+  const faults = Array.from({ length: 8 }, (_, i) => {
+    return { kind: 'cutOneWay', i: broker, j: producer, dt: 2500, durationMs: 700 + 300 * (i % 4) } as const;
+  });
+  return scenario({
+    seed,
+    faults,
+    config: { faultPhaseMs: 22_000, brokers: 1, partitions: 1 },
+    workload: { intervalMs: 150, maxRecords: 1, deliveryTimeoutMs: 1200, requestTimeoutMs: 500 },
+  });
+}
+
 export function readScenario(path: string): ClusterScenario {
   return parseScenario(readFileSync(path, 'utf8'));
 }
