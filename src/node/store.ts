@@ -34,9 +34,22 @@ export const openStore: OpenStore = async (path) => {
   }
 };
 
+type LevelOperation =
+  | { readonly type: 'put'; readonly key: Uint8Array; readonly value: Uint8Array }
+  | { readonly type: 'del'; readonly key: Uint8Array };
+
+/** Gathers while a batch is being written. */
+interface NextBatch {
+  readonly operations: LevelOperation[];
+  sync: boolean;
+  readonly written: Promise<void>;
+}
+
 class LevelStore implements Store {
   private readonly path: string;
   private readonly database: Database;
+  private writing: Promise<void> | undefined;
+  private next: NextBatch | undefined;
 
   constructor(path: string, database: Database) {
     this.path = path;
@@ -52,12 +65,32 @@ class LevelStore implements Store {
     }
   }
 
-  async batch(operations: readonly StoreOperation[], options: { readonly sync: boolean }): Promise<void> {
-    const converted = operations.map((operation) =>
-      operation.type === 'put' ? operation : { type: 'del' as const, key: operation.key },
-    );
+  /** Libuv's threads keep no order among batches, so one is written at a time; those that come meanwhile form the next. */
+  batch(operations: readonly StoreOperation[], { sync }: { readonly sync: boolean }): Promise<void> {
+    const next = this.next ?? { operations: [], sync: false, written: this.writeNext() };
+    this.next = next;
+    next.sync ||= sync;
+    for (const operation of operations) {
+      next.operations.push(operation.type === 'put' ? operation : { type: 'del', key: operation.key });
+    }
+    return next.written;
+  }
+
+  /** Waits for the batch under way, whose callers hear of its failure, then writes what has gathered. */
+  private async writeNext(): Promise<void> {
+    const before = this.writing;
+    if (before !== undefined) await before.catch(() => {});
+    // The first caller goes on to hand its operations over.
+    else await Promise.resolve();
+    const { operations, sync } = this.next as NextBatch;
+    this.next = undefined;
+    this.writing = this.write(operations, sync);
+    return this.writing;
+  }
+
+  private async write(operations: readonly LevelOperation[], sync: boolean): Promise<void> {
     try {
-      await this.database.batch<Uint8Array, Uint8Array>(converted, { ...ENCODING, sync: options.sync });
+      await this.database.batch<Uint8Array, Uint8Array>([...operations], { ...ENCODING, sync });
     } catch (error) {
       throw toStoreError(error, `cannot write the database in ${this.path}`);
     }
@@ -70,6 +103,8 @@ class LevelStore implements Store {
 
   async close(): Promise<void> {
     try {
+      // LevelDB itself waits for the batch under way, not for the one that has gathered behind it.
+      await this.next?.written.catch(() => {});
       await this.database.close();
     } catch (error) {
       throw toStoreError(error, `cannot close the database in ${this.path}`);
