@@ -1,6 +1,6 @@
 // Being a follower: one call to the leader at a time, for records or for a piece of a snapshot, the next one when
 // it is answered, again after a failure; and the timer that a leader who answers keeps from expiring.
-import type { Epoch, NodeId } from '../base/ids.ts';
+import type { Epoch, Ms, NodeId } from '../base/ids.ts';
 import { call, cancelTimer, retryLater, setTimer } from './outbox.ts';
 import type { Download, Follower } from './roles.ts';
 import type { RaftState } from './state.ts';
@@ -65,7 +65,9 @@ export function hearLeader(state: RaftState, effects: RaftEffect[], follower: Fo
 export function fetchNext(state: RaftState, effects: RaftEffect[], follower: Follower, maxWaitMs: number): void {
   if (follower.fetchCall !== undefined) return;
   if (follower.askElsewhere) {
-    follower.fetchCall = sendFetch(state, effects, nextVoterToAsk(state) ?? state.leaderId, maxWaitMs);
+    // Not of the leader once more: where that is silent, the answer would come too late.
+    const other = nextVoterToAsk(state, state.leaderId);
+    follower.fetchCall = sendFetch(state, effects, other ?? state.leaderId, maxWaitMs);
   } else if (follower.download !== undefined) {
     follower.fetchCall = askForPiece(state, effects, follower.download);
   } else {
@@ -116,9 +118,21 @@ export function onLeaderRefused(state: RaftState, effects: RaftEffect[], to: Nod
   if (role.name !== 'follower' || role.leaderGone || to !== state.leaderId || !isElectable(state)) return;
   role.leaderGone = true;
   role.hasFetched = false;
-  const delayMs = (role.gaveUp ? LEADER_GONE_MS : 0) + state.random.below('leaderGone', LEADER_GONE_MS);
+  const delayMs = (role.gaveUp ? LEADER_GONE_MS : 0) + turnAfterLeaderMs(state);
   const { fetch } = state.timers;
   if (!fetch.armed || fetch.at > state.now + delayMs) setTimer(state, effects, 'fetch', delayMs);
+}
+
+/**
+ * A random time in this voter's own share of LEADER_GONE_MS: voters that stand at the same time split the vote, and that costs an
+ * election timeout. The shares move on with the epoch, so that over time everybody's turn is uniform.
+ */
+function turnAfterLeaderMs({ config, epoch, leaderId, log, random }: RaftState): Ms {
+  const left = (log.voters ?? []).map(({ id }) => id).filter((id) => id !== leaderId);
+  const place = left.toSorted((a, b) => a - b).indexOf(config.replica.id);
+  if (place < 0) return random.below('leaderGone', LEADER_GONE_MS);
+  const shareMs = Math.max(1, Math.floor(LEADER_GONE_MS / left.length));
+  return ((place + epoch) % left.length) * shareMs + random.below('leaderGone', shareMs);
 }
 
 /** an observer goes on fetching after its fetch timeout, not waiting for the call that hangs: somebody else may lead. */

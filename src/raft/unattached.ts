@@ -38,13 +38,13 @@ export function discoverLeader(state: RaftState, effects: RaftEffect[]): void {
   if (to !== undefined) sendFetch(state, effects, to, 0);
 }
 
-/** R-11.6: a voter other than this node, configured or in force, round robin; undefined if there is none. */
-export function nextVoterToAsk(state: RaftState): NodeId | undefined {
+/** R-11.6: a voter other than this node and `except`, configured or in force, round robin; undefined if there is none. */
+export function nextVoterToAsk(state: RaftState, except?: NodeId): NodeId | undefined {
   const ids = [...state.config.voterIds];
   for (const { id } of state.log.voters ?? []) if (!ids.includes(id)) ids.push(id);
   for (let tried = 0; tried < ids.length; tried++) {
     const id = ids[state.discoveries++ % ids.length];
-    if (id !== undefined && !isOwnId(state, id)) return id;
+    if (id !== undefined && id !== except && !isOwnId(state, id)) return id;
   }
   return undefined;
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { describeQuorum } from '../../../src/raft/describe.ts';
+import { nextVoterToAsk } from '../../../src/raft/unattached.ts';
 import { Lab, newCluster } from './lab.ts';
 import { keyOf, keys, logOf, quorumState } from './notation.ts';
 
@@ -227,6 +228,15 @@ describe('R-12 observers', () => {
     lab.isolate(1);
     lab.until(() => lab.node(9).state.leaderId > 1, 15_000);
     expect(lab.log(9)).toBe(lab.log(lab.node(9).state.leaderId));
+  });
+
+  it('ask the others in turn, not the silent one, which would cost a fetch timeout again', () => {
+    const lab = formed();
+    lab.add(9, [1, 2, 3]);
+    lab.start(9);
+    lab.advance(100);
+    const { state } = lab.node(9);
+    expect(Array.from({ length: 4 }, () => nextVoterToAsk(state, state.leaderId))).toEqual([2, 3, 2, 3]);
   });
 
   it('wait for a quorum that is not there', () => {

@@ -349,6 +349,27 @@ describe('votes of a stale candidate', () => {
 });
 
 describe('R-3.3 a leader whose process has ended', () => {
+  it('is replaced in turns: each of those left has a share of the 300 ms of its own, another one in the next epoch', () => {
+    const lab = newCluster(4);
+    lab.start(1, 2, 3, 4);
+    lab.run();
+    const leader = lab.leader() ?? 0;
+    const left = [1, 2, 3, 4].filter((id) => id !== leader);
+    const turns = left.map((id) => {
+      const { state } = lab.node(id);
+      onLeaderRefused(state, [], leader);
+      return state.timers.fetch.at - state.now;
+    });
+    // The lab draws 0: where each share begins.
+    expect(turns.toSorted((a, b) => a - b)).toEqual([0, 100, 200]);
+    const { state } = lab.node(left[0] as number);
+    Object.assign(state, { epoch: state.epoch + 1 });
+    Object.assign(state.role, { leaderGone: false });
+    state.timers.fetch.armed = false;
+    onLeaderRefused(state, [], leader);
+    expect(state.timers.fetch.at - state.now).toBe(((turns[0] as number) + 100) % 300);
+  });
+
   it('is not given up for a refusal by somebody else, nor put off by further refusals', () => {
     const lab = newCluster(3);
     lab.start(1, 2, 3);
