@@ -92,6 +92,10 @@ function announce(
     case 'role':
       logger.info('quorum-role', { role: effect.role, epoch: effect.epoch, leaderId: effect.leaderId });
       if (effect.role !== 'leader') voterChanges.abandon();
+      // before any call to it.
+      if (effect.leaderEndpoint !== undefined) {
+        parts.peers.follow([{ id: effect.leaderId, endpoint: effect.leaderEndpoint }]);
+      }
       return apply.tell((machine) => machine.leaderChanged(effect.leaderId, effect.epoch));
     case 'voters':
       parts.peers.follow(effect.voters);

@@ -10,6 +10,7 @@ import { RpcError } from '../env/network.ts';
 import { RaftServiceDefinition as Raft } from '../gen/kvorum/v1/raft.ts';
 import type { CallFailure, EndQuorumEpochRequest, RaftRequest, RaftResponse, Voter } from '../raft/types.ts';
 import {
+  beginQuorumEpochToProto,
   endQuorumEpochToProto,
   fetchResponseOf,
   fetchSnapshotResponseOf,
@@ -54,8 +55,8 @@ export class Peers {
     this.#place(id, address, true);
   }
 
-  /** The voter set in force: tells where those listen whose address nobody configured. */
-  follow(voters: readonly Voter[]): void {
+  /** The voter set in force, or a leader that others told of: where those listen whose address nobody configured. */
+  follow(voters: readonly Pick<Voter, 'id' | 'endpoint'>[]): void {
     for (const { id, endpoint } of voters) {
       if (this.#peers.get(id)?.isFixed === true || endpoint === '') continue;
       const address = parseHostPort(endpoint);
@@ -138,7 +139,9 @@ async function send(client: RpcClient, message: RaftRequest, timeoutMs: Ms): Pro
     case 'vote':
       return voteResponseOf(await client.call(Raft, vote, message, timeoutMs));
     case 'beginQuorumEpoch':
-      return quorumEpochResponseOf(await client.call(Raft, beginQuorumEpoch, message, timeoutMs));
+      return quorumEpochResponseOf(
+        await client.call(Raft, beginQuorumEpoch, beginQuorumEpochToProto(message), timeoutMs),
+      );
     case 'endQuorumEpoch':
       return quorumEpochResponseOf(await client.call(Raft, endQuorumEpoch, endQuorumEpochToProto(message), timeoutMs));
     case 'fetch':

@@ -13,6 +13,7 @@ import type {
   FetchResponse,
   FetchSnapshotRequest,
   FetchSnapshotResponse,
+  LeaderHint,
   QuorumEpochResponse,
   RaftErrorCode,
   ReplicaKey,
@@ -140,6 +141,10 @@ export function fetchSnapshotRequestOf(message: proto.FetchSnapshotRequest): Fet
   };
 }
 
+export function beginQuorumEpochToProto(message: BeginQuorumEpochRequest): proto.BeginQuorumEpochRequest {
+  return { ...message, leaderEndpoint: message.leaderEndpoint ?? '' };
+}
+
 export function endQuorumEpochToProto(message: EndQuorumEpochRequest): proto.EndQuorumEpochRequest {
   return { ...message, preferredSuccessors: [...message.preferredSuccessors] };
 }
@@ -147,10 +152,16 @@ export function endQuorumEpochToProto(message: EndQuorumEpochRequest): proto.End
 // ---- responses ----
 
 /** What every answer says: an epoch, and a leader or -1. */
-function knowledgeOf({ epoch, leaderId, error }: { epoch: number; leaderId: number; error: RaftError }) {
+function knowledgeOf(message: { epoch: number; leaderId: number; leaderEndpoint: string; error: RaftError }) {
+  const { epoch, leaderId, leaderEndpoint, error } = message;
   atLeast(0, { epoch });
   atLeast(-1, { leader_id: leaderId });
-  return { error: errorOf(error), epoch, leaderId };
+  return { error: errorOf(error), epoch, leaderId, leaderEndpoint };
+}
+
+/** Of an answer of the core: its code, and where the leader listens. */
+function hintToProto({ error, leaderEndpoint = '' }: LeaderHint & { readonly error: RaftErrorCode }) {
+  return { error: ERROR_TO_PROTO[error], leaderEndpoint };
 }
 
 export function voteResponseOf(message: proto.VoteResponse): VoteResponse {
@@ -159,7 +170,7 @@ export function voteResponseOf(message: proto.VoteResponse): VoteResponse {
 }
 
 export function voteResponseToProto(message: VoteResponse): proto.VoteResponse {
-  return { ...message, error: ERROR_TO_PROTO[message.error] };
+  return { ...message, ...hintToProto(message) };
 }
 
 export function quorumEpochResponseOf(message: proto.QuorumEpochResponse): QuorumEpochResponse {
@@ -167,7 +178,7 @@ export function quorumEpochResponseOf(message: proto.QuorumEpochResponse): Quoru
 }
 
 export function quorumEpochResponseToProto(message: QuorumEpochResponse): proto.QuorumEpochResponse {
-  return { ...message, error: ERROR_TO_PROTO[message.error] };
+  return { ...message, ...hintToProto(message) };
 }
 
 export function fetchResponseOf(message: proto.FetchResponse): FetchResponse {
@@ -187,7 +198,7 @@ export function fetchResponseOf(message: proto.FetchResponse): FetchResponse {
 }
 
 export function fetchResponseToProto(message: FetchResponse): proto.FetchResponse {
-  return { ...message, error: ERROR_TO_PROTO[message.error], batches: message.batches.map(batchToProto) };
+  return { ...message, ...hintToProto(message), batches: message.batches.map(batchToProto) };
 }
 
 export function fetchSnapshotResponseOf(message: proto.FetchSnapshotResponse): FetchSnapshotResponse {
@@ -202,5 +213,5 @@ export function fetchSnapshotResponseOf(message: proto.FetchSnapshotResponse): F
 }
 
 export function fetchSnapshotResponseToProto(message: FetchSnapshotResponse): proto.FetchSnapshotResponse {
-  return { ...message, error: ERROR_TO_PROTO[message.error], bytes: asBuffer(message.bytes) };
+  return { ...message, ...hintToProto(message), bytes: asBuffer(message.bytes) };
 }

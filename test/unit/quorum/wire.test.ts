@@ -53,6 +53,11 @@ describe('through the encoding of protobuf', () => {
       epoch: 4,
       preferredSuccessors: [KEY, { id: 3, directoryId: uuid(3) }],
     };
+    const begin = { type: 'beginQuorumEpoch', clusterId: uuid(9), voterKey: KEY, leaderKey: KEY, epoch: 4 } as const;
+    const told = { ...begin, leaderEndpoint: 'host:9093' };
+    const encoded = proto.BeginQuorumEpochRequest.encode(wire.beginQuorumEpochToProto(told)).finish();
+    expect(wire.beginQuorumEpochOf(proto.BeginQuorumEpochRequest.decode(encoded))).toEqual(told);
+    expect(wire.beginQuorumEpochToProto(begin).leaderEndpoint).toBe('');
     const sent = proto.EndQuorumEpochRequest.encode(wire.endQuorumEpochToProto(end)).finish();
     expect(wire.endQuorumEpochOf(proto.EndQuorumEpochRequest.decode(sent))).toEqual(end);
   });
@@ -63,6 +68,36 @@ describe('through the encoding of protobuf', () => {
     const back = wire.fetchResponseOf(proto.FetchResponse.decode(sent));
     expect(back).toMatchObject({ ...response, batches: [{ baseOffset: 5, epoch: 3, control: true }] });
     expect(back.batches[0]?.records.map((it) => Buffer.from(it).toString())).toEqual(['a', '']);
+  });
+
+  test('every answer says where the leader listens, as far as the sender knows', () => {
+    for (const leaderEndpoint of ['host:9093', undefined]) {
+      const hint = {
+        error: 'NOT_LEADER_OR_FOLLOWER',
+        epoch: 3,
+        leaderId: 7,
+        ...(leaderEndpoint && { leaderEndpoint }),
+      } as const;
+      const snapshotId = { endOffset: 1, epoch: 1 };
+      const piece = {
+        ...hint,
+        type: 'fetchSnapshot',
+        snapshotId,
+        sizeBytes: 0,
+        position: 0,
+        bytes: Buffer.alloc(0),
+      } as const;
+      const vote = { ...hint, type: 'vote', granted: false, logEmpty: false, voter: KEY } as const;
+      const batches = { highWatermark: -1, diverging: undefined, snapshotId: undefined, batches: [] };
+      for (const { leaderEndpoint: told } of [
+        wire.fetchResponseOf(wire.fetchResponseToProto({ ...hint, ...batches, type: 'fetch' })),
+        wire.fetchSnapshotResponseOf(wire.fetchSnapshotResponseToProto(piece)),
+        wire.voteResponseOf(wire.voteResponseToProto(vote)),
+        wire.quorumEpochResponseOf(wire.quorumEpochResponseToProto({ ...hint, type: 'quorumEpoch' })),
+      ]) {
+        expect(told).toBe(leaderEndpoint ?? '');
+      }
+    }
   });
 
   test('an error that is not known is an error', () => {

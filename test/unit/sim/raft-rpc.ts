@@ -31,7 +31,8 @@ export function serveRaft(
     ...(handlers as Record<keyof typeof RaftServiceDefinition.methods, typeof unused>),
     vote: async (request, context) => {
       await vote(request, context);
-      return { error: 0, epoch: request.epoch, leaderId: -1, granted: true, voter: undefined, logEmpty: false };
+      const { epoch } = request;
+      return { error: 0, epoch, leaderId: -1, leaderEndpoint: '', granted: true, voter: undefined, logEmpty: false };
     },
   });
   return env.network.serve({ host: 'localhost', port: RAFT_PORT }, [service]);

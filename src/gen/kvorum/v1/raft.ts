@@ -149,6 +149,8 @@ export interface VoteResponse {
     | undefined;
   /** Whether its log is empty: a cluster's first election needs every voter with an empty log. */
   logEmpty: boolean;
+  /** Where that leader listens, host:port, as far as the sender knows; '' otherwise. */
+  leaderEndpoint: string;
 }
 
 export interface BeginQuorumEpochRequest {
@@ -156,6 +158,8 @@ export interface BeginQuorumEpochRequest {
   voterKey: ReplicaKey | undefined;
   leaderKey: ReplicaKey | undefined;
   epoch: number;
+  /** Where that leader listens, host:port, as far as the sender knows; '' otherwise. */
+  leaderEndpoint: string;
 }
 
 export interface EndQuorumEpochRequest {
@@ -171,6 +175,8 @@ export interface QuorumEpochResponse {
   epoch: number;
   /** -1: none known. */
   leaderId: number;
+  /** Where that leader listens, host:port, as far as the sender knows; '' otherwise. */
+  leaderEndpoint: string;
 }
 
 export interface FetchRequest {
@@ -198,7 +204,11 @@ export interface FetchResponse {
   diverging: EpochEndOffset | undefined;
   batches: RaftBatch[];
   /** Set: the sender is behind the leader's log, or new; fetch this snapshot. Then batches is empty. */
-  snapshotId: SnapshotId | undefined;
+  snapshotId:
+    | SnapshotId
+    | undefined;
+  /** Where that leader listens, host:port, as far as the sender knows; '' otherwise. */
+  leaderEndpoint: string;
 }
 
 /** The state of all records below end_offset; epoch is that of the record before it. */
@@ -234,6 +244,8 @@ export interface FetchSnapshotResponse {
   /** Of the first of these bytes. */
   position: number;
   bytes: Uint8Array;
+  /** Where that leader listens, host:port, as far as the sender knows; '' otherwise. */
+  leaderEndpoint: string;
 }
 
 export interface EpochEndOffset {
@@ -537,7 +549,7 @@ export const VoteRequest: MessageFns<VoteRequest> = {
 };
 
 function createBaseVoteResponse(): VoteResponse {
-  return { error: 0, epoch: 0, leaderId: 0, granted: false, voter: undefined, logEmpty: false };
+  return { error: 0, epoch: 0, leaderId: 0, granted: false, voter: undefined, logEmpty: false, leaderEndpoint: "" };
 }
 
 export const VoteResponse: MessageFns<VoteResponse> = {
@@ -559,6 +571,9 @@ export const VoteResponse: MessageFns<VoteResponse> = {
     }
     if (message.logEmpty !== false) {
       writer.uint32(48).bool(message.logEmpty);
+    }
+    if (message.leaderEndpoint !== "") {
+      writer.uint32(58).string(message.leaderEndpoint);
     }
     return writer;
   },
@@ -624,6 +639,14 @@ export const VoteResponse: MessageFns<VoteResponse> = {
             message.logEmpty = reader.bool();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.leaderEndpoint = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -652,6 +675,11 @@ export const VoteResponse: MessageFns<VoteResponse> = {
         : isSet(object.log_empty)
         ? globalThis.Boolean(object.log_empty)
         : false,
+      leaderEndpoint: isSet(object.leaderEndpoint)
+        ? globalThis.String(object.leaderEndpoint)
+        : isSet(object.leader_endpoint)
+        ? globalThis.String(object.leader_endpoint)
+        : "",
     };
   },
 
@@ -675,12 +703,15 @@ export const VoteResponse: MessageFns<VoteResponse> = {
     if (message.logEmpty !== false) {
       obj.logEmpty = message.logEmpty;
     }
+    if (message.leaderEndpoint !== "") {
+      obj.leaderEndpoint = message.leaderEndpoint;
+    }
     return obj;
   },
 };
 
 function createBaseBeginQuorumEpochRequest(): BeginQuorumEpochRequest {
-  return { clusterId: "", voterKey: undefined, leaderKey: undefined, epoch: 0 };
+  return { clusterId: "", voterKey: undefined, leaderKey: undefined, epoch: 0, leaderEndpoint: "" };
 }
 
 export const BeginQuorumEpochRequest: MessageFns<BeginQuorumEpochRequest> = {
@@ -696,6 +727,9 @@ export const BeginQuorumEpochRequest: MessageFns<BeginQuorumEpochRequest> = {
     }
     if (message.epoch !== 0) {
       writer.uint32(32).int32(message.epoch);
+    }
+    if (message.leaderEndpoint !== "") {
+      writer.uint32(42).string(message.leaderEndpoint);
     }
     return writer;
   },
@@ -745,6 +779,14 @@ export const BeginQuorumEpochRequest: MessageFns<BeginQuorumEpochRequest> = {
             message.epoch = reader.int32();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.leaderEndpoint = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -775,6 +817,11 @@ export const BeginQuorumEpochRequest: MessageFns<BeginQuorumEpochRequest> = {
         ? ReplicaKey.fromJSON(object.leader_key)
         : undefined,
       epoch: isSet(object.epoch) ? globalThis.Number(object.epoch) : 0,
+      leaderEndpoint: isSet(object.leaderEndpoint)
+        ? globalThis.String(object.leaderEndpoint)
+        : isSet(object.leader_endpoint)
+        ? globalThis.String(object.leader_endpoint)
+        : "",
     };
   },
 
@@ -791,6 +838,9 @@ export const BeginQuorumEpochRequest: MessageFns<BeginQuorumEpochRequest> = {
     }
     if (message.epoch !== 0) {
       obj.epoch = Math.round(message.epoch);
+    }
+    if (message.leaderEndpoint !== "") {
+      obj.leaderEndpoint = message.leaderEndpoint;
     }
     return obj;
   },
@@ -914,7 +964,7 @@ export const EndQuorumEpochRequest: MessageFns<EndQuorumEpochRequest> = {
 };
 
 function createBaseQuorumEpochResponse(): QuorumEpochResponse {
-  return { error: 0, epoch: 0, leaderId: 0 };
+  return { error: 0, epoch: 0, leaderId: 0, leaderEndpoint: "" };
 }
 
 export const QuorumEpochResponse: MessageFns<QuorumEpochResponse> = {
@@ -927,6 +977,9 @@ export const QuorumEpochResponse: MessageFns<QuorumEpochResponse> = {
     }
     if (message.leaderId !== 0) {
       writer.uint32(24).int32(message.leaderId);
+    }
+    if (message.leaderEndpoint !== "") {
+      writer.uint32(34).string(message.leaderEndpoint);
     }
     return writer;
   },
@@ -968,6 +1021,14 @@ export const QuorumEpochResponse: MessageFns<QuorumEpochResponse> = {
             message.leaderId = reader.int32();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.leaderEndpoint = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -989,6 +1050,11 @@ export const QuorumEpochResponse: MessageFns<QuorumEpochResponse> = {
         : isSet(object.leader_id)
         ? globalThis.Number(object.leader_id)
         : 0,
+      leaderEndpoint: isSet(object.leaderEndpoint)
+        ? globalThis.String(object.leaderEndpoint)
+        : isSet(object.leader_endpoint)
+        ? globalThis.String(object.leader_endpoint)
+        : "",
     };
   },
 
@@ -1002,6 +1068,9 @@ export const QuorumEpochResponse: MessageFns<QuorumEpochResponse> = {
     }
     if (message.leaderId !== 0) {
       obj.leaderId = Math.round(message.leaderId);
+    }
+    if (message.leaderEndpoint !== "") {
+      obj.leaderEndpoint = message.leaderEndpoint;
     }
     return obj;
   },
@@ -1202,6 +1271,7 @@ function createBaseFetchResponse(): FetchResponse {
     diverging: undefined,
     batches: [],
     snapshotId: undefined,
+    leaderEndpoint: "",
   };
 }
 
@@ -1227,6 +1297,9 @@ export const FetchResponse: MessageFns<FetchResponse> = {
     }
     if (message.snapshotId !== undefined) {
       SnapshotId.encode(message.snapshotId, writer.uint32(58).fork()).join();
+    }
+    if (message.leaderEndpoint !== "") {
+      writer.uint32(66).string(message.leaderEndpoint);
     }
     return writer;
   },
@@ -1300,6 +1373,14 @@ export const FetchResponse: MessageFns<FetchResponse> = {
             message.snapshotId = SnapshotId.decode(reader, reader.uint32());
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.leaderEndpoint = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1333,6 +1414,11 @@ export const FetchResponse: MessageFns<FetchResponse> = {
         : isSet(object.snapshot_id)
         ? SnapshotId.fromJSON(object.snapshot_id)
         : undefined,
+      leaderEndpoint: isSet(object.leaderEndpoint)
+        ? globalThis.String(object.leaderEndpoint)
+        : isSet(object.leader_endpoint)
+        ? globalThis.String(object.leader_endpoint)
+        : "",
     };
   },
 
@@ -1358,6 +1444,9 @@ export const FetchResponse: MessageFns<FetchResponse> = {
     }
     if (message.snapshotId !== undefined) {
       obj.snapshotId = SnapshotId.toJSON(message.snapshotId);
+    }
+    if (message.leaderEndpoint !== "") {
+      obj.leaderEndpoint = message.leaderEndpoint;
     }
     return obj;
   },
@@ -1613,6 +1702,7 @@ function createBaseFetchSnapshotResponse(): FetchSnapshotResponse {
     sizeBytes: 0,
     position: 0,
     bytes: new Uint8Array(0),
+    leaderEndpoint: "",
   };
 }
 
@@ -1638,6 +1728,9 @@ export const FetchSnapshotResponse: MessageFns<FetchSnapshotResponse> = {
     }
     if (message.bytes.length !== 0) {
       writer.uint32(58).bytes(message.bytes);
+    }
+    if (message.leaderEndpoint !== "") {
+      writer.uint32(66).string(message.leaderEndpoint);
     }
     return writer;
   },
@@ -1711,6 +1804,14 @@ export const FetchSnapshotResponse: MessageFns<FetchSnapshotResponse> = {
             message.bytes = reader.bytes();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.leaderEndpoint = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1744,6 +1845,11 @@ export const FetchSnapshotResponse: MessageFns<FetchSnapshotResponse> = {
         : 0,
       position: isSet(object.position) ? globalThis.Number(object.position) : 0,
       bytes: isSet(object.bytes) ? bytesFromBase64(object.bytes) : new Uint8Array(0),
+      leaderEndpoint: isSet(object.leaderEndpoint)
+        ? globalThis.String(object.leaderEndpoint)
+        : isSet(object.leader_endpoint)
+        ? globalThis.String(object.leader_endpoint)
+        : "",
     };
   },
 
@@ -1769,6 +1875,9 @@ export const FetchSnapshotResponse: MessageFns<FetchSnapshotResponse> = {
     }
     if (message.bytes.length !== 0) {
       obj.bytes = base64FromBytes(message.bytes);
+    }
+    if (message.leaderEndpoint !== "") {
+      obj.leaderEndpoint = message.leaderEndpoint;
     }
     return obj;
   },
