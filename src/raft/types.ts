@@ -106,8 +106,7 @@ export type RaftErrorCode =
   | 'NOT_LEADER_OR_FOLLOWER'
   | 'INVALID_VOTER_KEY'
   | 'SNAPSHOT_NOT_FOUND'
-  | 'POSITION_OUT_OF_RANGE'
-  | 'BROKER_NOT_AVAILABLE';
+  | 'POSITION_OUT_OF_RANGE';
 
 /** */
 export interface VoteRequest {

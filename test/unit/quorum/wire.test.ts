@@ -17,7 +17,6 @@ const ERRORS: RaftErrorCode[] = [
   'UNKNOWN_LEADER_EPOCH',
   'NOT_LEADER_OR_FOLLOWER',
   'INVALID_VOTER_KEY',
-  'BROKER_NOT_AVAILABLE',
 ];
 const context = { peer: 'test', remainingMs: 1000 };
 

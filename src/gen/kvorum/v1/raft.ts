@@ -19,7 +19,6 @@ export const RaftError = {
   UNKNOWN_LEADER_EPOCH: 4,
   NOT_LEADER_OR_FOLLOWER: 5,
   INVALID_VOTER_KEY: 6,
-  BROKER_NOT_AVAILABLE: 7,
   SNAPSHOT_NOT_FOUND: 8,
   POSITION_OUT_OF_RANGE: 9,
   UNRECOGNIZED: -1,
@@ -35,7 +34,6 @@ export namespace RaftError {
   export type UNKNOWN_LEADER_EPOCH = typeof RaftError.UNKNOWN_LEADER_EPOCH;
   export type NOT_LEADER_OR_FOLLOWER = typeof RaftError.NOT_LEADER_OR_FOLLOWER;
   export type INVALID_VOTER_KEY = typeof RaftError.INVALID_VOTER_KEY;
-  export type BROKER_NOT_AVAILABLE = typeof RaftError.BROKER_NOT_AVAILABLE;
   export type SNAPSHOT_NOT_FOUND = typeof RaftError.SNAPSHOT_NOT_FOUND;
   export type POSITION_OUT_OF_RANGE = typeof RaftError.POSITION_OUT_OF_RANGE;
   export type UNRECOGNIZED = typeof RaftError.UNRECOGNIZED;
@@ -64,9 +62,6 @@ export function raftErrorFromJSON(object: any): RaftError {
     case 6:
     case "RAFT_ERROR_INVALID_VOTER_KEY":
       return RaftError.INVALID_VOTER_KEY;
-    case 7:
-    case "RAFT_ERROR_BROKER_NOT_AVAILABLE":
-      return RaftError.BROKER_NOT_AVAILABLE;
     case 8:
     case "RAFT_ERROR_SNAPSHOT_NOT_FOUND":
       return RaftError.SNAPSHOT_NOT_FOUND;
@@ -96,8 +91,6 @@ export function raftErrorToJSON(object: RaftError): string {
       return "RAFT_ERROR_NOT_LEADER_OR_FOLLOWER";
     case RaftError.INVALID_VOTER_KEY:
       return "RAFT_ERROR_INVALID_VOTER_KEY";
-    case RaftError.BROKER_NOT_AVAILABLE:
-      return "RAFT_ERROR_BROKER_NOT_AVAILABLE";
     case RaftError.SNAPSHOT_NOT_FOUND:
       return "RAFT_ERROR_SNAPSHOT_NOT_FOUND";
     case RaftError.POSITION_OUT_OF_RANGE:
