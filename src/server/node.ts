@@ -45,7 +45,7 @@ export interface NodeAddresses {
 }
 
 /** How long a fetch of metadata waits for news at the leader, and the cut of one answer. */
-const METADATA_FETCH_WAIT_MS = 500;
+const METADATA_FETCH_WAIT_MS = 800;
 const METADATA_FETCH_BYTES = 1024 * 1024;
 /** One piece of a snapshot that another node fetches. */
 const SNAPSHOT_CHUNK_BYTES = 256 * 1024;
@@ -261,11 +261,12 @@ function openQuorum(
       fetchTimeoutMs: values['controller.quorum.fetch.timeout.ms'],
       requestTimeoutMs: values['controller.quorum.request.timeout.ms'],
       retryBackoffMs: values['controller.quorum.retry.backoff.ms'],
-      // A parked fetch is answered well before anybody gives it up.
+      // A parked fetch is answered well before anybody gives it up, and before its sender is told who leads again (R-3.4: after
+      // half a fetch timeout).
       fetchMaxWaitMs: Math.min(
         METADATA_FETCH_WAIT_MS,
-        values['controller.quorum.fetch.timeout.ms'] / 2,
-        values['controller.quorum.request.timeout.ms'] / 2,
+        0.4 * values['controller.quorum.fetch.timeout.ms'],
+        0.4 * values['controller.quorum.request.timeout.ms'],
       ),
       fetchMaxBytes: METADATA_FETCH_BYTES,
       snapshotChunkBytes: SNAPSHOT_CHUNK_BYTES,
