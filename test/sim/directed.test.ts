@@ -2,7 +2,8 @@
 import { beforeAll, expect, test } from 'vitest';
 import { loadCodecs } from '../../src/codec/compression.ts';
 import type { ClusterVerdict } from '../../src/sim/cluster/run.ts';
-import { runWell, scenario } from './scenarios.ts';
+import { CALM_CONFIG } from '../../src/sim/cluster/scenario.ts';
+import { answersLost, runWell, scenario, tornTails } from './scenarios.ts';
 
 beforeAll(loadCodecs);
 
@@ -112,4 +113,85 @@ test('a clean stop is believed once: power cuts after it find an unclean log', a
     ]),
   );
   expect(verdict.stats.tailsLost).toBeGreaterThan(0);
+});
+
+test('what a recovery cut off stays gone, power cut after power cut', async () => {
+  const verdict = await runWell(tornTails(2));
+  expect(verdict.stats.tailsLost).toBeGreaterThan(3);
+});
+
+test('answers are lost while records are near the end of their time: nothing is written twice', async () => {
+  const { stats } = await runWell(answersLost(1));
+  expect(stats.unknown).toBeGreaterThan(5);
+  expect(stats.acknowledged).toBeGreaterThan(50);
+});
+
+/** Few records make a snapshot. */
+const SNAPSHOTS = { 'metadata.log.max.record.bytes.between.snapshots': '200' } as const;
+
+test.each([
+  'snapshotSynced',
+  'snapshotRenamed',
+  'snapshotDirectorySynced',
+  'snapshotCatalogued',
+  'snapshotLoading',
+] as const)('power is lost at the step %s of a snapshot', async (on) => {
+  const verdict = await runWell(
+    scenario({
+      workload: { createEveryMs: 150, registrars: 1, registerEveryMs: 100 },
+      // Who was away needs what was trimmed meanwhile.
+      faults: [
+        { kind: 'kill', i: 2, dt: 500, durationMs: 2500 },
+        { kind: 'kill', i: BROKER, dt: 500, durationMs: 2500 },
+      ],
+      triggers: [{ on, kind: 'power', nth: 2, times: 8, durationMs: 100 }],
+      config: { nodeSettings: SNAPSHOTS },
+    }),
+  );
+  expect(verdict.stats.faults.get('power')).toBe(8);
+  expect(logged(verdict, 'snapshot-taken')).toBeGreaterThan(10);
+  expect(logged(verdict, 'snapshot-received')).toBeGreaterThan(0);
+});
+
+test('a controller whose disk died comes back as an observer, and is made a voter in place of its old self', async () => {
+  const verdict = await runWell(
+    scenario({
+      faults: [
+        { kind: 'loseDisk', i: 0, j: 0, dt: 500, durationMs: 1000 },
+        { kind: 'loseDisk', i: 1, j: 1, dt: 4000, durationMs: 500 },
+      ],
+      workload: { operateEveryMs: 200, createEveryMs: 300 },
+      config: { faultPhaseMs: 8000, nodeSettings: SNAPSHOTS },
+    }),
+  );
+  // Each old identity goes, each new one comes.
+  expect(verdict.stats.voterChanges).toBe(4);
+  expect(logged(verdict, 'snapshot-received')).toBeGreaterThan(1);
+});
+
+test('disks run full, and are freed', async () => {
+  const full = (i: number) => ({ kind: 'fullDisk', i, j: 2, dt: 500, durationMs: 3000 }) as const;
+  const verdict = await runWell(
+    scenario({
+      faults: [full(0), full(1), full(BROKER)],
+      workload: { intervalMs: 10, createEveryMs: 100 },
+      config: { faultPhaseMs: 8000 },
+    }),
+  );
+  expect(verdict.stats.faults.get('fullDisk')).toBe(3);
+  expect(verdict.stats.logged.size).toBeGreaterThan(5);
+});
+
+test('messages come seconds late, also to those that their senders have given up', async () => {
+  const verdict = await runWell(
+    scenario({
+      faults: [{ kind: 'kill', i: 0, dt: 1000 }],
+      workload: { createEveryMs: 300 },
+      config: {
+        faultPhaseMs: 10_000,
+        links: { ...CALM_CONFIG.links, latePermille: 50, lateMs: 4000, duplicatePermille: 100 },
+      },
+    }),
+  );
+  expect(verdict.stats.elections).toBeGreaterThan(1);
 });

@@ -40,6 +40,24 @@ export function answersLost(seed: number): ClusterScenario {
   });
 }
 
+/** Power cuts at the only broker, with records of one size, none of them synced: what a recovery leaves meets the next one. */
+export function tornTails(seed: number): ClusterScenario {
+  const power = { kind: 'power', i: 1, dt: 700, durationMs: 20 } as const;
+  return scenario({
+    seed,
+    faults: Array.from({ length: 12 }, () => power),
+    config: {
+      controllers: 1,
+      brokers: 1,
+      partitions: 1,
+      faultPhaseMs: 9000,
+      flushMode: 'async',
+      syncLatencyMs: 20,
+    },
+    workload: { intervalMs: 5, maxRecords: 1, maxValueBytes: 0, producers: 2, maxInFlight: 1, requestTimeoutMs: 300 },
+  });
+}
+
 export function readScenario(path: string): ClusterScenario {
   return parseScenario(readFileSync(path, 'utf8'));
 }

@@ -41,7 +41,8 @@ export async function produce(
 ): Promise<void> {
   const client = clusterClient(cluster, env, workload);
   const { lingerMs, maxInFlight, deliveryTimeoutMs, requestTimeoutMs } = workload;
-  const producer = new Producer(client, { lingerMs, maxInFlight, deliveryTimeoutMs, requestTimeoutMs });
+  const options = { lingerMs, maxInFlight, deliveryTimeoutMs, requestTimeoutMs };
+  const producer = cluster.sender(new Producer(client, options));
   const draw = (what: string, bound: number): number => env.random.below(`workload.${what}`, bound);
   for (let order = 0; !stop.producing; ) {
     await sleep(env.clock, draw('pause', 2 * workload.intervalMs + 1));

@@ -1,9 +1,9 @@
 // A simulated cluster: formatted nodes and the hosts of clients, in one world.
 import type { Epoch } from '../../base/ids.ts';
 import type { Uuid } from '../../base/uuid.ts';
+import type { Producer } from '../../client/producer.ts';
 import type { NodeConfig } from '../../config/node-config.ts';
 import { parseNodeConfig } from '../../config/node-config.ts';
-import type { Env } from '../../env/env.ts';
 import type { Address } from '../../env/network.ts';
 import type { ReplicaKey } from '../../raft/types.ts';
 import { StartError } from '../../server/start-error.ts';
@@ -29,6 +29,8 @@ export interface SimCluster {
   /** Kafka addresses of the brokers. */
   readonly bootstrap: readonly Address[];
   readonly clients: SimProcess[];
+  /** Wraps what producers send with. */
+  readonly sender: (producer: Producer) => Pick<Producer, 'send' | 'close' | 'unresolved'>;
   /** Of the metadata quorum, by epoch. */
   readonly leaders: ReadonlyMap<Epoch, ReplicaKey>;
 }
@@ -38,7 +40,11 @@ export const CONTROLLER_PORT = 9093;
 const KAFKA_PORT = 9092;
 const GRPC_PORT = 9094;
 
-export function createCluster(scenario: ClusterScenario, tamper: SimNode['tamper'] = untouched): SimCluster {
+export function createCluster(
+  scenario: ClusterScenario,
+  tamper: SimNode['tamper'] = untouched,
+  sender: SimCluster['sender'] = untouched,
+): SimCluster {
   const { config, seed } = scenario;
   const world = new World({ seed, logLines: 5000 });
   const ghost = new Ghost();
@@ -88,6 +94,7 @@ export function createCluster(scenario: ClusterScenario, tamper: SimNode['tamper
     brokers,
     bootstrap: brokers.map(({ process }) => ({ host: process.name, port: KAFKA_PORT })),
     clients: [],
+    sender,
     leaders: watch.ghost.leaders,
   };
 }
@@ -98,8 +105,8 @@ function snapshotMoment(what: DiskOperation, path: string): Moment | undefined {
   return what === 'synced' ? 'snapshotSynced' : 'snapshotDirectorySynced';
 }
 
-function untouched(env: Env): Env {
-  return env;
+function untouched<T>(it: T): T {
+  return it;
 }
 
 function hostName(id: number, isController: boolean): string {

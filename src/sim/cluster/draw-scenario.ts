@@ -70,6 +70,7 @@ function drawLinks(draw: SwarmDraw): LinkSwarm {
 }
 
 function drawWorkload(draw: SwarmDraw, kinds: readonly FaultKind[]): Workload {
+  const requestTimeoutMs = draw.spread('request timeout', 500, 10_000);
   return {
     producers: draw.between('producers', 1, 2),
     intervalMs: draw.spread('interval', 5, 500),
@@ -77,8 +78,11 @@ function drawWorkload(draw: SwarmDraw, kinds: readonly FaultKind[]): Workload {
     maxValueBytes: draw.pick('value bytes', [10, 100, 2000]),
     lingerMs: draw.chance('linger?', 0.3) ? draw.between('linger', 1, 20) : 0,
     maxInFlight: draw.pick('in flight', [1, 5, 5]),
-    deliveryTimeoutMs: draw.spread('delivery timeout', 1000, 60_000),
-    requestTimeoutMs: draw.spread('request timeout', 500, 10_000),
+    // Little more than one attempt: batches are given up while others of the same producer are still tried again.
+    deliveryTimeoutMs: draw.chance('tight delivery', 0.3)
+      ? Math.round((requestTimeoutMs * draw.between('tight delivery percent', 110, 300)) / 100)
+      : draw.spread('delivery timeout', 1000, 60_000),
+    requestTimeoutMs,
     maxUnresolved: draw.pick('unresolved', [1, 20, 200]),
     consumers: draw.between('consumers', 1, 2),
     fetchMaxWaitMs: draw.pick('fetch wait', [50, 500]),

@@ -24,6 +24,8 @@ import { ViolatedError } from './violated.ts';
 export interface ClusterRunOptions {
   /** Wraps what a node is given of the world, to see that a broken port is found out. */
   readonly tamper?: SimNode['tamper'];
+  /** Wraps the producers of the run; for tests that break them on purpose. */
+  readonly sender?: SimCluster['sender'];
   /** Told of each phase as it begins. */
   readonly onPhase?: (name: string, atMs: Ms) => void;
   /** Ends the run, as ok, at this virtual time: for shrinking what failed earlier. */
@@ -79,7 +81,7 @@ export async function runClusterScenario(
   scenario: ClusterScenario,
   options: ClusterRunOptions = {},
 ): Promise<ClusterVerdict> {
-  const cluster = createCluster(scenario, options.tamper);
+  const cluster = createCluster(scenario, options.tamper, options.sender);
   const nemesis = new Nemesis(cluster);
   const log = newClientLog();
   const { world } = cluster;
