@@ -2,7 +2,8 @@
 import { beforeAll, expect, test } from 'vitest';
 import { loadCodecs } from '../../src/codec/compression.ts';
 import { drawScenario } from '../../src/sim/cluster/draw-scenario.ts';
-import { parseScenario } from '../../src/sim/cluster/scenario.ts';
+import type { ClusterScenario, FaultKind } from '../../src/sim/cluster/scenario.ts';
+import { FAULT_KINDS, MOMENTS, parseScenario } from '../../src/sim/cluster/scenario.ts';
 import { runWell } from './scenarios.ts';
 
 beforeAll(loadCodecs);
@@ -20,17 +21,33 @@ test.each([5, 7, 14, 15, 16])('seed %i', async (seed) => {
   await runWell(drawScenario(seed));
 });
 
-test('half of the faults are off in a seed', () => {
-  const scenarios = Array.from({ length: 300 }, (_, seed) => drawScenario(seed));
-  const share = (is: (scenario: (typeof scenarios)[number]) => boolean): number =>
-    scenarios.filter(is).length / scenarios.length;
-  expect(share(({ config }) => config.links.lossPermille > 0)).toBeLessThan(0.5);
-  for (const kind of ['stop', 'pause', 'reset', 'stallDisk', 'failDisk', 'jumpClock']) {
-    const used = share(({ faults }) => faults.some((fault) => fault.kind === kind));
-    expect(used, kind).toBeLessThan(0.55);
-    expect(used, kind).toBeGreaterThan(0.05);
+test('each fault is off in about half of the seeds or more, and on in some', () => {
+  const scenarios = Array.from({ length: 600 }, (_, seed) => drawScenario(seed));
+  const uses: Readonly<Record<string, (scenario: ClusterScenario) => boolean>> = {
+    loss: ({ config }) => config.links.lossPermille > 0,
+    duplicates: ({ config }) => config.links.duplicatePermille > 0,
+    'late messages': ({ config }) => config.links.latePermille > 0,
+    'drifting clocks': ({ config }) => config.clockPercent.length > 0,
+    'small disks': ({ config }) => config.diskRoomKib > 0,
+    snapshots: ({ config }) => Object.keys(config.nodeSettings).length > 0,
+    triggers: ({ triggers }) => triggers.length > 0,
+    registrars: ({ workload }) => workload.registrars > 0,
+    operator: ({ workload }) => workload.operateEveryMs > 0,
+    'voter churn': ({ workload }) => workload.voterChurn,
+    ...Object.fromEntries(FAULT_KINDS.map((kind) => [kind, usesFault(kind)])),
+  };
+  for (const [what, isUsed] of Object.entries(uses)) {
+    const share = scenarios.filter(isUsed).length / scenarios.length;
+    expect(share, what).toBeLessThan(0.57);
+    expect(share, what).toBeGreaterThan(0.02);
   }
+  const triggered = new Set(scenarios.flatMap(({ triggers }) => triggers.map(({ on }) => on)));
+  expect(MOMENTS.filter((moment) => !triggered.has(moment))).toEqual([]);
 });
+
+function usesFault(kind: FaultKind): (scenario: ClusterScenario) => boolean {
+  return ({ faults }) => faults.some((fault) => fault.kind === kind);
+}
 
 test('a scenario that cannot be understood is refused with a sentence', () => {
   const parse = (change: object) => () => parseScenario(JSON.stringify({ schemaVersion: 1, seed: 1, ...change }));
