@@ -3,6 +3,7 @@ import { unreachable } from '../../base/assert.ts';
 import { setSpeed } from './clock.ts';
 import { localNow, runStep } from './driver.ts';
 import { isVoter, liveVoterSets } from './ghost.ts';
+import { holdsPrefix } from './log-entry.ts';
 import { crashProcess, pauseProcess, rescheduleTimers, resumeProcess, startProcess } from './process.ts';
 import type { FaultAction, TimedFault } from './scenario.ts';
 import { isWithinBudget, mayLoseDisk } from './voter-sets.ts';
@@ -94,11 +95,23 @@ function wipe(world: World, node: SimNode, durationUs: number): void {
   const allowed = Math.floor((world.scenario.config.voters - 1) / 2);
   const spared =
     ghost.voterRecords.length > 0
-      ? !mayLoseDisk(ghost, disk.replica)
+      ? !mayLoseDisk(ghost, disk.replica) || (configuredVoter && !isRemembered(world, id))
       : configuredVoter && !world.wiped.has(id) && world.wiped.size >= allowed;
   if (spared) return crashProcess(world, node, 'power', durationUs);
   if (configuredVoter) world.wiped.add(id);
   crashProcess(world, node, 'wipe', durationUs);
+}
+
+/**
+ * Whether another configured voter knows that there is a cluster. Were all of them empty they would found a second one
+ * (R-0.3a), also when others have taken their places long ago: not what any majority could prevent.
+ */
+function isRemembered({ nodes, observer: { ghost } }: World, id: number): boolean {
+  const first = ghost.committed[0];
+  return nodes.some(({ view }) => {
+    if (!view.configuredVoter || view.id === id || first === undefined) return false;
+    return holdsPrefix(view.disk.synced, first, ghost.committed);
+  });
 }
 
 function cut(world: World, isCut: (from: number, to: number) => boolean, durationUs: number): void {
