@@ -122,6 +122,11 @@ export class ControllerChannel {
     for (const client of this.#clients.values()) client.close();
   }
 
+  /** The set of controllers has changed, perhaps: a search under way goes on among the present ones. */
+  controllersChanged(): void {
+    this.#refresh();
+  }
+
   /** Another set of controllers, another search: what is known of those that stay is learned again. */
   #refresh(): void {
     const controllers = this.#controllers();

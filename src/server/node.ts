@@ -109,7 +109,7 @@ async function compose(
 ): Promise<Node> {
   const meta = await verifyStorage(env, config);
   const { clusterId } = meta;
-  const running: { raft?: RpcService; controller?: Controller; quorum?: Quorum } = {};
+  const running: { raft?: RpcService; controller?: Controller; quorum?: Quorum; channel?: ControllerChannel } = {};
   const controllerListeners = await listenForControllers(env, config, meta, running);
   undo.push(() => closeAll(controllerListeners));
 
@@ -123,6 +123,8 @@ async function compose(
   undo.push(() => recording.close());
   const quorum = await openQuorum(env, config, meta, voters, {
     endpoint: controllerEndpoint(config, controllerListeners),
+    // Who waits for an active controller may be asking those that were voters before.
+    votersChanged: () => running.channel?.controllersChanged(),
     fatal: hooks.fatal,
     trace: recording.trace,
   });
@@ -135,6 +137,7 @@ async function compose(
   const known = configOfKnownVoters(config, voters, quorum);
   const publisher = new MetadataPublisher();
   const channel = new ControllerChannel(env, () => (known.voters.length > 0 ? known.voters : controllersOf(config)));
+  running.channel = channel;
   undo.push(() => channel.close());
   const quorumAdmin = composeQuorumAdmin(env, config, clusterId, { quorum, channel });
   let leaderId: NodeId = NO_NODE;
@@ -244,7 +247,7 @@ function openQuorum(
   config: NodeConfig,
   meta: MetaProperties,
   voters: VoterSearch,
-  hooks: Pick<QuorumOptions, 'endpoint' | 'fatal' | 'trace'>,
+  hooks: Pick<QuorumOptions, 'endpoint' | 'fatal' | 'trace' | 'votersChanged'>,
 ): Promise<Quorum> {
   const { values } = config;
   return Quorum.open(env, {

@@ -294,6 +294,19 @@ describe('the controllers change', () => {
     expect(four.role.calls).toBe(1);
   });
 
+  test('who waits already hears of it too', async () => {
+    const [one, two] = [await controller(1, undefined), await controller(2, 3)];
+    let present = [one];
+    const env = { network, clock: createClock(), random: new KeyedRandom(1) };
+    const calls = new ControllerChannel(env, () => present);
+    cleanups.push(() => calls.close());
+    const call = calls.call(service, say, hi, 60_000, { patient: true });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    present = [two];
+    calls.controllersChanged();
+    expect(await call).toEqual({ text: 'hi!' });
+  });
+
   test('who stays the leader is not searched for again', async () => {
     const { one, two, four, inForce, calls } = await changing();
     inForce.list = [one, two, four];
