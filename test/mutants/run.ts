@@ -63,15 +63,15 @@ function rewrite(mutant: Mutant, changed: ReadonlyMap<string, string>): void {
   writeFileSync(join(FOLDER, `${mutant.name}.patch`), mutant.header + diffOf(SOURCE, changed));
 }
 
-async function check(mutants: readonly Mutant[]): Promise<boolean> {
-  const problems = await problemsOf(mutants);
+async function check(mutants: readonly Mutant[], types: boolean): Promise<boolean> {
+  const problems = await problemsOf(mutants, { types });
   for (const problem of problems) console.log(problem);
   return problems.length === 0;
 }
 
 async function hunt(): Promise<boolean> {
   const mutants = chosen(readMutants());
-  if (!(await check(mutants))) return false;
+  if (!(await check(mutants, true))) return false;
   const seeds = flags.seeds === '' ? undefined : Number(flags.seeds);
   const ranges = Number(flags.ranges);
   const { results, complaints } = await huntEverything(mutants, {
@@ -96,7 +96,7 @@ async function main(): Promise<boolean> {
   } else if (flags.refresh) {
     for (const mutant of chosen(readMutants())) rewrite(mutant, applyMutant(mutant, SOURCE));
   } else {
-    return flags.check ? check(chosen(readMutants())) : hunt();
+    return flags.check ? check(chosen(readMutants()), false) : hunt();
   }
   return true;
 }

@@ -1,7 +1,9 @@
 // What the runs of a soak come to, for each kind: numbers, speed, coverage against its floors, and how many abstract states
 // are still new (safety.md 8.10).
+import type { Coverage } from '../../src/sim/raft/coverage.ts';
+import { shortfalls } from '../../src/sim/raft/coverage-floors.ts';
 import type { KindName } from './kind.ts';
-import { FLOORS } from './soak-floors.ts';
+import { CLUSTER_FLOORS } from './soak-floors.ts';
 import type { ChunkReport } from './soak-worker.ts';
 
 /** Fewer runs than this say nothing about floors. */
@@ -88,14 +90,23 @@ export class SoakTotals {
 
   /** Counters below their floors; none where there were too few runs to tell. */
   belowFloors(): string[] {
-    return [...this.#sums].flatMap(([kind, { runs, counters }]) => {
+    return [...this.#sums].flatMap(([kind, { runs, counters, states }]) => {
       if (runs < LEAST_RUNS[kind]) return [];
-      return Object.entries(FLOORS[kind]).flatMap(([counter, floor]) => {
-        const rate = ((counters.get(counter) ?? 0) * 1000) / runs;
-        return rate < floor ? [`${kind} ${counter}: ${rate.toFixed(1)} per 1,000 seeds, at least ${floor}`] : [];
-      });
+      const short =
+        kind === 'raft'
+          ? shortfalls(Object.fromEntries(counters) as Coverage, states.size, runs)
+          : clusterShortfalls(counters, runs);
+      return short.map((line) => `${kind} ${line}`);
     });
   }
+}
+
+function clusterShortfalls(counters: ReadonlyMap<string, number>, runs: number): string[] {
+  return Object.entries(CLUSTER_FLOORS).flatMap(([counter, perThousand]) => {
+    const floor = Math.floor((perThousand * runs) / 1000);
+    const count = counters.get(counter) ?? 0;
+    return count < floor ? [`${counter}: ${count} of at least ${floor}`] : [];
+  });
 }
 
 function newSum(): Sum {
