@@ -116,7 +116,7 @@ export function namesOf(voters: readonly ReplicaKey[]): string {
 }
 
 /** All that has been committed by anybody. */
-export function committedPrefix(ghost: Ghost): LogPrefix {
+function committedPrefix(ghost: Ghost): LogPrefix {
   return ghost.committed[ghost.committed.length - 1] ?? NOTHING;
 }
 

@@ -83,7 +83,7 @@ export function prefixAt({ start, entries }: SimLog, endOffset: Offset): LogPref
 }
 
 /** The index of the entry that ends at `endOffset`, or -1. */
-export function indexEndingAt(entries: readonly LogEntry[], endOffset: Offset): number {
+function indexEndingAt(entries: readonly LogEntry[], endOffset: Offset): number {
   let low = 0;
   let high = entries.length - 1;
   while (low <= high) {

@@ -2,7 +2,7 @@
 // parameters switched off. Since every sublist of a schedule is valid and draws are keyed, dropping one thing leaves the
 // rest as it was.
 import type { RaftScenario, SimConfig, TimedFault } from './scenario.ts';
-import { DEFAULT_TIMINGS } from './scenario.ts';
+import { DEFAULT_TIMINGS, NO_SNAPSHOTS, NO_VOTER_CHANGES } from './scenario.ts';
 import type { Verdict } from './simulate.ts';
 
 /** Runs a candidate up to that time. */
@@ -72,6 +72,10 @@ function inConfig(
 }
 
 const CHANGES: readonly ((scenario: RaftScenario) => Partial<RaftScenario>)[] = [
+  ({ workload }) => ({ workload: { ...workload, voterChanges: NO_VOTER_CHANGES } }),
+  inConfig(() => ({ snapshots: NO_SNAPSHOTS })),
+  inConfig(() => ({ deadAfterHeal: 0 })),
+  inConfig(() => ({ spares: 0 })),
   inConfig(() => ({ observers: 0 })),
   inConfig(({ voters }) => ({ voters: Math.min(voters, 3) })),
   inConfig(() => ({ clockPercent: [] })),
@@ -82,6 +86,9 @@ const CHANGES: readonly ((scenario: RaftScenario) => Partial<RaftScenario>)[] = 
   inConfig(({ network }) => ({ network: { ...network, lossPermille: 0 } })),
   inConfig(({ network }) => ({ network: { ...network, tailPermille: 0 } })),
   inConfig(({ disk }) => ({ disk: { ...disk, tailPermille: 0 } })),
+  ({ workload: { voterChanges, ...workload } }) => ({
+    workload: { ...workload, voterChanges: { ...voterChanges, strayPermille: 0, twicePermille: 0, leaderPermille: 0 } },
+  }),
   ({ workload }) => ({ workload: { ...workload, burst: 1, maxRecords: 1, strayPermille: 0 } }),
   ({ workload }) => ({ workload: { ...workload, intervalMs: Math.min(1000, workload.intervalMs * 4) } }),
 ];

@@ -143,3 +143,35 @@ export const takesOldAnswers = withStep((state, event, effects) => {
     effects.push({ type: 'append', op: state.nextOp++, batches: event.message.batches });
   }
 });
+
+/** without Ongaro's exception: who is not in its own latest voter set never campaigns. */
+export const onlyVotersCampaign = withStep((state, event, effects) => {
+  const voters = state.log.voters ?? [];
+  const isVoter = voters.length === 0 || voters.some(({ id }) => id === state.config.replica.id);
+  if (event.type !== 'timer' || event.id !== 'election' || isVoter) step(state, event, effects);
+});
+
+/** KIP-853: answers say who leads, not where. */
+export const keepsEndpointsSecret = rewriting((effect) => {
+  if (effect.type !== 'reply' || effect.message.leaderEndpoint === '') return effect;
+  return { ...effect, message: { ...effect.message, leaderEndpoint: '' } };
+});
+
+/** an observer that has fetched once refuses pre-votes for ever. */
+export const protectsSilentLeader = withStep((state, event, effects) => {
+  const fetched = state.role.name === 'follower' && state.role.hasFetched;
+  step(state, event, effects);
+  if (fetched && event.type === 'timer' && state.role.name === 'follower') state.role.hasFetched = true;
+});
+
+/** B22: voters are changed before anything of the own epoch is committed. */
+export const changesVotersEarly = withStep((state, event, effects) => {
+  const { role, highWatermark } = state;
+  const early = event.type === 'changeVoters' && role.name === 'leader';
+  if (!early) return step(state, event, effects);
+  const { epochStartOffset } = role;
+  Object.assign(role, { epochStartOffset: -1 });
+  step(state, event, effects);
+  Object.assign(role, { epochStartOffset });
+  if (highWatermark === state.highWatermark) Object.assign(state, { highWatermark });
+});

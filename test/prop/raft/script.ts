@@ -1,6 +1,6 @@
 // Readable schedules: says step by step what happens to a simulated quorum, over the same world, checkers and core as the random
 // runs. After the first election nobody campaigns by itself: who does is said by `campaign`.
-import type { RaftResponse } from '../../../src/raft/types.ts';
+import type { RaftResponse, VoterChange } from '../../../src/raft/types.ts';
 import type { CheckerName } from '../../../src/sim/raft/checks/all.ts';
 import type { RaftCore } from '../../../src/sim/raft/core.ts';
 import { feed, localNow } from '../../../src/sim/raft/driver.ts';
@@ -9,10 +9,12 @@ import { currentLeader } from '../../../src/sim/raft/faults.ts';
 import type { NodeView } from '../../../src/sim/raft/ghost.ts';
 import { endOffsetOf } from '../../../src/sim/raft/log-entry.ts';
 import { crashProcess, startProcess } from '../../../src/sim/raft/process.ts';
+import { endpointOf } from '../../../src/sim/raft/replica-key.ts';
 import type { SimConfig } from '../../../src/sim/raft/scenario.ts';
 import { CALM_CONFIG, CALM_WORKLOAD } from '../../../src/sim/raft/scenario.ts';
 import { happen, openRun } from '../../../src/sim/raft/simulate.ts';
 import { Violation } from '../../../src/sim/raft/violation.ts';
+import { askForChange } from '../../../src/sim/raft/voter-workload.ts';
 import { propose } from '../../../src/sim/raft/workload.ts';
 import type { SimNode, World } from '../../../src/sim/raft/world.ts';
 
@@ -92,16 +94,23 @@ export class Script {
     return this;
   }
 
-  /** Everybody is up and can talk, and campaigns by itself: the run ends as any other (L-R1). */
-  recover(): this {
+  /** From now on everybody campaigns by itself again. */
+  letGo(): this {
     this.#free = true;
+    for (const { view } of this.world.nodes) this.fire(view.id);
+    return this;
+  }
+
+  /** Everybody is up and can talk, but for those that stay dead: the run ends as any other (L-R1). */
+  recover(...dead: number[]): this {
     this.#holds = undefined;
     for (const link of this.world.links) link.cuts = 0;
     for (const node of this.world.nodes) {
       node.stalledUntil = 0;
+      node.isGone = dead.includes(node.view.id);
       startProcess(this.world, node);
-      this.fire(node.view.id);
     }
+    this.letGo();
     this.world.queue.push(this.world.now, { kind: 'phase', name: 'heal' });
     while (this.world.phase !== 'over') if (!this.#step(FAR_US)) break;
     return this;
@@ -187,6 +196,22 @@ export class Script {
       this.after(2);
     }
     return this;
+  }
+
+  /** Asks the node for a voter change; whether it appended it. */
+  change(id: number, change: VoterChange): boolean {
+    const accepted = this.world.accepted.length;
+    askForChange(this.world, this.#node(id), change);
+    return this.world.accepted.length > accepted;
+  }
+
+  add(id: number, added: number): boolean {
+    const voter = { ...this.view(added).disk.replica, endpoint: endpointOf(added) };
+    return this.change(id, { type: 'add', voter });
+  }
+
+  remove(id: number, removed: number): boolean {
+    return this.change(id, { type: 'remove', replica: this.view(removed).disk.replica });
   }
 
   resign(id: number): this {
