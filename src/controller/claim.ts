@@ -10,7 +10,7 @@ import { replay } from '../metadata/replay.ts';
 import type { Quorum } from '../quorum/quorum.ts';
 import type { Decided } from './decide/decision.ts';
 import { isRefusal } from './decide/decision.ts';
-import type { Forwarder } from './deps.ts';
+import type { Forwarder } from './forwarder.ts';
 import { MajorityWatch } from './majority-watch.ts';
 import { PendingReplies } from './pending-replies.ts';
 import { BrokerSessions } from './sessions.ts';

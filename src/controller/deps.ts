@@ -3,26 +3,13 @@ import type { Ms, NodeId } from '../base/ids.ts';
 import type { Uuid } from '../base/uuid.ts';
 import type { NodeConfig } from '../config/node-config.ts';
 import type { Env } from '../env/env.ts';
-import type { Address, RpcContext, RpcError, RpcMethod, RpcServiceDefinition } from '../env/network.ts';
+import type { RpcContext, RpcError } from '../env/network.ts';
 import type { MetadataPublisher } from '../metadata/publisher.ts';
 import type { QuorumAdmin } from '../quorum/admin.ts';
 import type { Quorum } from '../quorum/quorum.ts';
 import type { Claim } from './claim.ts';
 import type { Decided } from './decide/decision.ts';
-
-/** Calls the active controller, wherever it is; RpcError for every failure. client/'s ControllerChannel is one. */
-export interface Forwarder {
-  /** `repeatable` false: an attempt that may have been carried out is not made again. */
-  call<Request, Response>(
-    service: RpcServiceDefinition,
-    method: RpcMethod<Request, Response>,
-    request: Request,
-    timeoutMs: Ms,
-    options?: { readonly repeatable?: boolean },
-  ): Promise<Response>;
-  /** The controllers where nobody listens, asked now; silence within `limitMs` is no refusal. */
-  refusing(limitMs: Ms): Promise<readonly { readonly id: NodeId; readonly address: Address }[]>;
-}
+import type { Forwarder } from './forwarder.ts';
 
 export interface ControllerDeps {
   readonly env: Pick<Env, 'clock' | 'random' | 'logger'>;

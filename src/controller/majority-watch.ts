@@ -5,7 +5,7 @@ import type { Ms } from '../base/ids.ts';
 import type { Clock, Timer } from '../env/clock.ts';
 import type { Address } from '../env/network.ts';
 import type { Quorum } from '../quorum/quorum.ts';
-import type { Forwarder } from './deps.ts';
+import type { Forwarder } from './forwarder.ts';
 
 export interface MajorityWatchDeps {
   readonly clock: Clock;

@@ -1,6 +1,7 @@
 // Bytes of a snapshot file (R-10.1, R-10.2): one header frame, frames of records, one footer frame, nothing after it. A frame is
 // uint8 kind, uint32 length of its body, uint32 CRC-32C of kind, length and body, then the body. The footer counts the records
 // and has a CRC over the CRCs of all frames before it, so that a lost, doubled or moved frame shows as well as a damaged one.
+import { assert } from '../base/assert.ts';
 import { ByteReader, BytesError, ByteWriter } from '../base/bytes.ts';
 import { crc32c } from '../base/crc32c.ts';
 import type { Uuid } from '../base/uuid.ts';
@@ -33,7 +34,7 @@ export const FRAME_HEAD_BYTES = 9;
 /** A frame of records is closed once it has so many bytes: one read, one write, one pause of the event loop. */
 export const CHUNK_BYTES = 64 * 1024;
 /** No body is longer: the largest batch that the quorum appends (see limits.ts) has room in it, and damage allocates no more. */
-export const MAX_BODY_BYTES = 16 * 1024 * 1024;
+const MAX_BODY_BYTES = 16 * 1024 * 1024;
 
 /** The bytes are not (or no longer) what a snapshot has there. `newer`: a newer version wrote them. */
 export class SnapshotDamage extends Error {
@@ -48,6 +49,7 @@ export class SnapshotDamage extends Error {
 
 /** A frame, head and body. */
 export function encodeFrame(kind: FrameKind, body: Uint8Array): Buffer {
+  assert(body.length <= MAX_BODY_BYTES, 'a frame of a snapshot can be read again');
   const frame = Buffer.allocUnsafe(FRAME_HEAD_BYTES + body.length);
   frame.writeUInt8(KINDS.indexOf(kind), 0);
   frame.writeUInt32BE(body.length, 1);

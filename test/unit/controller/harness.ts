@@ -4,7 +4,7 @@ import type { Epoch, Ms, NodeId, Offset } from '../../../src/base/ids.ts';
 import { KeyedRandom } from '../../../src/base/keyed-random.ts';
 import { parseNodeConfig } from '../../../src/config/node-config.ts';
 import { Controller } from '../../../src/controller/controller.ts';
-import type { Forwarder } from '../../../src/controller/deps.ts';
+import type { Forwarder } from '../../../src/controller/forwarder.ts';
 import type { Clock, Timer } from '../../../src/env/clock.ts';
 import type { Logger } from '../../../src/env/logger.ts';
 import type { Address, RpcMethod, RpcService, RpcServiceDefinition } from '../../../src/env/network.ts';

@@ -10,7 +10,7 @@ import type { SimProcess } from '../../../src/sim/process/process.ts';
 import { World } from '../../../src/sim/world/world.ts';
 import { uuid } from '../metadata/fixture.ts';
 
-export const IDS = [1, 2, 3];
+const IDS = [1, 2, 3];
 export const ELECTION_MS = 250;
 const VOTERS = new Map(IDS.map((id) => [id, { host: `c${id}`, port: 9093 }]));
 
