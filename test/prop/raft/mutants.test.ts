@@ -1,21 +1,24 @@
 // The simulator finds broken drivers, by the property that safety.md §7 names for them. The barrier checker (M-5) sees most
-// of them at the first message; it is left out where another property has to show that it would see them too.
+// of them at the first message; it is left out where another property has to show that it would see them too. What is rarer has
+// its directed schedules (directed-*.test.ts).
 import { describe, expect, it } from 'vitest';
 import type { CheckerName } from '../../../src/sim/raft/checks/all.ts';
 import type { RaftCore } from '../../../src/sim/raft/core.ts';
 import { drawScenario } from '../../../src/sim/raft/draw-scenario.ts';
-import type { Verdict } from '../../../src/sim/raft/simulate.ts';
 import { runRaftScenario } from '../../../src/sim/raft/simulate.ts';
 import * as broken from './broken-drivers.ts';
 
 const MAX_SEEDS = 150;
 
-function firstFailure(core: RaftCore, without: readonly CheckerName[]): Verdict & { seed: number } {
+/** The first seed that fails by one of the properties; what else fails on the way is no kill. */
+function firstKill(core: RaftCore, properties: readonly string[], without: readonly CheckerName[]): number {
+  const others: string[] = [];
   for (let seed = 1; seed <= MAX_SEEDS; seed++) {
-    const verdict = runRaftScenario(drawScenario(seed), { core, without });
-    if (!verdict.ok) return { ...verdict, seed };
+    const { property } = runRaftScenario(drawScenario(seed), { core, without });
+    if (property !== undefined && properties.includes(property)) return seed;
+    if (property !== undefined) others.push(property);
   }
-  throw new Error(`not found in ${MAX_SEEDS} seeds`);
+  throw new Error(`not found in ${MAX_SEEDS} seeds, but ${others.join()}`);
 }
 
 describe('broken drivers are found', () => {
@@ -31,7 +34,6 @@ describe('broken drivers are found', () => {
     ['a truncation never reaches the disk', broken.truncationForgotten, ['S-R4', 'S-X2'], []],
     ['committed batches are skipped', broken.commitSkips, ['S-R17'], []],
   ])('%s', (_what, core, properties, without) => {
-    const verdict = firstFailure(core, without);
-    expect(properties, `seed ${verdict.seed}: ${verdict.detail}`).toContain(verdict.property);
+    expect(firstKill(core, properties, without)).toBeGreaterThan(0);
   });
 });
