@@ -20,6 +20,7 @@ import { MetadataPublisher } from '../metadata/publisher.ts';
 import type { CoreTrace } from '../quorum/core-trace.ts';
 import type { QuorumOptions } from '../quorum/options.ts';
 import { Quorum } from '../quorum/quorum.ts';
+import type { RaftConfig } from '../raft/types.ts';
 import { laterService } from './later-service.ts';
 import { closeAll, controllerEndpoint, endpointsOf, listen } from './listeners.ts';
 import { answerProbe } from './probes.ts';
@@ -34,7 +35,11 @@ export interface NodeHooks {
   readonly fatal: (reason: string, cause?: unknown) => void;
   /** Hears what goes into this node's consensus core and comes out. */
   readonly trace?: CoreTrace;
+  /** Other limits of the metadata quorum than the usual ones; for simulations, which make rare sizes common. */
+  readonly quorumLimits?: QuorumLimits;
 }
+
+export type QuorumLimits = Partial<Pick<RaftConfig, 'fetchMaxBytes' | 'snapshotChunkBytes'>>;
 
 /** Where a node listens, after ports were bound. */
 export interface NodeAddresses {
@@ -127,6 +132,7 @@ async function compose(
     votersChanged: () => running.channel?.controllersChanged(),
     fatal: hooks.fatal,
     trace: recording.trace,
+    limits: hooks.quorumLimits ?? {},
   });
   // a leader hands over first, whatever failed.
   const fatal: NodeHooks['fatal'] = (reason, cause) => quorum.fail(reason, cause);
@@ -247,7 +253,10 @@ function openQuorum(
   config: NodeConfig,
   meta: MetaProperties,
   voters: VoterSearch,
-  hooks: Pick<QuorumOptions, 'endpoint' | 'fatal' | 'trace' | 'votersChanged'>,
+  {
+    limits,
+    ...hooks
+  }: Pick<QuorumOptions, 'endpoint' | 'fatal' | 'trace' | 'votersChanged'> & { limits: QuorumLimits },
 ): Promise<Quorum> {
   const { values } = config;
   return Quorum.open(env, {
@@ -273,6 +282,7 @@ function openQuorum(
       ),
       fetchMaxBytes: METADATA_FETCH_BYTES,
       snapshotChunkBytes: SNAPSHOT_CHUNK_BYTES,
+      ...limits,
     },
     findVoters: (logIsEmpty) => voters.find(logIsEmpty),
   }).catch((error: unknown) => {

@@ -6,6 +6,7 @@ import type { NodeConfig } from '../../config/node-config.ts';
 import { parseNodeConfig } from '../../config/node-config.ts';
 import type { Address } from '../../env/network.ts';
 import type { ReplicaKey } from '../../raft/types.ts';
+import type { QuorumLimits } from '../../server/node.ts';
 import { StartError } from '../../server/start-error.ts';
 import type { DiskOperation } from '../disk/sim-disk.ts';
 import type { SimProcess } from '../process/process.ts';
@@ -68,6 +69,7 @@ export function createCluster(
       ghost,
       clusterId: CLUSTER_ID,
       watch: watch.node(id, process.disk, SNAPSHOT_DIRECTORY),
+      quorumLimits: quorumLimits(config),
       tamper,
       node: undefined,
       isStopping: false,
@@ -97,6 +99,10 @@ export function createCluster(
     sender,
     leaders: watch.ghost.leaders,
   };
+}
+
+function quorumLimits({ fetchMaxBytes, snapshotChunkBytes }: ClusterConfig): QuorumLimits {
+  return { ...(fetchMaxBytes > 0 && { fetchMaxBytes }), ...(snapshotChunkBytes > 0 && { snapshotChunkBytes }) };
 }
 
 function snapshotMoment(what: DiskOperation, path: string): Moment | undefined {

@@ -39,6 +39,8 @@ function drawConfig(draw: SwarmDraw): ClusterConfig {
     clockPercent: drifting ? Array.from({ length: controllers + brokers }, () => drawClock(draw)) : [],
     diskRoomKib: draw.chance('small disks', 0.05) ? draw.spread('disk room', 16, 1024) : 0,
     nodeSettings: drawSettings(draw),
+    fetchMaxBytes: draw.chance('tiny fetches', 0.25) ? draw.spread('fetch max', 1, 2000) : 0,
+    snapshotChunkBytes: draw.chance('tiny pieces', 0.25) ? draw.spread('piece', 16, 2000) : 0,
   };
 }
 

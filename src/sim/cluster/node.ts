@@ -5,7 +5,7 @@ import type { Uuid } from '../../base/uuid.ts';
 import type { NodeConfig } from '../../config/node-config.ts';
 import type { Env } from '../../env/env.ts';
 import type { MetadataImage } from '../../metadata/image.ts';
-import type { Node } from '../../server/node.ts';
+import type { Node, QuorumLimits } from '../../server/node.ts';
 import { startNode } from '../../server/node.ts';
 import { formatStorage } from '../../server/storage.ts';
 import type { SimProcess } from '../process/process.ts';
@@ -24,6 +24,7 @@ export interface SimNode {
   readonly ghost: Ghost;
   readonly clusterId: Uuid;
   readonly watch: NodeWatch;
+  readonly quorumLimits: QuorumLimits;
   /** Wraps what the node is given of the world; for tests that break a port on purpose. */
   readonly tamper: (env: Env, node: SimNode) => Env;
   /** The composed node of this life, once it is up. */
@@ -74,6 +75,7 @@ export function startLife(node: SimNode): void {
     const started = await startNode(node.tamper(watched.env, node), node.config, {
       fatal: (reason, cause) => fail(node, reason, cause),
       trace: watched.trace,
+      quorumLimits: node.quorumLimits,
     });
     if (node.diskState === 'damaged') {
       const detail = `${node.process.name} started on a damaged database`;

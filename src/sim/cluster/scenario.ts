@@ -39,6 +39,9 @@ export interface ClusterConfig {
   readonly diskRoomKib: number;
   /** Keys of the nodes' configuration, under their names, e.g. to take a snapshot every few records. */
   readonly nodeSettings: Readonly<Record<string, string>>;
+  /** Bytes of one answer to a fetch of metadata (one batch at least), and of one piece of a snapshot; 0: as usual. */
+  readonly fetchMaxBytes: number;
+  readonly snapshotChunkBytes: number;
 }
 
 export const FAULT_KINDS = [
@@ -185,6 +188,8 @@ export const CALM_CONFIG: ClusterConfig = {
   clockPercent: [],
   diskRoomKib: 0,
   nodeSettings: {},
+  fetchMaxBytes: 0,
+  snapshotChunkBytes: 0,
 };
 
 export const CALM_WORKLOAD: Workload = {
