@@ -86,7 +86,7 @@ export const NODE_KEYS = {
   }),
   'metadata.log.max.record.bytes.between.snapshots': bytes(
     4_194_304,
-    'Bytes of new records after which a node snapshots its metadata. It keeps up to twice as much in memory and on disk: Kafka’s 20971520 would be 100 MB of memory for small records.',
+    'Bytes of new records after which a node snapshots its metadata (or after 30000 records). Twice as much is kept in memory and on disk: less than Kafka’s 20971520, for a small process.',
     { min: 1 },
   ),
   'metadata.log.max.snapshot.interval.ms': millis(

@@ -4,6 +4,7 @@ import { assert } from '../base/assert.ts';
 import type { Epoch, Ms, Offset } from '../base/ids.ts';
 import type { Clock, Timer } from '../env/clock.ts';
 import type { Batch, Snapshot, SnapshotId } from '../raft/types.ts';
+import type { Volume } from './snapshot-taker.ts';
 import type { StateMachine } from './state-machine.ts';
 
 export interface ApplyQueueHooks {
@@ -11,8 +12,8 @@ export interface ApplyQueueHooks {
   readonly clock: Clock;
   /** The records of a snapshot of the catalogue. EnvError CORRUPT, IO: also while they are read. */
   readonly read: (id: SnapshotId) => AsyncIterable<readonly Uint8Array[]>;
-  /** Everything below `endOffset` is applied; `epoch` is that before it; `bytes` of records since the last call. */
-  readonly applied: (endOffset: Offset, epoch: Epoch, bytes: number) => void;
+  /** Everything below `endOffset` is applied; `epoch` is that before it; `volume`: of records since the last call. */
+  readonly applied: (endOffset: Offset, epoch: Epoch, volume: Volume) => void;
   /** The state is now that of the snapshot. */
   readonly loaded: (snapshot: Snapshot) => void;
   readonly failed: (reason: string, error: unknown) => void;
@@ -136,14 +137,16 @@ export class ApplyQueue {
     const { clock } = this.#hooks;
     const machine = this.#hooks.machine();
     let bytes = 0;
+    let records = 0;
     let last: Batch | undefined;
     let inTime = true;
     while (this.#done < batches.length && inTime) {
       const batch = batches[this.#done++] as Batch;
       const { baseOffset, epoch } = batch;
       for (const record of batch.records) bytes += record.length;
-      const records = batch.control ? [] : batch.records;
-      this.#guard(() => machine.apply({ baseOffset, endOffset: baseOffset + batch.records.length, epoch, records }));
+      records += batch.records.length;
+      const endOffset = baseOffset + batch.records.length;
+      this.#guard(() => machine.apply({ baseOffset, endOffset, epoch, records: batch.control ? [] : batch.records }));
       if (!this.#isRunning()) return true;
       last = batch;
       inTime = clock.now() < sliceEnds;
@@ -153,7 +156,9 @@ export class ApplyQueue {
       this.#tasks.shift();
       this.#done = 0;
     }
-    if (last !== undefined) this.#hooks.applied(last.baseOffset + last.records.length, last.epoch, bytes);
+    if (last !== undefined) {
+      this.#hooks.applied(last.baseOffset + last.records.length, last.epoch, { bytes, records });
+    }
     return isComplete;
   }
 
@@ -182,7 +187,7 @@ export class ApplyQueue {
     if (this.#tasks[0] === task) {
       this.#tasks.shift();
       this.#hooks.loaded(snapshot);
-      this.#hooks.applied(snapshot.id.endOffset, snapshot.id.epoch, 0);
+      this.#hooks.applied(snapshot.id.endOffset, snapshot.id.epoch, { bytes: 0, records: 0 });
     }
     this.#resume();
   }

@@ -16,6 +16,12 @@ export const MAX_UNCOMMITTED_BYTES = 32 * 1024 * 1024;
 /** The same in batches, which cost more than their bytes: about half a second of commits at full speed. */
 export const MAX_UNCOMMITTED_BATCHES = 10_000;
 
+/**
+ * Records between two snapshots of a node, however small: each costs some hundred bytes of memory beside its own, and the log holds
+ * twice as many (R-10.3).
+ */
+export const MAX_RECORDS_BETWEEN_SNAPSHOTS = 30_000;
+
 /** One piece of a snapshot, whatever the fetcher asks for. */
 export const MAX_SNAPSHOT_PIECE_BYTES = 1024 * 1024;
 /** Pieces being read at once, over all fetchers: bounds memory and leaves threads of the disk pool to the log. */

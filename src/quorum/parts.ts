@@ -68,8 +68,8 @@ export function composeParts(
     machine,
     clock,
     read: (id) => snapshots.read(id),
-    applied: (endOffset, epoch, bytes) => {
-      snapshots.taker.applied(endOffset, epoch, bytes);
+    applied: (endOffset, epoch, volume) => {
+      snapshots.taker.applied(endOffset, epoch, volume);
       feed({ type: 'applied', now: clock.now(), endOffset });
     },
     loaded: ({ id }) => snapshots.taker.loaded(id),

@@ -8,6 +8,7 @@ import type { Disk } from '../env/disk.ts';
 import { isEnvError } from '../env/error.ts';
 import type { Logger } from '../env/logger.ts';
 import type { Snapshot, SnapshotId, Voter } from '../raft/types.ts';
+import { MAX_RECORDS_BETWEEN_SNAPSHOTS } from './limits.ts';
 import { writeSnapshotFile } from './snapshot-file.ts';
 import type { SnapshotFolder } from './snapshot-folder.ts';
 
@@ -16,6 +17,18 @@ export interface SnapshotPolicy {
   readonly maxBytes: number;
   /** `metadata.log.max.snapshot.interval.ms`; 0: never by time. */
   readonly maxIntervalMs: Ms;
+}
+
+/** How much of a log. */
+export interface Volume {
+  readonly bytes: number;
+  readonly records: number;
+}
+
+const NOTHING: Volume = { bytes: 0, records: 0 };
+
+function sum(a: Volume, b: Volume): Volume {
+  return { bytes: a.bytes + b.bytes, records: a.records + b.records };
 }
 
 export interface SnapshotTakerDeps {
@@ -40,8 +53,8 @@ export class SnapshotTaker {
   readonly #deps: SnapshotTakerDeps;
   /** End of what was applied, and the epoch before it. */
   #applied: SnapshotId = { endOffset: 0, epoch: 0 };
-  /** Bytes of records applied since the last snapshot was begun. */
-  #bytes = 0;
+  /** Records applied since the last snapshot was begun. */
+  #since: Volume = NOTHING;
   /** End of the newest snapshot. */
   #newest: Offset = 0;
   #running: Promise<SnapshotId | undefined> | undefined;
@@ -60,11 +73,13 @@ export class SnapshotTaker {
     this.#schedule();
   }
 
-  /** Batches of `bytes` of records were applied; the last ends at `endOffset` and is of `epoch`. */
-  applied(endOffset: Offset, epoch: Epoch, bytes: number): void {
+  /** So much was applied; it ends at `endOffset`, with a record of `epoch`. */
+  applied(endOffset: Offset, epoch: Epoch, volume: Volume): void {
     this.#applied = { endOffset, epoch };
-    this.#bytes += bytes;
-    if (this.#bytes >= this.#deps.policy.maxBytes && this.#deps.clock.now() >= this.#retryAt) void this.take();
+    this.#since = sum(this.#since, volume);
+    const { bytes, records } = this.#since;
+    const isDue = bytes >= this.#deps.policy.maxBytes || records >= MAX_RECORDS_BETWEEN_SNAPSHOTS;
+    if (isDue && this.#deps.clock.now() >= this.#retryAt) void this.take();
   }
 
   /** The state is about to be replaced by that of a snapshot. */
@@ -77,7 +92,7 @@ export class SnapshotTaker {
     this.#loading = false;
     this.#applied = id;
     this.#newest = id.endOffset;
-    this.#bytes = 0;
+    this.#since = NOTHING;
   }
 
   /** Takes one of what is applied now; the id of the one under way if there is one; undefined: nothing new, or it failed. */
@@ -87,12 +102,12 @@ export class SnapshotTaker {
     if (this.#stopped || this.#loading || id.endOffset <= this.#newest) return Promise.resolve(undefined);
     const voters = this.#deps.votersAsOf(id.endOffset);
     if (voters === undefined) return Promise.resolve(undefined);
-    const bytesBefore = this.#bytes;
-    this.#bytes = 0;
+    const before = this.#since;
+    this.#since = NOTHING;
     this.#running = this.#take(id, voters)
       .then((done) => {
         if (done) return id;
-        this.#bytes += bytesBefore;
+        this.#since = sum(before, this.#since);
         return undefined;
       })
       .finally(() => {

@@ -60,7 +60,7 @@ function harness() {
     machine: () => machine,
     clock,
     read: async function* () {},
-    applied: (endOffset, epoch, bytes) => void seen.push(`applied ${endOffset} ${epoch} ${bytes}`),
+    applied: (endOffset, epoch, { bytes }) => void seen.push(`applied ${endOffset} ${epoch} ${bytes}`),
     loaded: ({ id }) => void seen.push(`loaded ${id.endOffset}`),
     failed: (reason) => void seen.push(`failed: ${reason}`),
   });

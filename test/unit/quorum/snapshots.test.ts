@@ -100,6 +100,14 @@ describe('every node snapshots its own log', () => {
     expect(leader.quorum?.snapshots.at(-1)?.id).toEqual(id);
   });
 
+  test('after so many records, however small they are', async () => {
+    const trio = new Trio();
+    const leader = await electedOf(trio);
+    for (let n = 0; n < 31; n++) leader.append(...Array.from({ length: 1000 }, () => 'x'));
+    await trio.world.runUntil(() => leader.quorum?.snapshots.length === 1, 10_000, 'a snapshot');
+    expect(leader.quorum?.snapshots[0]?.id.endOffset).toBeGreaterThan(29_000);
+  });
+
   test('a reader keeps the file that it reads; afterwards it goes', async () => {
     const trio = snapshotting();
     const leader = await electedOf(trio);
