@@ -5,7 +5,7 @@ import { NO_NODE } from '../base/ids.ts';
 import { isUuid, ZERO_UUID } from '../base/uuid.ts';
 import { becomeFollower } from './following.ts';
 import { becomeLeader } from './leader.ts';
-import { call, noticeOnce, persistQuorumState, retryLater, setElectionTimer } from './outbox.ts';
+import { call, noticeOnce, persistQuorumState, retryLater, setElectionTimer, setTimer } from './outbox.ts';
 import type { Ballot, Candidate, Prospective } from './roles.ts';
 import type { RaftState } from './state.ts';
 import { isElectable, isOwnId, isReachable } from './state.ts';
@@ -22,7 +22,9 @@ export function onElectionTimeout(state: RaftState, effects: RaftEffect[]): void
       becomeUnattached(state, effects, state.epoch + 1);
       break;
     case 'prospective':
-      giveUp(state, effects);
+      // It had won, and has let another go first that did not.
+      if (tallyResult(state.role.tally) === 'won') becomeCandidate(state, effects);
+      else giveUp(state, effects);
       break;
     case 'candidate':
       // Its leadership is being written: nothing to time out any more.
@@ -40,13 +42,25 @@ export function onElectionTimeout(state: RaftState, effects: RaftEffect[]): void
 
 /** asks in the present epoch; nothing is promised or written. */
 export function becomeProspective(state: RaftState, effects: RaftEffect[]): void {
-  const role: Prospective = { name: 'prospective', tally: newTally(state) };
+  const role: Prospective = { name: 'prospective', tally: newTally(state), yields: false };
   enter(state, effects, role, state.epoch, state.role.name === 'candidate' ? NO_NODE : state.leaderId);
   setElectionTimer(state, effects);
   const own = ownBallot(state, role.tally);
   if (own !== undefined) own.state = 'granted';
   askForVotes(state, effects, role);
   settle(state, effects);
+}
+
+/** How long, at the most, one that would be elected waits for another that goes first. */
+const YIELD_MS = 300;
+
+/**
+ * Two that ask at the same time grant each other pre-votes; stood both, each would vote for itself, and the whole election timeout
+ * be lost (R-4.8). The one that goes first has this one's pre-vote already.
+ */
+function waitForFirst(state: RaftState, effects: RaftEffect[]): void {
+  const halfMs = Math.max(1, Math.floor(Math.min(YIELD_MS, state.config.electionTimeoutMs) / 2));
+  setTimer(state, effects, 'election', halfMs + state.random.below('yield', halfMs));
 }
 
 function becomeCandidate(state: RaftState, effects: RaftEffect[]): void {
@@ -157,7 +171,8 @@ function settle(state: RaftState, effects: RaftEffect[]): void {
   const { role } = state;
   if (role.name === 'prospective') {
     const result = tallyResult(role.tally);
-    if (result === 'won') becomeCandidate(state, effects);
+    if (result === 'won' && role.yields) waitForFirst(state, effects);
+    else if (result === 'won') becomeCandidate(state, effects);
     else if (result === 'lost') giveUp(state, effects);
   } else if (role.name === 'candidate' && role.electedOp === undefined && tallyResult(role.tally) === 'won') {
     // leadership is written first. A lost candidate waits its timeout out (KAFKA-18345).

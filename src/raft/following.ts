@@ -135,6 +135,14 @@ function turnAfterLeaderMs({ config, epoch, leaderId, log, random }: RaftState):
   return ((place + epoch) % left.length) * shareMs + random.below('leaderGone', shareMs);
 }
 
+/** Another one asks to replace the leader that is gone: it gets the time for it. */
+export function giveTurnAway(state: RaftState, effects: RaftEffect[], follower: Follower): void {
+  if (!follower.leaderGone) return;
+  const { fetch } = state.timers;
+  const at = state.now + LEADER_GONE_MS;
+  if (fetch.armed && fetch.at < at) setTimer(state, effects, 'fetch', LEADER_GONE_MS);
+}
+
 /** an observer goes on fetching after its fetch timeout, not waiting for the call that hangs: somebody else may lead. */
 export function onObserverFetchTimeout(state: RaftState, effects: RaftEffect[], follower: Follower): void {
   dropFetchCall(state, follower);

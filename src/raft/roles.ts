@@ -13,6 +13,8 @@ export interface Unattached {
 export interface Prospective {
   readonly name: 'prospective';
   readonly tally: Tally;
+  /** It has granted a pre-vote to another that asks too and goes first: it stands only if that does not, soon. */
+  yields: boolean;
 }
 
 /** Asks for votes in an epoch it has raised and voted for itself in. */

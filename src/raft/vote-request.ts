@@ -2,6 +2,7 @@
 
 import { NO_NODE } from '../base/ids.ts';
 import { ZERO_UUID } from '../base/uuid.ts';
+import { giveTurnAway } from './following.ts';
 import { leaderHint, persistQuorumState, reply } from './outbox.ts';
 import type { RaftState } from './state.ts';
 import { isOwnId, isSelf, isVoter } from './state.ts';
@@ -44,7 +45,21 @@ export function onVoteRequest(state: RaftState, effects: RaftEffect[], call: Cal
     }
     waitForElection(state, effects);
   }
+  if (granted && preVote) letGoFirst(state, effects, request);
   reply(state, effects, call, voteResponse(state, 'NONE', granted));
+}
+
+/** a pre-vote promises nothing. But who asks too does not stand at the same time; the further log goes first, then the lower id. */
+function letGoFirst(
+  state: RaftState,
+  effects: RaftEffect[],
+  { candidateKey, lastEpoch, logEndOffset }: VoteRequest,
+): void {
+  const { role, log, config } = state;
+  if (role.name === 'follower') giveTurnAway(state, effects, role);
+  if (role.name !== 'prospective') return;
+  const isEven = isUpToDate(log.lastEpoch, log.endOffset, lastEpoch, logEndOffset);
+  if (!isEven || candidateKey.id < config.replica.id) role.yields = true;
 }
 
 /** up to the epoch. A first pre-vote is in epoch 0. */
