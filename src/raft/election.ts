@@ -12,7 +12,7 @@ import { isElectable, isOwnId, isReachable } from './state.ts';
 import { ballotOf, newTally, ownBallot, tallyResult } from './tally.ts';
 import { enter } from './transition.ts';
 import type { RaftEffect, VoteResponse } from './types.ts';
-import { becomeUnattached } from './unattached.ts';
+import { becomeUnattached, discoverLeader } from './unattached.ts';
 
 /** The election timeout of every role that has one; also at once where there is nothing to wait for (R-1.6, R-0.3a). */
 export function onElectionTimeout(state: RaftState, effects: RaftEffect[]): void {
@@ -38,6 +38,10 @@ export function onElectionTimeout(state: RaftState, effects: RaftEffect[]): void
       return;
   }
   if (state.role.name === 'unattached' && isElectable(state)) becomeProspective(state, effects);
+  // the voters of an old set may all be gone for good, while others, whom this log does not name, elected a leader.
+  if (state.role.name === 'prospective' && state.leaderId === NO_NODE && !state.role.tally.bootstrap) {
+    discoverLeader(state, effects);
+  }
 }
 
 /** asks in the present epoch; nothing is promised or written. */
