@@ -274,6 +274,23 @@ describe('faults of the disk', () => {
     expect(node.disk.contentOf('/data/log').toString()).toBe('\0\0\0two');
   });
 
+  it('a file is settled when a power cut would leave it as it is', async () => {
+    await withNode(1, async ({ disk }, _world, own) => {
+      await create(disk, '/data/a', 'a');
+      const node = own.disk.tree.file('/data/a');
+      expect(node.isSettled).toBe(true);
+      const file = await disk.open('/data/a', 'write');
+      file.write([Buffer.from('b')], 1);
+      expect(node.isSettled).toBe(false);
+      own.disk.failNext('sync');
+      await codeOf(file.sync());
+      await file.sync();
+      expect(node.isSettled, 'no sync brings back what one has lost').toBe(false);
+      own.powerCut();
+      expect(node.isSettled).toBe(true);
+    });
+  });
+
   it('a full disk takes a part of a write, then says NO_SPACE, and has room again after a removal', async () => {
     await withNode(1, async ({ disk }, _world, own) => {
       own.disk.settings.capacityBytes = 100;

@@ -158,6 +158,22 @@ describe('the end of a process', () => {
   });
 });
 
+describe('late messages', () => {
+  it('arrive when their callers have given up, and after later ones', async () => {
+    const { world, handled } = await serving(1);
+    Object.assign(world.network.defaults, { late: 0.5, lateMs: 5000 });
+    const calls = calling(world, 300, 20);
+    await world.runFor(400);
+    expect(calls.isDone).toBe(true);
+    const [inTime, answered] = [handled.length, calls.value.filter((how) => how === 'ok').length];
+    expect(answered).toBeGreaterThan(0);
+    expect(inTime).toBeLessThan(20);
+    await world.runFor(10_000);
+    expect(handled).toHaveLength(20);
+    expect(handled).not.toEqual(handled.toSorted((a, b) => a - b));
+  });
+});
+
 describe('bugs', () => {
   it('S-X2: what a handler throws, if it is no RpcError, fails the run', async () => {
     const world = new World({ seed: 1 });

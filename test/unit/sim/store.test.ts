@@ -183,6 +183,46 @@ describe('faults', () => {
     expect(outcomes).toEqual(new Set(['{}', '{"a":"1","b":"1","k1":""}']));
   });
 
+  it('a batch that does not fit is NO_SPACE and leaves no trace; what is deleted makes room', async () => {
+    const world = new World({ seed: 1 });
+    const node = world.process('node1');
+    await world.run('node1', 1000, (env) =>
+      main(env, async (store) => {
+        node.disk.settings.capacityBytes = 100;
+        await store.batch([put('a', 'x'.repeat(59))], { sync: true });
+        expect(node.disk.usedBytes).toBe(60);
+        const second = [put('b', 'y'.repeat(40))];
+        expect(await codeOf(store.batch(second, { sync: true }))).toBe('NO_SPACE');
+        expect(await contentOf(store)).toEqual({ a: 'x'.repeat(59) });
+        await store.batch([{ type: 'delete', key: Buffer.from('a') }], { sync: true });
+        expect(node.disk.usedBytes).toBe(0);
+        expect(await codeOf(store.batch(second, { sync: true }))).toBe('fine');
+      }),
+    );
+    node.kill();
+    expect(node.disk.usedBytes).toBe(41);
+  });
+
+  it('what an open finds is durable', async () => {
+    const kept = new Set<string>();
+    for (let seed = 0; seed < 20; seed++) {
+      const world = new World({ seed });
+      const node = world.process('node1');
+      await world.run('node1', 1000, (env) =>
+        main(env, async (store) => {
+          void store.batch(numbered(1), { sync: true });
+        }),
+      );
+      // Some of what a killed process was writing is in the page cache, and the next life reads it there.
+      node.kill();
+      const found = JSON.stringify(await reopen(world));
+      node.powerCut();
+      expect(JSON.stringify(await reopen(world)), `seed ${seed}`).toBe(found);
+      kept.add(found);
+    }
+    expect(kept.size).toBe(2);
+  });
+
   it('says CORRUPT on demand', async () => {
     const world = new World({ seed: 1 });
     const node = world.process('node1');
