@@ -6,6 +6,7 @@ import { loadCodecs } from '../../src/codec/compression.ts';
 import type { Disk, DiskFile } from '../../src/env/disk.ts';
 import type { Env } from '../../src/env/env.ts';
 import type { Store, StoreOperation } from '../../src/env/store.ts';
+import type { SimNode } from '../../src/sim/cluster/node.ts';
 import { runClusterScenario } from '../../src/sim/cluster/run.ts';
 import { answersLost, scenario, tornTails } from './scenarios.ts';
 
@@ -107,6 +108,26 @@ test('S-D9: a client that sends again as new what may be in the log', async () =
   });
   const { violation } = await runClusterScenario(answersLost(1), { sender: again });
   expect(violation).toMatchObject({ property: 'S-D9' });
+});
+
+test('DS-25: a bit that flips in a committed record is reported by the next start, and its record never read', async () => {
+  const LOG = '/data/topic-1-0/00000000000000000000.log';
+  const rotting = (env: Env, { process }: SimNode): Env => {
+    // Its only copy: no plan of faults may do this (safety.md 8.4).
+    if (process.name === 'broker2' && process.lives === 3) process.disk.corrupt(LOG, 2000);
+    return env;
+  };
+  const { violation, stats } = await runClusterScenario(
+    scenario({
+      config: { controllers: 1, brokers: 1, partitions: 1 },
+      faults: [{ kind: 'kill', i: 1, dt: 3000, durationMs: 100 }],
+      workload: { intervalMs: 5 },
+    }),
+    { tamper: rotting },
+  );
+  expect(stats.acknowledged).toBeGreaterThan(100);
+  expect(violation).toMatchObject({ property: 'S-X2' });
+  expect(violation?.detail).toMatch(/^broker2 says partition-offline: .* is damaged at position/);
 });
 
 test('S-X2: bytes that the disk reads wrong never reach a reader as records', async () => {
