@@ -179,6 +179,8 @@ function drawDead(world: World): SimNode[] {
     const sets = liveVoterSets(ghost);
     // Before a majority holds the first batch every configured voter is needed (R-0.3a).
     if (ghost.committed.length === 0 || dead.includes(node)) continue;
+    // Somebody whose address everybody has been given tells the others who leads now.
+    if (world.nodes.every((one) => !one.view.configuredVoter || one === node || dead.includes(one))) continue;
     if (sets.every((voters) => isWithinBudget(ghost, voters, replicas))) dead.push(node);
   }
   return dead;
