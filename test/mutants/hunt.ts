@@ -43,8 +43,13 @@ export type WorkerMessage =
 const SILENCE_MS = 120_000;
 const MAX_WORKERS = 2;
 
+/** A hunt that is made when its turn comes. */
+export interface Waiting {
+  make(): Hunt;
+}
+
 /** Runs all hunts; `onDone` hears of each as it ends, in any order. */
-export async function huntAll<T extends Hunt>(
+export async function huntAll<T extends Waiting>(
   hunts: readonly T[],
   onDone: (hunt: T, finding: Finding, tookMs: number) => void,
 ): Promise<void> {
@@ -54,7 +59,7 @@ export async function huntAll<T extends Hunt>(
     for (let hunt = waiting.shift(); hunt !== undefined; hunt = waiting.shift()) {
       worker ??= startWorker();
       const startedAt = performance.now();
-      const finding = await huntOne(worker, hunt);
+      const finding = await huntOne(worker, hunt.make());
       if (!worker.connected || worker.killed) worker = undefined;
       onDone(hunt, finding, performance.now() - startedAt);
     }

@@ -7,13 +7,7 @@ import { readScenario } from './mutant.ts';
 import { applyMutant } from './patch.ts';
 import type { Result } from './result.ts';
 import { STARTS } from './result.ts';
-import type { Tree } from './tree.ts';
-import { makeTree, removeTree } from './tree.ts';
-
-interface Planned extends Hunt {
-  /** Undefined: the source as it is. */
-  readonly mutant: Mutant | undefined;
-}
+import { Tree } from './tree.ts';
 
 interface Outcome {
   readonly results: Result[];
@@ -32,20 +26,32 @@ export interface HuntOptions {
 
 export async function huntEverything(mutants: readonly Mutant[], options: HuntOptions = {}): Promise<Outcome> {
   const { seeds, ranges = STARTS.length, onResult = () => {} } = options;
-  const trees: Tree[] = [];
+  const plans = mutants.flatMap((mutant): Plan[] => {
+    const tree = new Tree(applyMutant(mutant, SOURCE));
+    return mutant.suites.map((suite) => ({ mutant, tree, suite: withSeeds(suite, seeds) }));
+  });
+  const removeAll = (): void => {
+    for (const { tree } of plans) tree?.remove();
+  };
+  const onInterrupt = (): void => {
+    removeAll();
+    process.exit(130);
+  };
+  process.once('SIGINT', onInterrupt);
   try {
-    const plans = mutants.flatMap((mutant) => {
-      const tree = makeTree(applyMutant(mutant, SOURCE));
-      trees.push(tree);
-      return mutant.suites.map((suite) => ({ mutant, source: tree.source, suite: withSeeds(suite, seeds) }));
-    });
     return await carryOut([...unmutated(plans.map(({ suite }) => suite)), ...plans], STARTS.slice(0, ranges), onResult);
   } finally {
-    for (const tree of trees) removeTree(tree);
+    process.off('SIGINT', onInterrupt);
+    removeAll();
   }
 }
 
-type Plan = Pick<Planned, 'mutant' | 'source' | 'suite'>;
+interface Plan {
+  /** Undefined: the source as it is. */
+  readonly mutant: Mutant | undefined;
+  readonly tree: Tree | undefined;
+  readonly suite: Suite;
+}
 
 function withSeeds(suite: Suite, seeds: number | undefined): Suite {
   return seeds === undefined ? suite : { ...suite, seeds };
@@ -58,7 +64,7 @@ function unmutated(suites: readonly Suite[]): Plan[] {
     const key = `${suite.kind} ${suite.scenario}`;
     if ((largest.get(key)?.seeds ?? 0) < suite.seeds) largest.set(key, suite);
   }
-  return [...largest.values()].map((suite) => ({ mutant: undefined, source: SOURCE, suite }));
+  return [...largest.values()].map((suite) => ({ mutant: undefined, tree: undefined, suite }));
 }
 
 async function carryOut(
@@ -69,7 +75,7 @@ async function carryOut(
   const results: Result[] = [];
   const complaints: string[] = [];
   const open = new Map<Plan, { finding: Finding; tookMs: number }[]>();
-  const hunts = plans.flatMap((plan) => starts.map((firstSeed) => ({ ...toHunt(plan, firstSeed), plan })));
+  const hunts = plans.flatMap((plan) => starts.map((firstSeed) => ({ plan, make: () => toHunt(plan, firstSeed) })));
   await huntAll(hunts, ({ plan }, finding, tookMs) => {
     const { mutant, suite } = plan;
     if (mutant === undefined) {
@@ -83,6 +89,8 @@ async function carryOut(
     if (found.length < starts.length) return;
     const result = { mutant, suite, findings: found.map((one) => one.finding), tookMs: found.map((one) => one.tookMs) };
     results.push(result);
+    // Dozens of copies would fill a small disk.
+    if (results.filter((one) => one.mutant === mutant).length === mutant.suites.length) plan.tree?.remove();
     onResult(result);
   });
   const place = ({ mutant, suite }: Result): number =>
@@ -91,10 +99,10 @@ async function carryOut(
   return { results, complaints };
 }
 
-function toHunt({ mutant, source, suite }: Plan, firstSeed: number): Hunt {
+function toHunt({ mutant, tree, suite }: Plan, firstSeed: number): Hunt {
   const scenarioText = suite.scenario === undefined ? undefined : readScenario(suite);
   const { properties = [], says, without = [] } = mutant ?? {};
-  return { source, suite, scenarioText, firstSeed, wanted: { properties, says, without } };
+  return { source: tree?.source ?? SOURCE, suite, scenarioText, firstSeed, wanted: { properties, says, without } };
 }
 
 function nameOf({ kind, scenario }: Suite): string {

@@ -11,7 +11,7 @@ import { applyMutant, diffOf } from './patch.ts';
 import { isAsExpected, STARTS } from './result.ts';
 import { problemsOf } from './soundness.ts';
 import { formatTable, rowOf, writeReadme } from './table.ts';
-import { changedFiles, makeTree } from './tree.ts';
+import { changedFiles, Tree } from './tree.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -55,7 +55,7 @@ function open(name: string): void {
     if (!(error instanceof MutantError)) throw error;
     console.log(`not in the copy, for it does not apply:\n${error.message}`);
   }
-  const { source } = makeTree(changed);
+  const { source } = new Tree(changed);
   console.log(`edit ${source}\nthen npm run mutants -- --close ${name}=${source}`);
 }
 

@@ -4,27 +4,35 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { SOURCE } from '../sim/load-kind.ts';
 
-export interface Tree {
+/** A copy in which `changed` files (by path below src/) have another text. Made when it is first asked for. */
+export class Tree {
+  readonly #changed: ReadonlyMap<string, string>;
+  #folder: string | undefined;
+
+  constructor(changed: ReadonlyMap<string, string>) {
+    this.#changed = changed;
+  }
+
   /** The folder like src/. */
-  readonly source: string;
-  /** The temporary folder around it. */
-  readonly folder: string;
+  get source(): string {
+    this.#folder ??= makeCopy(this.#changed);
+    return join(this.#folder, 'src');
+  }
+
+  remove(): void {
+    if (this.#folder !== undefined) rmSync(this.#folder, { recursive: true, force: true });
+    this.#folder = undefined;
+  }
 }
 
-/** A copy in which `changed` files (by path below src/) have another text. */
-export function makeTree(changed: ReadonlyMap<string, string>): Tree {
+function makeCopy(changed: ReadonlyMap<string, string>): string {
   const folder = mkdtempSync(join(tmpdir(), 'kvorum-mutant-'));
-  const source = join(folder, 'src');
   const root = join(SOURCE, '..');
-  cpSync(SOURCE, source, { recursive: true });
+  cpSync(SOURCE, join(folder, 'src'), { recursive: true });
   cpSync(join(root, 'package.json'), join(folder, 'package.json'));
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'), 'junction');
-  for (const [path, text] of changed) writeFileSync(join(source, path), text);
-  return { source, folder };
-}
-
-export function removeTree({ folder }: Tree): void {
-  rmSync(folder, { recursive: true, force: true });
+  for (const [path, text] of changed) writeFileSync(join(folder, 'src', path), text);
+  return folder;
 }
 
 /** The files of a tree that differ from the source, by path below it. */
