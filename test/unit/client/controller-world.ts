@@ -24,7 +24,7 @@ export const talk: RpcServiceDefinition = { fullName: 'kvorum.test.Talk', method
 /** `call` counts from 1, `clock` is the controller's. */
 export type Answer = (text: string, call: number, clock: Clock) => Promise<string> | string | RpcError;
 
-export const echo: Answer = (text) => `${text}!`;
+const echo: Answer = (text) => `${text}!`;
 
 const PORT = 9093;
 
