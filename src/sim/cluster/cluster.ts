@@ -51,7 +51,7 @@ export function createCluster(
   const ghost = new Ghost();
   const watch = new RaftWatch(config.controllers, config.brokers, {
     failed: (property, detail) => world.fail(property, new ViolatedError({ property, detail })),
-    happened: (nodeId, moment) => ghost.onMoment(nodeId, moment),
+    happened: (nodeId, moment) => ghost.happened(nodeId, moment),
     reigns: ghost.reigns,
     now: () => world.nowMs,
   });
@@ -79,7 +79,7 @@ export function createCluster(
     };
     process.disk.onOperation = (what, path) => {
       const moment = snapshotMoment(what, path);
-      if (moment !== undefined) ghost.onMoment(id, moment);
+      if (moment !== undefined) ghost.happened(id, moment);
     };
     process.disk.watchStore = (path) => (path === METADATA_DIRECTORY ? node.watch.newDatabase() : undefined);
     node.watch.appliedEndOffset = () => node.node?.publisher.image.endOffset ?? -1;

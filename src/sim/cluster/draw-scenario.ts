@@ -92,7 +92,7 @@ function drawWorkload(draw: SwarmDraw, kinds: readonly FaultKind[]): Workload {
     createEveryMs: draw.chance('create?', 0.5) ? draw.spread('create', 500, 5000) : 0,
     registrars: draw.chance('register?', 0.5) ? draw.between('registrars', 1, 4) : 0,
     contestedTopics: draw.between('contested', 1, 3),
-    registerEveryMs: draw.spread('register', 50, 2000),
+    registerEveryMs: draw.spread('register', 20, 1000),
     operateEveryMs: draw.chance('operator?', 0.5) ? draw.spread('operate', 100, 3000) : 0,
     // What the operator takes out and what disks take away together could be a majority.
     voterChurn: !kinds.includes('loseDisk') && draw.chance('churn', 0.3),
@@ -134,7 +134,8 @@ function drawFaults(draw: SwarmDraw, config: ClusterConfig, kinds: readonly Faul
     faults.push({
       dt,
       kind,
-      i: draw.between('fault i', 0, 30),
+      // The first ones are the controllers, where most can go wrong.
+      i: draw.between('fault i', 0, draw.chance('fault at controllers', 0.4) ? config.controllers - 1 : 30),
       j: draw.between('fault j', 0, 30),
       durationMs: isQuick ? draw.between('quick restart', 1, 60) : draw.spread('fault duration', 10, 10_000),
     });

@@ -175,8 +175,7 @@ export function endLife(node: SimNode): void {
 /** S-X2: what a node calls an error needs a human, so a fault must explain it. */
 function seeLine(node: SimNode, { level, event, fields }: SeenLine): void {
   const { ghost, process, world } = node;
-  ghost.logged.set(event, (ghost.logged.get(event) ?? 0) + 1);
-  ghost.onMoment(node.id, event);
+  ghost.happened(node.id, event);
   if (level !== 'error' || node.isExcused || !process.isAlive) return;
   const { reason, error } = fields as { reason?: unknown; error?: unknown };
   const why = reason ?? (error instanceof Error ? error.message : undefined);

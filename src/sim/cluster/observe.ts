@@ -20,8 +20,14 @@ export class Ghost {
   readonly losses: TailLoss[] = [];
   /** Told of each line that a node logs: of its id and what happened. */
   onMoment: (nodeId: NodeId, moment: string) => void = () => {};
-  /** Events that nodes logged, by name. */
-  readonly logged = new Map<string, number>();
+  /** Moments of nodes, by name. */
+  readonly moments = new Map<string, number>();
+
+  /** A node logged this line, or came to this moment. */
+  happened(nodeId: NodeId, moment: string): void {
+    this.moments.set(moment, (this.moments.get(moment) ?? 0) + 1);
+    this.onMoment(nodeId, moment);
+  }
 }
 
 /** The parts of an image that are checked, and a digest of all of it. */

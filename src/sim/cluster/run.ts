@@ -54,7 +54,7 @@ export interface ClusterStats {
   readonly undecided: number;
   /** Voters added and removed. */
   readonly voterChanges: number;
-  /** Lines that nodes logged, by event name. */
+  /** Lines that nodes logged, by event name, and other moments. */
   readonly logged: ReadonlyMap<string, number>;
 }
 
@@ -244,7 +244,7 @@ function outcome(
       topicCalls: operationsOf(log.topicCalls).length,
       undecided: log.undecided,
       voterChanges: log.voterCalls.filter((call) => call.outcome === 'done').length,
-      logged: ghost.logged,
+      logged: ghost.moments,
     },
     log: () => world.log.format(),
   };
