@@ -3,11 +3,11 @@ import type { NodeId } from '../../base/ids.ts';
 import { hash32 } from '../../base/keyed-random.ts';
 import { AppendHistory } from '../../check/appends.ts';
 import type { TailLoss } from '../../check/history.ts';
-import type { SeenImage } from '../../check/metadata.ts';
+import type { SeenImage, SeenPartition } from '../../check/metadata.ts';
 import { ImageHistory } from '../../check/metadata.ts';
 import type { LogFields, Logger } from '../../env/logger.ts';
-import type { MetadataImage } from '../../metadata/image.ts';
-import { brokersInOrder, isActive, topicsInOrder } from '../../metadata/image.ts';
+import type { MetadataImage, TopicImage } from '../../metadata/image.ts';
+import { brokersInOrder, EMPTY_IMAGE, isActive, topicsInOrder } from '../../metadata/image.ts';
 import { imageToRecords } from '../../metadata/image-records.ts';
 import { encodeRecord } from '../../metadata/record.ts';
 import type { DiskLog } from './disk-logs.ts';
@@ -32,18 +32,47 @@ export class Ghost {
 
 /** The parts of an image that are checked, and a digest of all of it. */
 export function seenImage(image: MetadataImage): SeenImage {
-  const text = imageToRecords(image).map((record) => Buffer.from(encodeRecord(record)).toString('latin1'));
+  let partitions: SeenPartition[] | undefined;
   return {
     endOffset: image.endOffset,
-    digest: `${text.length} records, ${hash32(text.join('\n')).toString(16)}`,
+    digest: digestOf(image),
     brokers: brokersInOrder(image).map((broker) => {
       const { brokerId, brokerEpoch, incarnationId } = broker;
       return { brokerId, brokerEpoch, incarnationId, isActive: isActive(broker) };
     }),
-    partitions: topicsInOrder(image).flatMap(({ name, topicId, partitions }) =>
-      [...partitions].map((state, partition) => ({ topic: name, topicId, partition, ...state })),
-    ),
+    // Most images are known by their digest already.
+    get partitions() {
+      partitions ??= topicsInOrder(image).flatMap(({ name, topicId, partitions: states }) =>
+        [...states].map((state, partition) => ({ topic: name, topicId, partition, ...state })),
+      );
+      return partitions;
+    },
   };
+}
+
+/** By topic: an image shares those that did not change with the one before. */
+const topicDigests = new WeakMap<TopicImage, number>();
+
+function digestOf(image: MetadataImage): string {
+  const topics = topicsInOrder(image);
+  const digests = topics.map((topic) => {
+    let digest = topicDigests.get(topic);
+    if (digest === undefined) {
+      digest = digestOfRecords({ ...EMPTY_IMAGE, topics: EMPTY_IMAGE.topics.set(topic.topicId, topic) });
+      topicDigests.set(topic, digest);
+    }
+    return digest;
+  });
+  const rest = digestOfRecords({ ...image, topics: EMPTY_IMAGE.topics });
+  return `${topics.length} topics, ${hash32([rest, ...digests].join()).toString(16)}`;
+}
+
+function digestOfRecords(image: MetadataImage): number {
+  return hash32(
+    imageToRecords(image)
+      .map((record) => Buffer.from(encodeRecord(record)).toString('latin1'))
+      .join('\n'),
+  );
 }
 
 export interface SeenLine {
