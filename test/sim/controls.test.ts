@@ -110,7 +110,7 @@ test('S-D9: a client that sends again as new what may be in the log', async () =
   expect(violation).toMatchObject({ property: 'S-D9' });
 });
 
-test('DS-25: a bit that flips in a committed record is reported by the next start, and its record never read', async () => {
+test('R-1.7: a bit that flips in a committed record is reported by the next start, and its record never read', async () => {
   const LOG = '/data/topic-1-0/00000000000000000000.log';
   const rotting = (env: Env, { process }: SimNode): Env => {
     // Its only copy: no plan of faults may do this (safety.md 8.4).
