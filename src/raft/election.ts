@@ -119,6 +119,14 @@ export function askForVotes(state: RaftState, effects: RaftEffect[], role: Prosp
   }
 }
 
+/** Asks a voter that has refused, as it may think differently now. */
+export function askAgain(state: RaftState, effects: RaftEffect[], role: Prospective, id: NodeId): void {
+  const ballot = ballotOf(role.tally, id);
+  if (ballot?.state !== 'rejected') return;
+  ballot.state = 'unasked';
+  askForVotes(state, effects, role);
+}
+
 export function onVoteFailed(state: RaftState, effects: RaftEffect[], role: Prospective | Candidate, to: NodeId): void {
   const ballot = ballotOf(role.tally, to);
   if (ballot?.state !== 'asked') return;

@@ -2,6 +2,7 @@
 
 import { NO_NODE } from '../base/ids.ts';
 import { ZERO_UUID } from '../base/uuid.ts';
+import { askAgain } from './election.ts';
 import { giveTurnAway } from './following.ts';
 import { leaderHint, persistQuorumState, reply } from './outbox.ts';
 import type { RaftState } from './state.ts';
@@ -47,6 +48,8 @@ export function onVoteRequest(state: RaftState, effects: RaftEffect[], call: Cal
   }
   if (granted && preVote) letGoFirst(state, effects, request);
   reply(state, effects, call, voteResponse(state, 'NONE', granted));
+  // Whoever asks for pre-votes follows nobody any more: what it refused for its leader's sake it would grant now.
+  if (!granted && state.role.name === 'prospective') askAgain(state, effects, state.role, candidateKey.id);
 }
 
 /** a pre-vote promises nothing. But who asks too does not stand at the same time; the further log goes first, then the lower id. */

@@ -64,6 +64,25 @@ describe('two that ask for pre-votes in the same moment', () => {
   });
 });
 
+it('R-4.6: a voter that refused for its leader is asked again when it asks itself, as nobody else can win', () => {
+  const lab = newCluster(3);
+  lab.start(1, 2, 3);
+  lab.run();
+  lab.cut(1, 2);
+  lab.propose(1, 'a');
+  lab.run();
+  lab.isolate(1);
+  const expire = (id: number): void => {
+    const { generation } = lab.node(id).state.timers.fetch;
+    lab.event(id, { type: 'timer', now: lab.now, id: 'fetch', generation });
+    lab.run();
+  };
+  expire(3);
+  expect(lab.role(3)).toMatch(/^prospective/);
+  expire(2);
+  expect(lab.role(3)).toMatch(/^leader/);
+});
+
 it('R-4.7: who waits for its turn and is asked for a pre-vote gives that turn away', () => {
   const lab = leaderless(5);
   const { state } = lab.node(3);
