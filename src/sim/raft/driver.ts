@@ -67,7 +67,7 @@ export function runStep(world: World, node: SimNode, event: RaftEvent): void {
 /** the voter set that the core has told of is that of its log. */
 function checkVotersTold({ view }: SimNode): void {
   const inForce = wholeOf(view.disk.written).voters;
-  if (inForce === view.toldVoters || view.voters === undefined) return;
+  if (inForce === view.toldVoters) return;
   check(
     'S-R11',
     inForce === undefined || sameVoters(inForce, view.voters),

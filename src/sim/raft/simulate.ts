@@ -1,6 +1,7 @@
 // Runs one scenario: takes the next event, hands it to its node, and passes through the phases of safety.md 8.8:
 // bootstrap → faults → heal → liveness → end. The same scenario gives the same event hash (S-X1).
 import { unreachable } from '../../base/assert.ts';
+import type { ReplicaKey } from '../../raft/types.ts';
 import type { RaftChecker } from './checker.ts';
 import type { CheckerName } from './checks/all.ts';
 import { safetyCheckers } from './checks/all.ts';
@@ -12,6 +13,7 @@ import { finishSync } from './disk-events.ts';
 import { describeEffect, feed, localNow } from './driver.ts';
 import type { SimEvent, Us } from './event-queue.ts';
 import { changeSpeed, heal, injectFault, mend, targetOf } from './faults.ts';
+import { includesReplica, isVoter } from './ghost.ts';
 import { foldNumber, foldText } from './hash.ts';
 import { checkDeposed, checkStable, endBootstrap, endRun, HEAL_US, PROBE_US, startProbe } from './liveness.ts';
 import { wholeOf } from './log-entry.ts';
@@ -269,6 +271,8 @@ function compareDescription(world: World, index: number): void {
   const description = world.core.describeQuorum(raft);
   const { written, writtenCatalogue } = view.disk;
   const latest = writtenCatalogue[writtenCatalogue.length - 1]?.snapshot.id;
+  const { voters } = wholeOf(written);
+  const described = description.voters.map(({ replica }) => replica);
   check(
     'S-X2',
     description.role === view.role &&
@@ -277,7 +281,13 @@ function compareDescription(world: World, index: number): void {
       description.highWatermark === view.highWatermark &&
       description.logEndOffset === wholeOf(written).endOffset &&
       description.logStartOffset === written.start.endOffset &&
-      description.latestSnapshot?.endOffset === latest?.endOffset,
+      description.latestSnapshot?.endOffset === latest?.endOffset &&
+      description.isVoter === isVoter(view) &&
+      (voters === undefined || isSameSet(voters, described)),
     () => `node ${view.id} describes itself as ${JSON.stringify({ ...description, voters: 0, observers: 0 })}`,
   );
+}
+
+function isSameSet(a: readonly ReplicaKey[], b: readonly ReplicaKey[]): boolean {
+  return a.length === b.length && a.every((key) => includesReplica(b, key));
 }
