@@ -2,6 +2,7 @@
 // taken in after it left its sender (as far as the sender was recorded too), and else by the clocks. Safety properties hold in
 // every such order, so a checker that is given one raises no false alarm.
 import type { NodeId } from '../../base/ids.ts';
+import { NO_NODE } from '../../base/ids.ts';
 import type { RecordedStep } from '../../quorum/recording.ts';
 import type { OpId, RaftEffect, RaftEvent, RaftRequest, RaftResponse } from '../../raft/types.ts';
 import type { ReplayedStep } from './core-replay.ts';
@@ -13,6 +14,7 @@ const MAX_SKEW_MS = 1000;
 
 /** A message that has left its node. */
 export interface Release {
+  readonly to: NodeId;
   readonly message: RaftRequest | RaftResponse;
   /** What a response answers. */
   readonly request: RaftRequest | undefined;
@@ -25,6 +27,8 @@ export interface MergedStep extends ReplayedStep {
   /** Milliseconds since 1970, by the clock of its node. */
   readonly at: number;
   readonly event: RaftEvent;
+  /** Whose message the event brought, if that node is recorded but not the moment when it sent it. */
+  readonly unrecordedSender: NodeId | undefined;
   /** What left the node before the core had the event, and after it answered. */
   readonly releasedBefore: readonly Release[];
   readonly releasedAfter: readonly Release[];
@@ -40,6 +44,7 @@ interface Head {
 
 /** The lives of one node, one after the other. */
 class NodeStream {
+  readonly nodeId: NodeId;
   readonly #lives: readonly RecordedLife[];
   #life = -1;
   #line = 1;
@@ -52,7 +57,8 @@ class NodeStream {
   /** Who was called. */
   readonly outbound = new Map<number, { readonly to: NodeId; readonly request: RaftRequest }>();
 
-  constructor(lives: readonly RecordedLife[]) {
+  constructor(nodeId: NodeId, lives: readonly RecordedLife[]) {
+    this.nodeId = nodeId;
     this.#lives = lives;
   }
 
@@ -79,7 +85,7 @@ class NodeStream {
   }
 
   /** Runs the head through the core. */
-  take({ step, at }: Head): MergedStep {
+  take({ step, at }: Head): Omit<MergedStep, 'unrecordedSender'> {
     const life = this.#lives[this.#life] as RecordedLife;
     const { event } = step;
     let releasedBefore: Release[] = [];
@@ -98,10 +104,12 @@ class NodeStream {
   #release(): Release[] {
     const leaving = this.#held.filter(({ after }) => after === undefined || after <= this.#durable);
     this.#held = this.#held.filter((effect) => !leaving.includes(effect));
-    return leaving.map((effect) => ({
-      message: effect.type === 'serveSnapshot' ? effect.response : effect.message,
-      request: effect.type === 'call' ? undefined : this.#inbound.get(effect.call),
-    }));
+    return leaving.map((effect): Release => {
+      if (effect.type === 'call') return { to: effect.to, message: effect.message, request: undefined };
+      const request = this.#inbound.get(effect.call);
+      const message = effect.type === 'serveSnapshot' ? effect.response : effect.message;
+      return { to: request === undefined ? NO_NODE : senderOf(request), message, request };
+    });
   }
 }
 
@@ -117,9 +125,11 @@ class InFlight {
     return (this.#counts.get(key) ?? 0) > 0;
   }
 
-  take(key: string): void {
+  /** Whether there was one. */
+  take(key: string): boolean {
     const count = this.#counts.get(key) ?? 0;
     if (count > 0) this.#counts.set(key, count - 1);
+    return count > 0;
   }
 }
 
@@ -128,7 +138,10 @@ export async function* mergedSteps(lives: readonly RecordedLife[]): AsyncGenerat
   const streams = new Map<NodeId, NodeStream>();
   for (const id of new Set(lives.map(({ header }) => header.nodeId))) {
     const own = lives.filter(({ header }) => header.nodeId === id);
-    const stream = new NodeStream(own.toSorted((a, b) => a.header.wallTime - b.header.wallTime));
+    const stream = new NodeStream(
+      id,
+      own.toSorted((a, b) => a.header.wallTime - b.header.wallTime),
+    );
     await stream.advance();
     streams.set(id, stream);
   }
@@ -141,13 +154,12 @@ export async function* mergedSteps(lives: readonly RecordedLife[]): AsyncGenerat
     if (stream === undefined) return;
     const head = stream.head as Head;
     const awaited = awaitedBy(stream, head);
-    if (awaited !== undefined) inFlight.take(awaited.key);
-    const merged = stream.take(head);
+    const isUntold = awaited !== undefined && streams.has(awaited.from) && !inFlight.take(awaited.key);
+    const merged = { ...stream.take(head), unrecordedSender: isUntold ? awaited.from : undefined };
     const from = merged.life.header.nodeId;
-    for (const { message, request } of [...merged.releasedBefore, ...merged.releasedAfter]) {
-      inFlight.add(
-        request === undefined ? requestKey(message as RaftRequest) : responseKey(from, message as RaftResponse),
-      );
+    for (const { to, message, request } of [...merged.releasedBefore, ...merged.releasedAfter]) {
+      const isRequest = request === undefined;
+      inFlight.add(isRequest ? requestKey(to, message as RaftRequest) : responseKey(from, to, message as RaftResponse));
     }
     yield merged;
     await stream.advance();
@@ -165,8 +177,9 @@ function hasCome(streams: ReadonlyMap<NodeId, NodeStream>, inFlight: InFlight, s
 
 /** The message that the step takes in. */
 function awaitedBy(stream: NodeStream, { step: { event } }: Head): { key: string; from: NodeId } | undefined {
-  if (event.type === 'request') return { key: requestKey(event.message), from: senderOf(event.message) };
+  const { nodeId } = stream;
+  if (event.type === 'request') return { key: requestKey(nodeId, event.message), from: senderOf(event.message) };
   if (event.type !== 'response') return undefined;
   const from = stream.outbound.get(event.call)?.to;
-  return from === undefined ? undefined : { key: responseKey(from, event.message), from };
+  return from === undefined ? undefined : { key: responseKey(from, nodeId, event.message), from };
 }

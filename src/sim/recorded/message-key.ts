@@ -2,7 +2,12 @@
 import type { NodeId } from '../../base/ids.ts';
 import type { Batch, RaftRequest, RaftResponse, ReplicaKey } from '../../raft/types.ts';
 
-export function requestKey(message: RaftRequest): string {
+/** `to`: the node that is asked. */
+export function requestKey(to: NodeId, message: RaftRequest): string {
+  return `>${to} ${askedFor(message)}`;
+}
+
+function askedFor(message: RaftRequest): string {
   switch (message.type) {
     case 'vote': {
       const { voterKey, candidateKey, epoch, lastEpoch, logEndOffset, preVote } = message;
@@ -36,10 +41,10 @@ export function senderOf(message: RaftRequest): NodeId {
   }
 }
 
-/** `from`: the node that answers. */
-export function responseKey(from: NodeId, message: RaftResponse): string {
+/** `from`: the node that answers, `to`: the one that asked. */
+export function responseKey(from: NodeId, to: NodeId, message: RaftResponse): string {
   const { type, error, epoch, leaderId } = message;
-  const head = [`${type}!`, from, error, epoch, leaderId] as const;
+  const head = [`${from}>${to} ${type}!`, error, epoch, leaderId] as const;
   switch (message.type) {
     case 'vote':
       return keyOf(...head, message.granted, message.logEmpty);

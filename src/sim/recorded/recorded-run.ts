@@ -1,12 +1,15 @@
 // Judges what recorded cores did by the checkers of the simulation (S-R1..S-R17, M-5): the ghost state is built from what the
 // cores heard and answered. Some properties need every voter's recording: without them those are left out, and said so.
+import type { Epoch } from '../../base/ids.ts';
+import { NO_NODE } from '../../base/ids.ts';
 import { ZERO_UUID } from '../../base/uuid.ts';
 import { votersOf } from '../../raft/log.ts';
-import type { DurableState, RaftConfig, RaftEffect, RaftEvent, Snapshot } from '../../raft/types.ts';
+import type { DurableState, RaftConfig, RaftEffect, RaftEvent, Snapshot, SnapshotId } from '../../raft/types.ts';
 import { safetyCheckers } from '../raft/checks/all.ts';
 import { durableMajority } from '../raft/checks/commit-rules.ts';
 import { createdByLeader } from '../raft/checks/created-by-leader.ts';
 import { electionSafety } from '../raft/checks/election-safety.ts';
+import { snapshots } from '../raft/checks/snapshots.ts';
 import { stateMachineSafety } from '../raft/checks/state-machine-safety.ts';
 import { voterChanges } from '../raft/checks/voter-changes.ts';
 import type { SnapshotFile } from '../raft/disk.ts';
@@ -46,7 +49,14 @@ export interface RecordedBeginning {
 }
 
 /** These look at what others have or did: a node that was not recorded would be taken for one that has and did nothing. */
-const NEED_ALL = { durableMajority, createdByLeader, stateMachineSafety, voterChanges, electionSafety } as const;
+const NEED_ALL = {
+  durableMajority,
+  createdByLeader,
+  stateMachineSafety,
+  voterChanges,
+  electionSafety,
+  snapshots,
+} as const;
 
 export class RecordedRun {
   readonly #ghost: Ghost;
@@ -73,6 +83,12 @@ export class RecordedRun {
     if (missing.length > 0) this.forgetOthers(`there is no recording of the voters ${missing.join(', ')}`);
     else if (!beginTogether(beginnings)) this.forgetOthers('the recordings do not begin together');
     this.#beginHistory(beginnings);
+    // Elected before anything was recorded.
+    for (const { durable } of beginnings) {
+      const { leaderId = NO_NODE, leaderEpoch = 0 } = durable.quorumState ?? {};
+      const leader = beginnings.find(({ config }) => config.replica.id === leaderId)?.config.replica;
+      if (leader !== undefined) this.#ghost.leaders.set(leaderEpoch, leader);
+    }
   }
 
   /** Why some properties are not judged (any more); undefined while all are. */
@@ -87,8 +103,9 @@ export class RecordedRun {
   }
 
   /** Throws a Violation; Untold where a recording does not tell enough to go on. */
-  take({ life, event, effects, releasedBefore, releasedAfter }: MergedStep): void {
+  take({ life, event, effects, unrecordedSender, releasedBefore, releasedAfter }: MergedStep): void {
     const view = this.#ghost.nodes[life.header.nodeId] as NodeView;
+    if (unrecordedSender !== undefined) this.forgetOthers(`a life of node ${unrecordedSender} was not recorded`);
     this.#hear(view, life.header.config, event);
     this.#release(view, releasedBefore);
     for (const effect of effects) this.#see(view, effect);
@@ -108,8 +125,13 @@ export class RecordedRun {
     if (newest === undefined) return;
     // Nobody knows in which epoch it was committed; in none after this one.
     const epoch = Math.max(...beginnings.map(({ durable }) => durable.quorumState?.leaderEpoch ?? 0));
+    this.#commit(newest.id, epoch);
+  }
+
+  /** What a snapshot holds is committed, whoever did that. */
+  #commit(id: SnapshotId, epoch: Epoch): void {
     const committed: LogEntry[] = [];
-    let prefix = knownPrefix(this.#ghost, newest.id);
+    let prefix = knownPrefix(this.#ghost, id);
     while (prefix !== undefined && isEntry(prefix) && prefix.ordinal > this.#ghost.committed.length) {
       committed.push(prefix);
       prefix = prefix.previous;
@@ -156,6 +178,8 @@ export class RecordedRun {
   #load(view: NodeView, replica: RaftConfig['replica'], durable: DurableState): void {
     view.disk = recordedDisk(this.#ghost, replica, durable);
     const state = durable.quorumState;
+    const newest = durable.snapshots.at(-1);
+    if (newest !== undefined) this.#commit(newest.id, state?.leaderEpoch ?? newest.id.epoch);
     if (state === undefined) return;
     const op = { kind: 'state', op: -1, state } as const;
     for (const checker of this.#observer.checkers.synced) checker.synced?.(this.#ghost, view, op);
@@ -163,7 +187,9 @@ export class RecordedRun {
 
   #keep(view: NodeView, snapshot: Snapshot): void {
     if (fileOf(view.disk.files, snapshot.id) !== undefined) return;
-    const content = prefixAt(view.disk.written, snapshot.id.endOffset) ?? knownPrefix(this.#ghost, snapshot.id);
+    // A log that has parted from the leader's may have another prefix that ends there.
+    const own = prefixAt(view.disk.written, snapshot.id.endOffset);
+    const content = own?.epoch === snapshot.id.epoch ? own : knownPrefix(this.#ghost, snapshot.id);
     if (content === undefined) throw new Untold(`no recorded log reaches to snapshot ${snapshot.id.endOffset}`);
     keepFile(view.disk, { snapshot, content, salt: 0 });
   }

@@ -15,7 +15,7 @@ export interface Replay {
   readonly remarks: readonly string[];
 }
 
-const LEFT_OUT = 'S-R6, S-R8, S-R11, S-R16 and R-2.3 are not judged';
+const LEFT_OUT = 'S-R6, S-R8, S-R11, S-R13, S-R16 and R-2.3 are not judged';
 
 /** `see` gets every step in turn. RecordingError. */
 export async function replay(lives: readonly RecordedLife[], see: (step: MergedStep) => void): Promise<Replay> {

@@ -24,7 +24,9 @@ async function recordingsOf(world: World, ids: readonly number[] = IDS): Promise
   const recordings = new Map<string, readonly string[]>();
   for (const id of ids) {
     const { disk } = world.process(`c${id}`);
-    const names = await world.run(`c${id}`, 1000, (env) => env.disk.list('/records'));
+    const names = await world.run(`c${id}`, 1000, async (env) =>
+      (await env.disk.exists('/records')) ? env.disk.list('/records') : [],
+    );
     for (const { name } of names) {
       const lines = disk.contentOf(`/records/${name}`).toString().split('\n');
       // After a power cut there may be nothing in it.
