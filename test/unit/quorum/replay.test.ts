@@ -83,32 +83,24 @@ async function replayed(recordings: Recordings): Promise<Verdict> {
   return { steps: total, problem, remarks, seen };
 }
 
+const WANTED = ['append', 'truncate', 'catalogue', 'loadSnapshot', 'commit', 'claim', 'renounce', 'serveSnapshot'];
+
 test('every step is answered as recorded, and no checker objects', async () => {
   const seen = new Set<string>();
   let files = 0;
-  for (const seed of [1, 2, 3]) {
-    const cuts = seed === 3;
-    const recordings = await recordingsOf(await storm(seed, 5000, cuts));
+  // As many as it takes to see all of a core's life.
+  for (let seed = 1; seed <= 3 || (seed <= 20 && WANTED.some((type) => !seen.has(type))); seed++) {
+    const cuts = seed % 3 === 0;
+    const recordings = await recordingsOf(await storm(seed, 4000, cuts));
     files += recordings.size;
     const { steps, problem, remarks, seen: types } = await replayed(recordings);
     expect(problem).toBeUndefined();
     if (!cuts) expect(remarks).toEqual([]);
-    expect(steps).toBeGreaterThan(500);
+    expect(steps).toBeGreaterThan(300);
     for (const type of types) seen.add(type);
   }
-  expect(files).toBeGreaterThan(12);
-  for (const type of [
-    'append',
-    'truncate',
-    'catalogue',
-    'loadSnapshot',
-    'commit',
-    'claim',
-    'renounce',
-    'serveSnapshot',
-  ]) {
-    expect(seen, type).toContain(type);
-  }
+  expect(files).toBeGreaterThan(9);
+  for (const type of WANTED) expect(seen, type).toContain(type);
 });
 
 test('one node alone is judged by what it did itself', async () => {
