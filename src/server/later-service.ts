@@ -4,6 +4,7 @@ import type {
   RpcHandler,
   RpcService,
   RpcServiceDefinition,
+  RpcStatus,
   RpcStreamContext,
   RpcStreamHandler,
 } from '../env/network.ts';
@@ -11,20 +12,24 @@ import { RpcError } from '../env/network.ts';
 
 type AnyStreamHandler = RpcStreamHandler<unknown, unknown>;
 
-/** Answers FAILED_PRECONDITION, nothing was done, until `service()` gives the real one. */
-export function laterService(definition: RpcServiceDefinition, service: () => RpcService | undefined): RpcService {
+/** Answers with `status` until `service()` gives the real one. FAILED_PRECONDITION says that nothing was done (C-1.4). */
+export function laterService(
+  definition: RpcServiceDefinition,
+  service: () => RpcService | undefined,
+  status: RpcStatus = 'FAILED_PRECONDITION',
+): RpcService {
   const handlers: Record<string, RpcHandler<unknown, unknown> | AnyStreamHandler> = {};
   for (const [name, method] of Object.entries(definition.methods)) {
     if (method.responseStream === true) {
       handlers[name] = async function* (request: unknown, context: RpcStreamContext) {
         const handler = service()?.handlers[name] as AnyStreamHandler | undefined;
-        if (handler === undefined) throw starting();
+        if (handler === undefined) throw starting(status);
         yield* handler(request, context);
       };
     } else {
       handlers[name] = (request: unknown, context: RpcContext) => {
         const handler = service()?.handlers[name] as RpcHandler<unknown, unknown> | undefined;
-        if (handler === undefined) return Promise.reject(starting());
+        if (handler === undefined) return Promise.reject(starting(status));
         return handler(request, context);
       };
     }
@@ -32,6 +37,6 @@ export function laterService(definition: RpcServiceDefinition, service: () => Rp
   return { definition, handlers };
 }
 
-function starting(): RpcError {
-  return new RpcError('FAILED_PRECONDITION', 'the node is starting, it has done nothing');
+function starting(status: RpcStatus): RpcError {
+  return new RpcError(status, 'the node is starting, it has done nothing');
 }

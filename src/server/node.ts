@@ -337,7 +337,7 @@ function listenForControllers(
         voters: () => running.quorum?.describe().voters ?? [],
       },
     ),
-    laterService(RaftServiceDefinition, () => running.raft),
+    laterService(RaftServiceDefinition, () => running.raft, 'UNAVAILABLE'),
     laterService(ControllerServiceDefinition, () => of(ControllerServiceDefinition.fullName)),
     laterService(AdminServiceDefinition, () => of(AdminServiceDefinition.fullName)),
   ];
