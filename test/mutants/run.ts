@@ -66,6 +66,7 @@ function rewrite(mutant: Mutant, changed: ReadonlyMap<string, string>): void {
 async function check(mutants: readonly Mutant[], types: boolean): Promise<boolean> {
   const problems = await problemsOf(mutants, { types });
   for (const problem of problems) console.log(problem);
+  if (problems.length > 0) console.log('how to write a patch anew: test/mutants/README.md');
   return problems.length === 0;
 }
 
