@@ -121,9 +121,9 @@ describe('a leader that cannot go on hands over first (R-9.4)', () => {
     // It takes no part any more: nobody hears of it, whatever is asked of it.
     expect(leader.append('b')).toBeUndefined();
     expect(await leader.quorum?.whenCommitted(1000)).toBe(false);
-    await expect(
-      leader.quorum?.changeVoters({ type: 'remove', replica: { id: 1, directoryId: '' } }),
-    ).rejects.toThrow('not running');
+    await expect(leader.quorum?.changeVoters({ type: 'remove', replica: { id: 1, directoryId: '' } })).rejects.toThrow(
+      'not running',
+    );
     const { epoch } = leader.quorum?.describe() ?? {};
     await trio.world.runFor(3000);
     expect(leader.fatal).toHaveLength(1);
