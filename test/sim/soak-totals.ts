@@ -7,7 +7,7 @@ import { CLUSTER_FLOORS } from './soak-floors.ts';
 import type { ChunkReport } from './soak-worker.ts';
 
 /** Fewer runs than this say nothing about floors. */
-const LEAST_RUNS: Readonly<Record<KindName, number>> = { raft: 500, cluster: 100 };
+const LEAST_RUNS: Readonly<Record<KindName, number>> = { raft: 500, cluster: 200 };
 
 interface Sum {
   runs: number;
