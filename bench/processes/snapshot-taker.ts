@@ -58,6 +58,10 @@ function topicRecords(number: number): Uint8Array[] {
       leaderEpoch: 0,
       partitionEpoch: 0,
       directories: REPLICAS.map(() => ZERO_UUID),
+      elr: [],
+      recovering: false,
+      adding: [],
+      removing: [],
     };
     records.push(metadataRecord({ $case: 'partition', partition: { topicId, partition, ...state } }));
   }

@@ -2,10 +2,17 @@
 // quorum itself is answered by quorum/.
 import type { Ms } from '../base/ids.ts';
 import type { RpcContext, RpcService } from '../env/network.ts';
-import { rpcService } from '../env/network.ts';
+import { RpcError, rpcService } from '../env/network.ts';
 import { AdminServiceDefinition } from '../gen/kvorum/v1/admin.ts';
 import * as describe from '../metadata/describe.ts';
 import type { BrokerContext } from './context.ts';
+
+/** Replaced one by one. */
+const notYet = () => Promise.reject(new RpcError('UNIMPLEMENTED', 'this version does not serve this call'));
+// oxlint-disable-next-line require-yield
+async function* notYetStream(): AsyncGenerator<never> {
+  throw new RpcError('UNIMPLEMENTED', 'this version does not serve this call');
+}
 
 export function adminService(context: BrokerContext): RpcService {
   const { topics, metadata, config, clusterId } = context;
@@ -21,6 +28,16 @@ export function adminService(context: BrokerContext): RpcService {
         controllerId: context.quorumLeader(),
         controllers: config.voters,
       }),
+    createPartitions: notYet,
+    alterConfigs: notYet,
+    describeConfigs: notYet,
+    electLeaders: notYet,
+    explainPartition: notYet,
+    metadataHistory: notYetStream,
+    diffMetadata: notYetStream,
+    unregisterBroker: notYet,
+    describeFeatures: notYet,
+    updateFeatures: notYet,
     ...context.quorumAdmin,
   });
 }

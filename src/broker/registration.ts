@@ -10,6 +10,7 @@ import { RpcError } from '../env/network.ts';
 import type { BrokerHeartbeatResponse, RegisterBrokerRequest } from '../gen/kvorum/v1/controller.ts';
 import { ControllerServiceDefinition as Service } from '../gen/kvorum/v1/controller.ts';
 import type { Endpoint } from '../gen/kvorum/v1/metadata.ts';
+import { LATEST_METADATA_LEVEL, MIN_METADATA_LEVEL } from '../metadata/record.ts';
 
 export interface RegistrationDeps {
   readonly clock: Clock;
@@ -95,6 +96,8 @@ export class Registration {
       rack: config.rack,
       bootCounter,
       previousBrokerEpoch,
+      minMetadataLevel: MIN_METADATA_LEVEL,
+      maxMetadataLevel: LATEST_METADATA_LEVEL,
     };
   }
 
@@ -120,6 +123,7 @@ export class Registration {
       metadataEndOffset: this.#deps.metadataEndOffset(),
       wantFence: !this.#wantServe,
       wantShutdown: this.#wantShutdown,
+      offlineLogDirs: [],
     };
     try {
       const timeoutMs = config.values['broker.session.timeout.ms'];

@@ -69,7 +69,7 @@ export class TopicCommands {
   }
 
   delete(topics: TopicSelector[], timeoutMs: Ms): Promise<DeleteTopicsResponse> {
-    return this.#change(Admin.methods.deleteTopics, { topics, forwarded: true }, timeoutMs);
+    return this.#change(Admin.methods.deleteTopics, { topics, validateOnly: false, forwarded: true }, timeoutMs);
   }
 
   describeQuorum(timeoutMs: Ms = this.#deps.values['request.timeout.ms']): Promise<DescribeQuorumResponse> {

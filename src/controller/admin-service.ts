@@ -2,13 +2,20 @@
 // from the committed image. What is about the quorum itself is answered by quorum/.
 
 import type { RpcContext, RpcMethod, RpcService } from '../env/network.ts';
-import { rpcService } from '../env/network.ts';
+import { RpcError, rpcService } from '../env/network.ts';
 import { randomUuid } from '../env/random.ts';
 import { AdminServiceDefinition } from '../gen/kvorum/v1/admin.ts';
 import { describeCluster, describeTopics, listTopics } from '../metadata/describe.ts';
 import { decideCreateTopics } from './decide/create-topics.ts';
 import { decideDeleteTopics } from './decide/delete-topics.ts';
 import type { CommandRunner, ControllerDeps } from './deps.ts';
+
+/** Replaced one by one. */
+const notYet = () => Promise.reject(new RpcError('UNIMPLEMENTED', 'this version does not serve this call'));
+// oxlint-disable-next-line require-yield
+async function* notYetStream(): AsyncGenerator<never> {
+  throw new RpcError('UNIMPLEMENTED', 'this version does not serve this call');
+}
 
 export function adminService(
   controller: CommandRunner,
@@ -47,6 +54,16 @@ export function adminService(
       const facts = { clusterId, controllerId: controller.leaderId, controllers: config.voters };
       return Promise.resolve(describeCluster(publisher.image, facts));
     },
+    createPartitions: notYet,
+    alterConfigs: notYet,
+    describeConfigs: notYet,
+    electLeaders: notYet,
+    explainPartition: notYet,
+    metadataHistory: notYetStream,
+    diffMetadata: notYetStream,
+    unregisterBroker: notYet,
+    describeFeatures: notYet,
+    updateFeatures: notYet,
     ...quorumAdmin,
   });
 }

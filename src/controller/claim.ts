@@ -1,10 +1,12 @@
 // One claim of this node to be the active controller: the working image (committed state and this claim's own uncommitted
 // batches), the answers that wait for commits, whether commits can come, and the brokers' sessions. Ends whole (C-0.3).
+import { assert } from '../base/assert.ts';
 import type { Epoch, Ms, Offset } from '../base/ids.ts';
 import type { Clock } from '../env/clock.ts';
 import { RpcError } from '../env/network.ts';
 import type { MetadataRecord } from '../gen/kvorum/v1/metadata.ts';
 import type { MetadataImage } from '../metadata/image.ts';
+import { levelOf } from '../metadata/level.ts';
 import { encodeRecord } from '../metadata/record.ts';
 import { replay } from '../metadata/replay.ts';
 import type { Quorum } from '../quorum/quorum.ts';
@@ -29,6 +31,7 @@ export class Claim {
   readonly pending: PendingReplies;
   readonly #majority: MajorityWatch;
   readonly #quorum: Pick<Quorum, 'append'>;
+  readonly #clock: Clock;
   #working: MetadataImage;
   #committedEndOffset: Offset;
 
@@ -37,6 +40,7 @@ export class Claim {
     this.#working = committed;
     this.#committedEndOffset = committed.endOffset;
     this.#quorum = deps.quorum;
+    this.#clock = deps.clock;
     this.pending = new PendingReplies(deps.clock);
     this.sessions = new BrokerSessions(deps.sessionTimeoutMs);
     this.sessions.startAll(committed, deps.clock.now());
@@ -67,11 +71,16 @@ export class Claim {
 
   /** Appends the records as one batch and applies them to the working image; false if this node leads no more. */
   write(records: readonly MetadataRecord[]): boolean {
-    if (records.length === 0) return true;
-    const appended = this.#quorum.append(this.epoch, records.map(encodeRecord));
+    const [first, ...others] = records;
+    if (first === undefined) return true;
+    const { level } = this.#working;
+    const tooNew = level === 0 ? undefined : records.find((record) => levelOf(record) > level);
+    assert(tooNew === undefined, () => `a ${tooNew?.kind?.$case} record is written at metadata level ${level}`);
+    const stamped = [{ ...first, timestampMs: this.#clock.wallTime() }, ...others];
+    const appended = this.#quorum.append(this.epoch, stamped.map(encodeRecord));
     if (appended === undefined) return false;
     const { baseOffset, lastOffset } = appended;
-    const batch = { baseOffset, endOffset: lastOffset + 1, epoch: this.epoch, records };
+    const batch = { baseOffset, endOffset: lastOffset + 1, epoch: this.epoch, records: stamped };
     this.#working = replay(this.#working, batch).image;
     return true;
   }

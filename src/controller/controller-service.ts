@@ -1,7 +1,7 @@
 // ControllerService: what brokers say to the active controller. A controller that is not active refuses; callers look for it.
 import type { Ms, NodeId, Offset } from '../base/ids.ts';
 import type { RpcService } from '../env/network.ts';
-import { rpcService } from '../env/network.ts';
+import { RpcError, rpcService } from '../env/network.ts';
 import type { BrokerHeartbeatRequest, BrokerHeartbeatResponse } from '../gen/kvorum/v1/controller.ts';
 import { ControllerServiceDefinition } from '../gen/kvorum/v1/controller.ts';
 import type { Claim } from './claim.ts';
@@ -10,6 +10,13 @@ import { checkBrokerEpoch, decideHeartbeat } from './decide/heartbeat.ts';
 import { decideAllocateProducerIds } from './decide/producer-ids.ts';
 import { decideRegisterBroker } from './decide/register-broker.ts';
 import type { CommandRunner, ControllerDeps } from './deps.ts';
+
+/** Replaced one by one. */
+const notYet = () => Promise.reject(new RpcError('UNIMPLEMENTED', 'this version does not serve this call'));
+// oxlint-disable-next-line require-yield
+async function* notYetStream(): AsyncGenerator<never> {
+  throw new RpcError('UNIMPLEMENTED', 'this version does not serve this call');
+}
 
 export function controllerService(
   controller: Pick<CommandRunner, 'execute'>,
@@ -35,6 +42,10 @@ export function controllerService(
         decided: (claim) => shutdownEndOffset(claim, request.brokerId),
         isLifeSign: true,
       }),
+    holdSession: notYetStream,
+    alterPartition: notYet,
+    assignReplicasToDirs: notYet,
+    createReplicatedTopics: notYet,
     allocateProducerIds: (request, context) =>
       controller.execute(context, ({ working }) => {
         const checked = checkBrokerEpoch(working, request);

@@ -10,12 +10,13 @@ import type {
   DescribeTopicsRequest,
   DescribeTopicsResponse,
   ListTopicsResponse,
+  PartitionDescription,
   TopicDescription,
   TopicSelector,
 } from '../gen/kvorum/v1/admin.ts';
 import type { Endpoint } from '../gen/kvorum/v1/metadata.ts';
 import { itemError } from './errors.ts';
-import type { MetadataImage, TopicImage } from './image.ts';
+import type { MetadataImage, PartitionState, TopicImage } from './image.ts';
 import { brokersInOrder, configsOf, topicByName, topicEntity, topicsInOrder } from './image.ts';
 
 /** What a node knows of the cluster besides its image. */
@@ -60,25 +61,39 @@ function describeSelected(image: MetadataImage, { name, topicId }: TopicSelector
 }
 
 function describeTopic(image: MetadataImage, topic: TopicImage): TopicDescription {
-  const partitions = topic.partitions.toArray().map((state, partition) => ({
-    partition,
-    leader: state.leader,
-    leaderEpoch: state.leaderEpoch,
-    partitionEpoch: state.partitionEpoch,
-    replicas: [...state.replicas],
-    isr: [...state.isr],
-  }));
+  const partitions = topic.partitions.toArray().map(describePartition);
   const configs = configsOf(image, topicEntity(topic.name)).toObject();
   return { name: topic.name, topicId: topic.topicId, error: undefined, partitions, configs };
+}
+
+export function describePartition(state: PartitionState, partition: number): PartitionDescription {
+  const { leader, leaderEpoch, partitionEpoch, lastKnownLeader, recovering, leaderOffset } = state;
+  return {
+    partition,
+    leader,
+    leaderEpoch,
+    partitionEpoch,
+    replicas: [...state.replicas],
+    isr: [...state.isr],
+    elr: [...state.elr],
+    lastKnownLeader,
+    recovering,
+    adding: [...state.adding],
+    removing: [...state.removing],
+    directories: [...state.directories],
+    leaderOffset,
+  };
 }
 
 export function describeCluster(image: MetadataImage, facts: ClusterFacts): DescribeClusterResponse {
   const leaders = new Map<NodeId, number>();
   const replicas = new Map<NodeId, number>();
+  const inSync = new Map<NodeId, number>();
   for (const topic of image.topics.values()) {
     for (const state of topic.partitions) {
       if (state.leader !== NO_NODE) leaders.set(state.leader, (leaders.get(state.leader) ?? 0) + 1);
       for (const id of state.replicas) replicas.set(id, (replicas.get(id) ?? 0) + 1);
+      for (const id of state.isr) inSync.set(id, (inSync.get(id) ?? 0) + 1);
     }
   }
   const brokers = brokersInOrder(image).map(
@@ -92,6 +107,12 @@ export function describeCluster(image: MetadataImage, facts: ClusterFacts): Desc
       rack: broker.rack,
       leaderCount: leaders.get(broker.brokerId) ?? 0,
       replicaCount: replicas.get(broker.brokerId) ?? 0,
+      isrCount: inSync.get(broker.brokerId) ?? 0,
+      logDirs: [...broker.logDirs],
+      bootCounter: broker.bootCounter,
+      minMetadataLevel: broker.minMetadataLevel,
+      maxMetadataLevel: broker.maxMetadataLevel,
+      state: { ...broker.state, epoch: -1 },
     }),
   );
   const controllers = facts.controllers.map(

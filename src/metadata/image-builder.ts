@@ -5,10 +5,11 @@ import type { Epoch, NodeId, Offset } from '../base/ids.ts';
 import type { Uuid } from '../base/uuid.ts';
 import type { MetadataRecord } from '../gen/kvorum/v1/metadata.ts';
 import type { MetadataDelta } from './delta.ts';
+import type { Draft } from './draft.ts';
+import { draftOf } from './draft.ts';
 import type { BrokerRegistration, ConfigEntity, MetadataImage, TopicImage } from './image.ts';
 import { EMPTY_IMAGE, topicEntity } from './image.ts';
-import type { Draft } from './replay.ts';
-import { applyRecord, draftOf, entityOf } from './replay.ts';
+import { applyRecord, entityOf } from './replay.ts';
 
 export class ImageBuilder {
   readonly #previous: MetadataImage;
@@ -86,7 +87,7 @@ export class ImageBuilder {
   /** The image that ended at `endOffset`, with `epoch` the epoch of the record before it, and what it changes; once. */
   finish(endOffset: Offset, epoch: Epoch): { image: MetadataImage; delta: MetadataDelta } {
     this.#settle();
-    const { level, brokers, topics, topicIds, configs, nextProducerId } = this.#draft;
+    const { level, brokers, topics, topicIds, configs, nextProducerId, commands, commandBytes } = this.#draft;
     const image: MetadataImage = {
       endOffset,
       epoch,
@@ -96,6 +97,8 @@ export class ImageBuilder {
       topicIds: topicIds.asImmutable(),
       configs: configs.asImmutable(),
       nextProducerId,
+      commands,
+      commandBytes,
     };
     const removedTopics = this.#removedTopics(image);
     this.#addRemovedConfigs(image);
@@ -146,11 +149,12 @@ function changedBrokers(previous: MetadataImage, image: MetadataImage): Set<Node
   return changed;
 }
 
-/** A broker epoch stands for all that was registered with it (C-2.1). */
+/** A broker epoch stands for all that was registered with it (C-2.1), but for what changes later. */
 function isSameBroker(before: BrokerRegistration | undefined, after: BrokerRegistration): boolean {
   return (
     before?.brokerEpoch === after.brokerEpoch &&
     before.fenced === after.fenced &&
-    before.inControlledShutdown === after.inControlledShutdown
+    before.inControlledShutdown === after.inControlledShutdown &&
+    before.logDirs.join() === after.logDirs.join()
   );
 }

@@ -1,9 +1,9 @@
 // An image as the records that make it: what a snapshot holds, and how two images are compared.
 import type { Epoch, Offset } from '../base/ids.ts';
 import { NO_NODE } from '../base/ids.ts';
-import type { MetadataRecord } from '../gen/kvorum/v1/metadata.ts';
+import type { MetadataRecord, PartitionRecord } from '../gen/kvorum/v1/metadata.ts';
 import { ConfigScope } from '../gen/kvorum/v1/metadata.ts';
-import type { BrokerRegistration, ConfigEntity, MetadataImage, TopicImage } from './image.ts';
+import type { BrokerRegistration, ConfigEntity, MetadataImage, PartitionState, TopicImage } from './image.ts';
 import { brokersInOrder, EMPTY_IMAGE, topicsInOrder } from './image.ts';
 import { ImageBuilder } from './image-builder.ts';
 import { metadataRecord } from './record.ts';
@@ -44,9 +44,12 @@ function* recordsOf(
     const producerIds = { brokerId: NO_NODE, brokerEpoch: -1, nextProducerId };
     yield metadataRecord({ $case: 'producerIds', producerIds });
   }
+  for (const [clientId, command] of image.commands) {
+    yield metadataRecord({ $case: 'command', command: { clientId, ...command } });
+  }
 }
 
-function brokerRecord(broker: BrokerRegistration): MetadataRecord {
+function brokerRecord({ state, ...broker }: BrokerRegistration): MetadataRecord {
   return metadataRecord({
     $case: 'registerBroker',
     registerBroker: {
@@ -54,6 +57,9 @@ function brokerRecord(broker: BrokerRegistration): MetadataRecord {
       logDirs: [...broker.logDirs],
       endpoints: [...broker.endpoints],
       cleanStart: false,
+      stateOffset: state.offset,
+      stateTimestampMs: state.timestampMs,
+      stateCause: state.cause,
     },
   });
 }
@@ -61,10 +67,22 @@ function brokerRecord(broker: BrokerRegistration): MetadataRecord {
 function* topicRecords({ name, topicId, partitions }: TopicImage): Generator<MetadataRecord, void, undefined> {
   yield metadataRecord({ $case: 'topic', topic: { name, topicId } });
   for (const [partition, state] of partitions.entries()) {
-    const { replicas, isr, directories, ...rest } = state;
-    const lists = { replicas: [...replicas], isr: [...isr], directories: [...directories] };
-    yield metadataRecord({ $case: 'partition', partition: { topicId, partition, ...rest, ...lists } });
+    yield metadataRecord({ $case: 'partition', partition: { topicId, partition, ...partitionFields(state) } });
   }
+}
+
+function partitionFields(state: PartitionState): Omit<PartitionRecord, 'topicId' | 'partition'> {
+  const { replicas, isr, elr, adding, removing, directories, lastKnownLeader, ...rest } = state;
+  return {
+    ...rest,
+    ...(lastKnownLeader === NO_NODE ? undefined : { lastKnownLeader }),
+    replicas: [...replicas],
+    isr: [...isr],
+    elr: [...elr],
+    adding: [...adding],
+    removing: [...removing],
+    directories: [...directories],
+  };
 }
 
 function configRecords(image: MetadataImage, entity: ConfigEntity): MetadataRecord[] {

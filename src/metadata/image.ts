@@ -1,7 +1,7 @@
 // The cluster's metadata as of one offset: an immutable value, the fold of a committed prefix of the metadata log (S-M8).
 // Versions share structure, so that a controller can keep the committed one beside its own working one (C-0.3).
 import type { List } from 'immutable';
-import { Map as ImmutableMap } from 'immutable';
+import { Map as ImmutableMap, OrderedMap } from 'immutable';
 import type { Epoch, NodeId, Offset } from '../base/ids.ts';
 import type { Uuid } from '../base/uuid.ts';
 
@@ -12,13 +12,22 @@ export interface BrokerEndpoint {
   readonly port: number;
 }
 
+/** The record that made something what it is, for people. */
+export interface Provenance {
+  readonly offset: Offset;
+  /** Milliseconds since 1970, -1 if not known. */
+  readonly timestampMs: number;
+  /** Empty if nobody said. */
+  readonly cause: string;
+}
+
 /** One broker as registered (C-2). */
 export interface BrokerRegistration {
   readonly brokerId: NodeId;
   /** Offset of its registration record: unique and rising over the life of the cluster (C-2.1). */
   readonly brokerEpoch: Offset;
   readonly incarnationId: Uuid;
-  /** directory.id of each log dir. */
+  /** directory.id of each log dir that is online. */
   readonly logDirs: readonly Uuid[];
   readonly endpoints: readonly BrokerEndpoint[];
   /** Empty if none. */
@@ -26,21 +35,49 @@ export interface BrokerRegistration {
   readonly bootCounter: number;
   readonly fenced: boolean;
   readonly inControlledShutdown: boolean;
+  /** Metadata levels that it can follow. */
+  readonly minMetadataLevel: number;
+  readonly maxMetadataLevel: number;
+  /** What made it fenced, unfenced or shutting down. */
+  readonly state: Provenance;
 }
 
-/** C-4.1, C-4.3: leader = -1 or leader in isr; isr is a subset of replicas and never empty (C-5.4). */
+/**
+ * C-4.1, C-4.3: leader = -1 or leader in isr; isr and elr are disjoint subsets of replicas; isr is never empty below metadata level
+ * 2 (C-5.4), where there is no ELR.
+ */
 export interface PartitionState {
   /** Assignment order: the first is the preferred leader. */
   readonly replicas: readonly NodeId[];
   readonly isr: readonly NodeId[];
+  /** Eligible leader replicas: out of the ISR, but with every acknowledged record (KIP-966, C-5.5). */
+  readonly elr: readonly NodeId[];
   /** -1: none. */
   readonly leader: NodeId;
+  /** Led last, where ISR and ELR are empty (C-5.6); -1: none. */
+  readonly lastKnownLeader: NodeId;
+  /** Elected uncleanly, and has not recovered yet (C-5.7, C-5.8); the ISR has one member at most then. */
+  readonly recovering: boolean;
   /** Rises by one exactly when a change sets the leader (C-4.2). */
   readonly leaderEpoch: Epoch;
   /** Rises by one at every change (C-4.2). */
   readonly partitionEpoch: Epoch;
   /** directory.id per replica, same order; ZERO_UUID where the broker has not said. */
   readonly directories: readonly Uuid[];
+  /** A reassignment under way (C-8.1): replicas that are to join, and those that go then. */
+  readonly adding: readonly NodeId[];
+  readonly removing: readonly NodeId[];
+  /** Offset of the record that set the leader last. */
+  readonly leaderOffset: Offset;
+}
+
+/** The newest command of a client that names its commands (C-9.1c). */
+export interface CommandReply {
+  readonly sequence: number;
+  /** Name of the method. */
+  readonly method: string;
+  /** The answer, encoded. */
+  readonly reply: Uint8Array;
 }
 
 export interface TopicImage {
@@ -64,6 +101,10 @@ export interface MetadataImage {
   readonly configs: ImmutableMap<ConfigEntity, ImmutableMap<string, string>>;
   /** First producer id that nobody has (C-9.3). */
   readonly nextProducerId: number;
+  /** By client id, the one that was heard of last at the end. */
+  readonly commands: OrderedMap<Uuid, CommandReply>;
+  /** Of all answers in {@link commands}. */
+  readonly commandBytes: number;
 }
 
 /** Whose configs: `topic:<name>`, `broker:<id>`, or `broker:` for the default of all brokers. */
@@ -78,6 +119,8 @@ export const EMPTY_IMAGE: MetadataImage = {
   topicIds: ImmutableMap(),
   configs: ImmutableMap(),
   nextProducerId: 0,
+  commands: OrderedMap(),
+  commandBytes: 0,
 };
 
 export function topicEntity(name: string): ConfigEntity {

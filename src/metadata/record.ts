@@ -7,8 +7,9 @@ import { MetadataRecord } from '../gen/kvorum/v1/metadata.ts';
 /** What a record says: the `kind` of a {@link MetadataRecord}, `{ $case: 'topic', topic: … }` and so on. */
 export type RecordKind = NonNullable<MetadataRecord['kind']>;
 
-/** The newest metadata level that this version can read and write. */
-export const LATEST_METADATA_LEVEL = 1;
+/** The metadata levels that this version can read and write. */
+export const MIN_METADATA_LEVEL = 1;
+export const LATEST_METADATA_LEVEL = 2;
 
 /** Wraps a kind into a record that every node must know. */
 export function metadataRecord(kind: RecordKind): MetadataRecord {

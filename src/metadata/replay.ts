@@ -1,26 +1,26 @@
 // Applies records to an image: total, deterministic and pure (C-0.4, C-0.5). Leaders, followers and brokers run exactly this.
-// A record that does not fit the image is a bug or a damaged log, and ends the node.
+// A record that does not fit the image is a bug or a damaged log, and ends the node. Topics and partitions: replay-topics.ts.
 import type { Map as ImmutableMap } from 'immutable';
-import { Map as ImmutableMapOf, List } from 'immutable';
+import { Map as ImmutableMapOf } from 'immutable';
 import { assert, must, unreachable } from '../base/assert.ts';
-import type { Epoch, NodeId, Offset } from '../base/ids.ts';
-import { NO_NODE } from '../base/ids.ts';
-import type { Uuid } from '../base/uuid.ts';
+import type { Epoch, Offset } from '../base/ids.ts';
 import type {
   BrokerChangeRecord,
   ConfigRecord,
   MetadataRecord,
-  PartitionChangeRecord,
-  PartitionRecord,
   ProducerIdsRecord,
   RegisterBrokerRecord,
-  TopicRecord,
+  UnregisterBrokerRecord,
 } from '../gen/kvorum/v1/metadata.ts';
 import { ConfigScope } from '../gen/kvorum/v1/metadata.ts';
+import { applyCommand } from './commands.ts';
 import type { MetadataDelta } from './delta.ts';
-import type { ConfigEntity, MetadataImage, PartitionState, TopicImage } from './image.ts';
+import type { Draft } from './draft.ts';
+import { draftOf } from './draft.ts';
+import type { ConfigEntity, MetadataImage } from './image.ts';
 import { topicEntity } from './image.ts';
-import { LATEST_METADATA_LEVEL } from './record.ts';
+import { LATEST_METADATA_LEVEL, MIN_METADATA_LEVEL } from './record.ts';
+import { applyPartition, applyPartitionChange, applyRemoveTopic, applyTopic } from './replay-topics.ts';
 
 /** One atomic batch of the metadata log; records take offsets baseOffset, baseOffset+1, …, all below endOffset. */
 export interface MetadataBatch {
@@ -29,22 +29,6 @@ export interface MetadataBatch {
   readonly epoch: Epoch;
   /** Empty for the quorum's own control batches, which take offsets too. */
   readonly records: readonly MetadataRecord[];
-}
-
-/** The image under construction. Its maps may be persistent values: only the fields move. */
-export interface Draft {
-  level: number;
-  brokers: MetadataImage['brokers'];
-  topics: MetadataImage['topics'];
-  topicIds: MetadataImage['topicIds'];
-  configs: MetadataImage['configs'];
-  nextProducerId: number;
-  readonly changed: {
-    readonly topics: Set<Uuid>;
-    readonly removedTopics: Map<Uuid, TopicImage>;
-    readonly brokers: Set<NodeId>;
-    readonly configs: Set<ConfigEntity>;
-  };
 }
 
 /** The image after the batch, and what changed. AssertionError if the batch does not follow the image (C-0.4). */
@@ -67,26 +51,17 @@ export function replay(image: MetadataImage, batch: MetadataBatch): { image: Met
       topicIds: draft.topicIds,
       configs: draft.configs,
       nextProducerId: draft.nextProducerId,
+      commands: draft.commands,
+      commandBytes: draft.commandBytes,
     },
     delta: draft.changed,
   };
 }
 
-/** A draft that begins as this image. */
-export function draftOf(image: MetadataImage): Draft {
-  const { level, brokers, topics, topicIds, configs, nextProducerId } = image;
-  const changed = {
-    topics: new Set<Uuid>(),
-    removedTopics: new Map<Uuid, TopicImage>(),
-    brokers: new Set<NodeId>(),
-    configs: new Set<ConfigEntity>(),
-  };
-  return { level, brokers, topics, topicIds, configs, nextProducerId, changed };
-}
-
 /** The record at `offset`, applied. AssertionError if it does not follow from those before (C-0.4). */
 export function applyRecord(draft: Draft, record: MetadataRecord, offset: Offset): void {
   const { kind } = record;
+  if (record.timestampMs !== undefined) draft.timestampMs = record.timestampMs;
   if (kind === undefined) {
     assert(record.skippable, `the record at offset ${offset} has no kind`);
     return;
@@ -97,19 +72,24 @@ export function applyRecord(draft: Draft, record: MetadataRecord, offset: Offset
     case 'registerBroker':
       return applyRegisterBroker(draft, kind.registerBroker, offset);
     case 'brokerChange':
-      return applyBrokerChange(draft, kind.brokerChange);
+      return applyBrokerChange(draft, kind.brokerChange, offset);
     case 'topic':
       return applyTopic(draft, kind.topic);
     case 'partition':
-      return applyPartition(draft, kind.partition);
+      return applyPartition(draft, kind.partition, offset);
     case 'partitionChange':
-      return applyPartitionChange(draft, kind.partitionChange);
+      return applyPartitionChange(draft, kind.partitionChange, offset);
     case 'removeTopic':
       return applyRemoveTopic(draft, kind.removeTopic.topicId);
     case 'config':
       return applyConfig(draft, kind.config);
     case 'producerIds':
       return applyProducerIds(draft, kind.producerIds);
+    case 'command':
+      return applyCommand(draft, kind.command);
+    case 'unregisterBroker':
+      return applyUnregisterBroker(draft, kind.unregisterBroker);
+    case 'uncleanElection':
     case 'noOp':
       return;
     default:
@@ -146,11 +126,21 @@ function applyRegisterBroker(draft: Draft, record: RegisterBrokerRecord, offset:
     bootCounter: record.bootCounter,
     fenced: record.fenced ?? true,
     inControlledShutdown: record.inControlledShutdown,
+    minMetadataLevel: Math.max(record.minMetadataLevel, MIN_METADATA_LEVEL),
+    maxMetadataLevel: Math.max(record.maxMetadataLevel, MIN_METADATA_LEVEL),
+    state:
+      record.brokerEpoch === undefined
+        ? {
+            offset,
+            timestampMs: draft.timestampMs,
+            cause: record.cleanStart ? 'registered' : 'registered after a crash',
+          }
+        : { offset: record.stateOffset, timestampMs: record.stateTimestampMs, cause: record.stateCause },
   });
   draft.changed.brokers.add(brokerId);
 }
 
-function applyBrokerChange(draft: Draft, record: BrokerChangeRecord): void {
+function applyBrokerChange(draft: Draft, record: BrokerChangeRecord, offset: Offset): void {
   const { brokerId, brokerEpoch } = record;
   const broker = must(draft.brokers.get(brokerId), `broker ${brokerId}, which a record changes,`);
   assert(broker.brokerEpoch === brokerEpoch, `a change of broker ${brokerId} is for another epoch than its own`);
@@ -158,70 +148,18 @@ function applyBrokerChange(draft: Draft, record: BrokerChangeRecord): void {
     ...broker,
     fenced: record.fenced ?? broker.fenced,
     inControlledShutdown: record.inControlledShutdown ?? broker.inControlledShutdown,
+    logDirs: record.logDirs?.directories ?? broker.logDirs,
+    state: { offset, timestampMs: draft.timestampMs, cause: record.cause },
   });
   draft.changed.brokers.add(brokerId);
 }
 
-function applyTopic(draft: Draft, { name, topicId }: TopicRecord): void {
-  assert(!draft.topicIds.has(name), `topic ${name} is created but exists`);
-  assert(!draft.topics.has(topicId), `topic id ${topicId} is used twice`);
-  draft.topicIds = draft.topicIds.set(name, topicId);
-  draft.topics = draft.topics.set(topicId, { name, topicId, partitions: List() });
-  draft.changed.topics.add(topicId);
-}
-
-/** C-4.3, C-5.4. */
-function assertSound(state: PartitionState, what: () => string): void {
-  const { replicas, isr, leader } = state;
-  assert(
-    replicas.length > 0 && new Set(replicas).size === replicas.length,
-    () => `${what()}: bad replicas [${replicas.join()}]`,
-  );
-  assert(
-    isr.length > 0 && new Set(isr).size === isr.length && isr.every((id) => replicas.includes(id)),
-    () => `${what()}: ISR [${isr.join()}] does not fit replicas [${replicas.join()}]`,
-  );
-  assert(leader === NO_NODE || isr.includes(leader), () => `${what()}: leader ${leader} is not in ISR [${isr.join()}]`);
-  assert(state.directories.length === replicas.length, () => `${what()}: not one directory per replica`);
-}
-
-function setPartition(draft: Draft, topic: TopicImage, partition: number, state: PartitionState): void {
-  assertSound(state, () => `partition ${topic.name}-${partition}`);
-  draft.topics = draft.topics.set(topic.topicId, { ...topic, partitions: topic.partitions.set(partition, state) });
-  draft.changed.topics.add(topic.topicId);
-}
-
-function applyPartition(draft: Draft, record: PartitionRecord): void {
-  const topic = must(draft.topics.get(record.topicId), `topic ${record.topicId} of a new partition`);
-  assert(
-    record.partition === topic.partitions.size,
-    `partition ${topic.name}-${record.partition} is created, but the topic has ${topic.partitions.size}`,
-  );
-  const { replicas, isr, leader, leaderEpoch, partitionEpoch, directories } = record;
-  setPartition(draft, topic, record.partition, { replicas, isr, leader, leaderEpoch, partitionEpoch, directories });
-}
-
-function applyPartitionChange(draft: Draft, record: PartitionChangeRecord): void {
-  const topic = must(draft.topics.get(record.topicId), `topic ${record.topicId} of a changed partition`);
-  assert(record.partition >= 0, `topic ${topic.name} has no partition ${record.partition}`);
-  const state = must(topic.partitions.get(record.partition), `partition ${topic.name}-${record.partition}`);
-  setPartition(draft, topic, record.partition, {
-    ...state,
-    isr: record.isr === undefined ? state.isr : record.isr.replicas,
-    leader: record.leader ?? state.leader,
-    leaderEpoch: record.leader === undefined ? state.leaderEpoch : state.leaderEpoch + 1, // C-4.2
-    partitionEpoch: state.partitionEpoch + 1, // C-4.2
-  });
-}
-
-function applyRemoveTopic(draft: Draft, topicId: Uuid): void {
-  const topic = must(draft.topics.get(topicId), `topic ${topicId}, which a record removes,`);
-  draft.topics = draft.topics.delete(topicId);
-  draft.topicIds = draft.topicIds.delete(topic.name);
-  draft.configs = draft.configs.delete(topicEntity(topic.name));
-  draft.changed.topics.delete(topicId);
-  draft.changed.configs.delete(topicEntity(topic.name));
-  draft.changed.removedTopics.set(topicId, topic);
+/** C-2.6. That it is in no ISR is seen by the checks of partitions, when they change. */
+function applyUnregisterBroker(draft: Draft, { brokerId, brokerEpoch }: UnregisterBrokerRecord): void {
+  const broker = must(draft.brokers.get(brokerId), `broker ${brokerId}, which a record forgets,`);
+  assert(broker.brokerEpoch === brokerEpoch, `broker ${brokerId} is forgotten under another epoch than its own`);
+  draft.brokers = draft.brokers.delete(brokerId);
+  draft.changed.brokers.add(brokerId);
 }
 
 /** Whose key the record sets. */

@@ -26,7 +26,7 @@ function configsOf(pairs: readonly string[]): Record<string, string> {
 
 /** One line per item; exit code 1 if one failed. */
 function report(
-  items: readonly { readonly name: string; readonly error: ItemError | undefined }[],
+  items: readonly { readonly name: string; readonly error?: ItemError | undefined }[],
   done: string,
 ): string {
   return items
@@ -38,7 +38,7 @@ function failure(error: ItemError): string {
   return `${error.name}: ${error.message}`;
 }
 
-function exitCodeFor(items: readonly { readonly error: ItemError | undefined }[]): void {
+function exitCodeFor(items: readonly { readonly error?: ItemError | undefined }[]): void {
   if (items.some(({ error }) => error !== undefined)) process.exitCode = 1;
 }
 
@@ -95,7 +95,9 @@ export async function deleteTopics(names: string[], options: DeleteOptions): Pro
     throw new UsageError('nothing was deleted: confirm with y, or give --yes');
   }
   const topics = names.map((name) => ({ name, topicId: '' }));
-  const answer = await withAdmin(options, ({ call }) => call(remove, { topics, forwarded: false }));
+  const answer = await withAdmin(options, ({ call }) =>
+    call(remove, { topics, validateOnly: false, forwarded: false }),
+  );
   exitCodeFor(answer.topics);
   print(options.json, answer, () => report(answer.topics, 'deleted'));
 }

@@ -36,12 +36,12 @@ export function decideRegisterBroker(
   const cleanStart = stored === undefined || request.previousBrokerEpoch === stored.brokerEpoch;
   const cause = `broker ${brokerId} restarted ${cleanStart ? 'cleanly' : 'uncleanly'}`;
   const leaves = stored === undefined ? [] : brokerLeaves(image, brokerId, cause);
-  const registration = { brokerId, incarnationId, logDirs, endpoints, rack, bootCounter, cleanStart };
+  const { minMetadataLevel, maxMetadataLevel } = request;
+  const levels = { minMetadataLevel, maxMetadataLevel };
+  const registration = { brokerId, incarnationId, logDirs, endpoints, rack, bootCounter, cleanStart, ...levels };
+  const state = { inControlledShutdown: false, stateOffset: -1, stateTimestampMs: -1, stateCause: '' };
   return {
-    records: [
-      ...leaves,
-      metadataRecord({ $case: 'registerBroker', registerBroker: { ...registration, inControlledShutdown: false } }),
-    ],
+    records: [...leaves, metadataRecord({ $case: 'registerBroker', registerBroker: { ...registration, ...state } })],
     respond: (after) => ({ brokerEpoch: brokerEpochIn(after, brokerId) }),
   };
 }

@@ -95,7 +95,9 @@ async function ask(client: RpcClient, request: Request, topic: string, timeoutMs
         return toldOf('created', answer);
       }
       case 'delete': {
-        const [answer] = (await client.call(Admin, deleteTopics, { topics, forwarded: true }, timeoutMs)).topics;
+        const [answer] = (
+          await client.call(Admin, deleteTopics, { topics, validateOnly: false, forwarded: true }, timeoutMs)
+        ).topics;
         return toldOf('deleted', answer);
       }
       case 'describe': {

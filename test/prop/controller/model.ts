@@ -131,7 +131,7 @@ export class World {
         return this.#expand(`t${step.topic}`);
       case 'delete': {
         const topics = [{ name: `t${step.topic}`, topicId: '' }];
-        this.#carryOut(decideDeleteTopics(this.image, { topics, forwarded: false }));
+        this.#carryOut(decideDeleteTopics(this.image, { topics, validateOnly: false, forwarded: false }));
         return;
       }
       case 'allocate': {
@@ -184,6 +184,8 @@ export class World {
       rack: '',
       bootCounter: boot,
       previousBrokerEpoch,
+      minMetadataLevel: 1,
+      maxMetadataLevel: 2,
     };
     this.#carryOut(decideRegisterBroker(this.image, request, { clusterId: CLUSTER_ID, sessionValid }));
   }
@@ -192,7 +194,14 @@ export class World {
     const brokerEpoch = this.image.brokers.get(step.brokerId)?.brokerEpoch ?? -1;
     const { wantFence, wantShutdown } = step;
     const metadataEndOffset = brokerEpoch + 1 - step.behind;
-    const request = { brokerId: step.brokerId, brokerEpoch, metadataEndOffset, wantFence, wantShutdown };
+    const request = {
+      brokerId: step.brokerId,
+      brokerEpoch,
+      metadataEndOffset,
+      wantFence,
+      wantShutdown,
+      offlineLogDirs: [],
+    };
     if (isRefusal(checkBrokerEpoch(this.image, request) as Decided<unknown>)) return;
     const context = { shutdownEndOffset: 1, lowestActiveEndOffset: step.othersSaw ? 1 : 0 };
     this.#carryOut(decideHeartbeat(this.image, request, context));

@@ -23,6 +23,8 @@ function request(brokerId: number, fields: Partial<RegisterBrokerRequest> = {}):
     rack: 'r',
     bootCounter: 2,
     previousBrokerEpoch: -1,
+    minMetadataLevel: 1,
+    maxMetadataLevel: 2,
     ...fields,
   };
 }
@@ -99,6 +101,7 @@ const beat = (brokerId: number, brokerEpoch: number, fields: Partial<BrokerHeart
   metadataEndOffset: brokerEpoch + 1,
   wantFence: false,
   wantShutdown: false,
+  offlineLogDirs: [],
   ...fields,
 });
 
@@ -157,7 +160,7 @@ describe('heartbeats', () => {
   const epoch = epochOf(led, 1);
 
   it('C-3.3: a shutdown moves leaders at once and lets go when the others have seen that', () => {
-    const asked = send(led, beat(1, epoch, { wantShutdown: true }));
+    const asked = send(led, beat(1, epoch, { wantShutdown: true, offlineLogDirs: [] }));
     expect(asked.next).toBe('CONTROLLED_SHUTDOWN');
     expect(asked.response).toEqual({ fenced: false, shouldShutdown: false });
     expect(partitionOf(asked.image, T, 0)).toMatchObject({ leader: -1, isr: [1] });
@@ -165,13 +168,15 @@ describe('heartbeats', () => {
     expect(partitionOf(asked.image, T, 2)).toMatchObject({ leader: 2, isr: [2], leaderEpoch: 0, partitionEpoch: 1 });
     const shutdownEndOffset = asked.image.endOffset;
     const early = { shutdownEndOffset, lowestActiveEndOffset: shutdownEndOffset - 1 };
-    expect(send(asked.image, beat(1, epoch, { wantShutdown: true }), early).response.shouldShutdown).toBe(false);
+    expect(
+      send(asked.image, beat(1, epoch, { wantShutdown: true, offlineLogDirs: [] }), early).response.shouldShutdown,
+    ).toBe(false);
     const late = { shutdownEndOffset, lowestActiveEndOffset: shutdownEndOffset };
-    const done = send(asked.image, beat(1, epoch, { wantShutdown: true }), late);
+    const done = send(asked.image, beat(1, epoch, { wantShutdown: true, offlineLogDirs: [] }), late);
     expect(done.response).toEqual({ fenced: true, shouldShutdown: true });
     // It is not unfenced again: a shutdown is not taken back.
     expect(send(done.image, beat(1, epoch)).response).toEqual({ fenced: true, shouldShutdown: false });
-    expect(send(done.image, beat(1, epoch, { wantShutdown: true }))).toMatchObject({ records: [] });
+    expect(send(done.image, beat(1, epoch, { wantShutdown: true, offlineLogDirs: [] }))).toMatchObject({ records: [] });
   });
 
   it('C-3.4, C-3.6, C-5.4: fencing takes the leaders away, unfencing gives them back in new epochs', () => {

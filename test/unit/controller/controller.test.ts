@@ -4,6 +4,7 @@ import { AdminServiceDefinition as Admin } from '../../../src/gen/kvorum/v1/admi
 import type { BrokerHeartbeatRequest, RegisterBrokerRequest } from '../../../src/gen/kvorum/v1/controller.ts';
 import { ControllerServiceDefinition as Control } from '../../../src/gen/kvorum/v1/controller.ts';
 import { partitionOf, topicByName } from '../../../src/metadata/image.ts';
+import { LATEST_METADATA_LEVEL } from '../../../src/metadata/record.ts';
 import { uuid } from '../metadata/fixture.ts';
 import type { Harness } from './harness.ts';
 import { CLUSTER_ID, outcome, startHarness } from './harness.ts';
@@ -24,6 +25,8 @@ function register(brokerId: number, fields: Partial<RegisterBrokerRequest> = {},
     rack: '',
     bootCounter: 1,
     previousBrokerEpoch: -1,
+    minMetadataLevel: 1,
+    maxMetadataLevel: 2,
     ...fields,
   };
   return h.call(Control, Control.methods.registerBroker, request, remainingMs);
@@ -36,6 +39,7 @@ function beat(brokerId: number, brokerEpoch: number, fields: Partial<BrokerHeart
     metadataEndOffset: brokerEpoch + 1,
     wantFence: false,
     wantShutdown: false,
+    offlineLogDirs: [],
     ...fields,
   };
   return h.call(Control, Control.methods.brokerHeartbeat, request);
@@ -69,7 +73,7 @@ describe('commands', () => {
     h.depose();
     h.elect();
     h.commit();
-    expect(h.publisher.image.level).toBe(1);
+    expect(h.publisher.image.level).toBe(LATEST_METADATA_LEVEL);
     expect(h.quorum.log.filter(({ records }) => records.length > 0)).toHaveLength(1);
   });
 
@@ -373,7 +377,7 @@ describe('brokers', () => {
 describe('AdminService on a controller', () => {
   it('passes writes on once, and DescribeQuorum too', async () => {
     await create('a', {}, 400);
-    await h.call(Admin, Admin.methods.deleteTopics, { topics: [], forwarded: false });
+    await h.call(Admin, Admin.methods.deleteTopics, { topics: [], validateOnly: false, forwarded: false });
     await h.call(Admin, Admin.methods.describeQuorum, { forwarded: false });
     expect(h.forwarded).toMatchObject([
       { method: 'CreateTopics', request: { forwarded: true }, timeoutMs: 400 },
@@ -382,7 +386,7 @@ describe('AdminService on a controller', () => {
     ]);
     const calls = [
       h.call(Admin, Admin.methods.createTopics, { topics: [], validateOnly: false, forwarded: true }),
-      h.call(Admin, Admin.methods.deleteTopics, { topics: [], forwarded: true }),
+      h.call(Admin, Admin.methods.deleteTopics, { topics: [], validateOnly: false, forwarded: true }),
       h.call(Admin, Admin.methods.describeQuorum, { forwarded: true }),
     ];
     for (const call of calls) await expect(call).rejects.toMatchObject({ status: 'FAILED_PRECONDITION' });
@@ -399,6 +403,7 @@ describe('AdminService on a controller', () => {
     expect(described.topics[0]?.partitions).toHaveLength(2);
     const deleted = h.call(Admin, Admin.methods.deleteTopics, {
       topics: [{ name: 'a', topicId: '' }],
+      validateOnly: false,
       forwarded: false,
     });
     expect((await list()).topics).toHaveLength(1);

@@ -2,9 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { ZERO_UUID } from '../../../src/base/uuid.ts';
 import { acceptableIn, electOnline } from '../../../src/controller/decide/election.ts';
 import type { PartitionState } from '../../../src/metadata/image.ts';
-import { after, clusterOf, record, registration, uuid } from '../metadata/fixture.ts';
+import { after, CALM, clusterOf, record, registration, uuid } from '../metadata/fixture.ts';
 
 const state = (leader: number, isr: number[], directories = [ZERO_UUID, ZERO_UUID, ZERO_UUID]): PartitionState => ({
+  ...CALM,
   replicas: [3, 1, 2],
   isr,
   leader,

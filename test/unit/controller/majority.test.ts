@@ -24,6 +24,8 @@ beforeEach(async () => {
     rack: '',
     bootCounter: 1,
     previousBrokerEpoch: -1,
+    minMetadataLevel: 1,
+    maxMetadataLevel: 2,
   };
   const registered = h.call(Control, Control.methods.registerBroker, request);
   h.commit();

@@ -35,7 +35,7 @@ describe('createTopics', () => {
     expect(response.metadataEndOffset).toBe(image.endOffset);
     expect(topicByName(image, 'a')?.topicId).toBe(topic?.topicId);
     expect(leaders(image, 'a')).toEqual([1, 2, 3, 1]);
-    expect(topicByName(image, 'a')?.partitions.get(1)).toEqual({
+    expect(topicByName(image, 'a')?.partitions.get(1)).toMatchObject({
       replicas: [2],
       isr: [2],
       leader: 2,
@@ -180,7 +180,7 @@ describe('deleteTopics', () => {
       { name: 'x', topicId: '' },
       { name: '', topicId: uuid(99) },
     ];
-    const { records, respond } = decideDeleteTopics(image, { topics, forwarded: false });
+    const { records, respond } = decideDeleteTopics(image, { topics, validateOnly: false, forwarded: false });
     const next = after(image, ...records);
     expect([...next.topicIds.keys()]).toEqual(['c']);
     const answer = respond(next).topics;
@@ -198,7 +198,7 @@ describe('deleteTopics', () => {
       { name: 'a', topicId: '' },
       { name: '', topicId: idOf('a') },
     ];
-    const { records, respond } = decideDeleteTopics(image, { topics, forwarded: false });
+    const { records, respond } = decideDeleteTopics(image, { topics, validateOnly: false, forwarded: false });
     expect(records).toEqual([]);
     expect(respond(image).topics.map(({ error }) => error?.name)).toEqual(['INVALID_REQUEST', 'INVALID_REQUEST']);
   });

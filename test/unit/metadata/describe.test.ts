@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { ZERO_UUID } from '../../../src/base/uuid.ts';
 import { ConfigScope } from '../../../src/gen/kvorum/v1/metadata.ts';
 import { describeCluster, describeTopics, listTopics } from '../../../src/metadata/describe.ts';
 import { after, clusterOf, partitionRecord, record, registration, topicRecord, uuid } from './fixture.ts';
@@ -50,6 +51,13 @@ it('describes topics by name or id, one answer per selector', () => {
     partitionEpoch: 5,
     replicas: [2],
     isr: [2],
+    elr: [],
+    lastKnownLeader: -1,
+    recovering: false,
+    adding: [],
+    removing: [],
+    directories: [ZERO_UUID],
+    leaderOffset: 6,
   });
   expect(describeTopics(image, { topics: [] }).topics.map(({ name }) => name)).toEqual(['ape', 'zebra']);
 });

@@ -29,10 +29,18 @@ export function registration(brokerId: NodeId, fields: Partial<RegisterBrokerRec
       bootCounter: 1,
       cleanStart: true,
       inControlledShutdown: false,
+      minMetadataLevel: 1,
+      maxMetadataLevel: 2,
+      stateOffset: -1,
+      stateTimestampMs: -1,
+      stateCause: '',
       ...fields,
     },
   });
 }
+
+/** What a partition has beside its leader and replicas when nothing went wrong. */
+export const CALM = { elr: [], lastKnownLeader: -1, recovering: false, adding: [], removing: [], leaderOffset: 0 };
 
 export function topicRecord(name: string, topicId: Uuid): MetadataRecord {
   return metadataRecord({ $case: 'topic', topic: { name, topicId } });
@@ -56,6 +64,10 @@ export function partitionRecord(
       leaderEpoch: 0,
       partitionEpoch: 0,
       directories: replicas.map(() => ZERO_UUID),
+      elr: [],
+      recovering: false,
+      adding: [],
+      removing: [],
       ...fields,
     },
   });

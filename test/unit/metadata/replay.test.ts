@@ -137,7 +137,17 @@ describe('image records', () => {
   it('make the same image again', () => {
     const image = after(
       withTopic,
+      record({ $case: 'metadataLevel', metadataLevel: { level: 2 } }),
       change({ isr: [2], leader: 2 }),
+      record({
+        $case: 'partitionChange',
+        partitionChange: {
+          ...{ topicId: T, partition: 0, cause: 'test', leader: 2, recovering: true, lastKnownLeader: 1 },
+          ...{ replicas: { replicas: [1, 2, 3] }, adding: { replicas: [3] }, removing: { replicas: [1] } },
+          ...{ elr: { replicas: [1] }, directories: { directories: [ZERO_UUID, uuid(1002), ZERO_UUID] } },
+        },
+      }),
+      record({ $case: 'command', command: { clientId: uuid(7), sequence: 3, method: 'M', reply: Buffer.of(1, 2) } }),
       config(ConfigScope.TOPIC, 'a', 'segment.bytes', '100'),
       config(ConfigScope.BROKER, '', 'k', 'v'),
       record({ $case: 'producerIds', producerIds: { brokerId: 1, brokerEpoch: 1, nextProducerId: 2000 } }),
@@ -146,13 +156,21 @@ describe('image records', () => {
     expect(imageToRecords(again)).toEqual(imageToRecords(image));
     expect(again.endOffset).toBe(image.endOffset);
     expect(partitionOf(again, T, 0)).toEqual({
-      replicas: [1, 2],
+      replicas: [1, 2, 3],
       isr: [2],
+      elr: [1],
       leader: 2,
-      leaderEpoch: 1,
-      partitionEpoch: 1,
-      directories: [ZERO_UUID, ZERO_UUID],
+      lastKnownLeader: 1,
+      recovering: true,
+      leaderEpoch: 2,
+      partitionEpoch: 2,
+      directories: [ZERO_UUID, uuid(1002), ZERO_UUID],
+      adding: [3],
+      removing: [1],
+      leaderOffset: 7,
     });
+    expect(again.commands.get(uuid(7))).toMatchObject({ sequence: 3, method: 'M', reply: Buffer.of(1, 2) });
+    expect(again.commandBytes).toBe(2);
     expect(again.brokers.toJS()).toEqual(image.brokers.toJS());
     expect(again.nextProducerId).toBe(2000);
     expect(imageToRecords(EMPTY_IMAGE)).toEqual([]);

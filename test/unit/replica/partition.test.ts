@@ -6,7 +6,7 @@ import { appendToPartition } from '../../../src/replica/append.ts';
 import type { Partition } from '../../../src/replica/partition.ts';
 import { findEpochEnd, findOffset, readPartition } from '../../../src/replica/read.ts';
 import { batchOf } from '../broker/bench.ts';
-import { record, uuid } from '../metadata/fixture.ts';
+import { CALM, record, uuid } from '../metadata/fixture.ts';
 import type { Replicas } from './bench.ts';
 import { SELF, topic, withReplicas } from './bench.ts';
 
@@ -18,7 +18,15 @@ function appended(result: Appended | AppendRefused): Appended {
 }
 
 function state(fields: Partial<PartitionState>): PartitionState {
-  const base = { replicas: [SELF], isr: [SELF], leader: SELF, leaderEpoch: 0, partitionEpoch: 0, directories: [] };
+  const base = {
+    ...CALM,
+    replicas: [SELF],
+    isr: [SELF],
+    leader: SELF,
+    leaderEpoch: 0,
+    partitionEpoch: 0,
+    directories: [],
+  };
   return { ...base, ...fields };
 }
 

@@ -7,11 +7,12 @@ import { effectiveMinIsr, nextHighWatermark } from '../../../src/replica/high-wa
 import { OffsetWaiters } from '../../../src/replica/offset-waiters.ts';
 import type { Role } from '../../../src/replica/role.ts';
 import { checkLeaderEpoch, decideRole } from '../../../src/replica/role.ts';
+import { CALM } from '../metadata/fixture.ts';
 
 const SELF = 1;
 
 function state(leader: number, leaderEpoch: number, partitionEpoch: number): PartitionState {
-  return { replicas: [1, 2], isr: [1, 2], leader, leaderEpoch, partitionEpoch, directories: [] };
+  return { ...CALM, replicas: [1, 2], isr: [1, 2], leader, leaderEpoch, partitionEpoch, directories: [] };
 }
 
 const SMALL = [0, 1, 2];

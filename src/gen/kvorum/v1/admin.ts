@@ -6,11 +6,199 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import { Endpoint, MetadataRecord } from "./metadata.ts";
+import { ConfigScope, configScopeFromJSON, configScopeToJSON, Endpoint, MetadataRecord } from "./metadata.ts";
 
 export const protobufPackage = "kvorum.v1";
 
 export const protobufFileName = "kvorum/v1/admin.proto";
+
+export const ConfigOperation = {
+  UNSPECIFIED: 0,
+  SET: 1,
+  /** RESET - Back to what is in force without it. */
+  RESET: 2,
+  /** APPEND - Adds items to a list. */
+  APPEND: 3,
+  /** SUBTRACT - Takes items from a list. */
+  SUBTRACT: 4,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type ConfigOperation = typeof ConfigOperation[keyof typeof ConfigOperation];
+
+export namespace ConfigOperation {
+  export type UNSPECIFIED = typeof ConfigOperation.UNSPECIFIED;
+  export type SET = typeof ConfigOperation.SET;
+  export type RESET = typeof ConfigOperation.RESET;
+  export type APPEND = typeof ConfigOperation.APPEND;
+  export type SUBTRACT = typeof ConfigOperation.SUBTRACT;
+  export type UNRECOGNIZED = typeof ConfigOperation.UNRECOGNIZED;
+}
+
+export function configOperationFromJSON(object: any): ConfigOperation {
+  switch (object) {
+    case 0:
+    case "CONFIG_OPERATION_UNSPECIFIED":
+      return ConfigOperation.UNSPECIFIED;
+    case 1:
+    case "CONFIG_OPERATION_SET":
+      return ConfigOperation.SET;
+    case 2:
+    case "CONFIG_OPERATION_RESET":
+      return ConfigOperation.RESET;
+    case 3:
+    case "CONFIG_OPERATION_APPEND":
+      return ConfigOperation.APPEND;
+    case 4:
+    case "CONFIG_OPERATION_SUBTRACT":
+      return ConfigOperation.SUBTRACT;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return ConfigOperation.UNRECOGNIZED;
+  }
+}
+
+export function configOperationToJSON(object: ConfigOperation): string {
+  switch (object) {
+    case ConfigOperation.UNSPECIFIED:
+      return "CONFIG_OPERATION_UNSPECIFIED";
+    case ConfigOperation.SET:
+      return "CONFIG_OPERATION_SET";
+    case ConfigOperation.RESET:
+      return "CONFIG_OPERATION_RESET";
+    case ConfigOperation.APPEND:
+      return "CONFIG_OPERATION_APPEND";
+    case ConfigOperation.SUBTRACT:
+      return "CONFIG_OPERATION_SUBTRACT";
+    case ConfigOperation.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+/** Where a value comes from, strongest first. */
+export const ConfigSource = {
+  UNSPECIFIED: 0,
+  TOPIC: 1,
+  /** BROKER - Set on this broker. */
+  BROKER: 2,
+  /** CLUSTER_DEFAULT - Set for all brokers. */
+  CLUSTER_DEFAULT: 3,
+  /** FILE - The configuration file of the node that answers. */
+  FILE: 4,
+  DEFAULT: 5,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type ConfigSource = typeof ConfigSource[keyof typeof ConfigSource];
+
+export namespace ConfigSource {
+  export type UNSPECIFIED = typeof ConfigSource.UNSPECIFIED;
+  export type TOPIC = typeof ConfigSource.TOPIC;
+  export type BROKER = typeof ConfigSource.BROKER;
+  export type CLUSTER_DEFAULT = typeof ConfigSource.CLUSTER_DEFAULT;
+  export type FILE = typeof ConfigSource.FILE;
+  export type DEFAULT = typeof ConfigSource.DEFAULT;
+  export type UNRECOGNIZED = typeof ConfigSource.UNRECOGNIZED;
+}
+
+export function configSourceFromJSON(object: any): ConfigSource {
+  switch (object) {
+    case 0:
+    case "CONFIG_SOURCE_UNSPECIFIED":
+      return ConfigSource.UNSPECIFIED;
+    case 1:
+    case "CONFIG_SOURCE_TOPIC":
+      return ConfigSource.TOPIC;
+    case 2:
+    case "CONFIG_SOURCE_BROKER":
+      return ConfigSource.BROKER;
+    case 3:
+    case "CONFIG_SOURCE_CLUSTER_DEFAULT":
+      return ConfigSource.CLUSTER_DEFAULT;
+    case 4:
+    case "CONFIG_SOURCE_FILE":
+      return ConfigSource.FILE;
+    case 5:
+    case "CONFIG_SOURCE_DEFAULT":
+      return ConfigSource.DEFAULT;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return ConfigSource.UNRECOGNIZED;
+  }
+}
+
+export function configSourceToJSON(object: ConfigSource): string {
+  switch (object) {
+    case ConfigSource.UNSPECIFIED:
+      return "CONFIG_SOURCE_UNSPECIFIED";
+    case ConfigSource.TOPIC:
+      return "CONFIG_SOURCE_TOPIC";
+    case ConfigSource.BROKER:
+      return "CONFIG_SOURCE_BROKER";
+    case ConfigSource.CLUSTER_DEFAULT:
+      return "CONFIG_SOURCE_CLUSTER_DEFAULT";
+    case ConfigSource.FILE:
+      return "CONFIG_SOURCE_FILE";
+    case ConfigSource.DEFAULT:
+      return "CONFIG_SOURCE_DEFAULT";
+    case ConfigSource.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+export const ElectionType = {
+  UNSPECIFIED: 0,
+  /** PREFERRED - The first replica, if it is in the ISR. */
+  PREFERRED: 1,
+  /** UNCLEAN - Any replica that lives, where nobody else can lead: acknowledged records may be lost (C-5.7). */
+  UNCLEAN: 2,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type ElectionType = typeof ElectionType[keyof typeof ElectionType];
+
+export namespace ElectionType {
+  export type UNSPECIFIED = typeof ElectionType.UNSPECIFIED;
+  export type PREFERRED = typeof ElectionType.PREFERRED;
+  export type UNCLEAN = typeof ElectionType.UNCLEAN;
+  export type UNRECOGNIZED = typeof ElectionType.UNRECOGNIZED;
+}
+
+export function electionTypeFromJSON(object: any): ElectionType {
+  switch (object) {
+    case 0:
+    case "ELECTION_TYPE_UNSPECIFIED":
+      return ElectionType.UNSPECIFIED;
+    case 1:
+    case "ELECTION_TYPE_PREFERRED":
+      return ElectionType.PREFERRED;
+    case 2:
+    case "ELECTION_TYPE_UNCLEAN":
+      return ElectionType.UNCLEAN;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return ElectionType.UNRECOGNIZED;
+  }
+}
+
+export function electionTypeToJSON(object: ElectionType): string {
+  switch (object) {
+    case ElectionType.UNSPECIFIED:
+      return "ELECTION_TYPE_UNSPECIFIED";
+    case ElectionType.PREFERRED:
+      return "ELECTION_TYPE_PREFERRED";
+    case ElectionType.UNCLEAN:
+      return "ELECTION_TYPE_UNCLEAN";
+    case ElectionType.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
 
 /** Why the voters were not changed. */
 export const VoterChangeError = {
@@ -128,6 +316,24 @@ export interface ItemError {
   message: string;
 }
 
+/** Names a command, so that it takes effect at most once however often it is sent (C-9.1c). A repetition gets the first answer. */
+export interface CommandId {
+  /** A UUID of the sender's, chosen at random. It has one command under way at a time. */
+  clientId: string;
+  /** >= 1, higher than that of the command before. */
+  sequence: number;
+}
+
+/** Detail of a call that failed as a whole, in the trailer `grpc-status-details-bin` beside the status. */
+export interface CallFailure {
+  /** Short and constant, e.g. NOT_CONTROLLER, NO_MAJORITY, STALE_COMMAND. */
+  reason: string;
+  /** Whether the call may still take effect, or has. */
+  mayTakeEffect: boolean;
+  /** The active controller as far as known, -1 if not. */
+  controllerId: number;
+}
+
 export interface ReplicaAssignment {
   partition: number;
   /** Broker ids, preferred leader first. */
@@ -158,12 +364,14 @@ export interface CreateTopicsRequest {
   validateOnly: boolean;
   /** True: a node passes this call on for somebody else; the receiver must not pass it on again. */
   forwarded: boolean;
+  /** Optional, see CommandId. */
+  command?: CommandId | undefined;
 }
 
 export interface CreatedTopic {
   name: string;
   /** Not set: created (or, with validate_only, it could be). */
-  error: ItemError | undefined;
+  error?: ItemError | undefined;
   topicId: string;
   partitions: number;
   replicationFactor: number;
@@ -189,19 +397,333 @@ export interface TopicSelector {
 
 export interface DeleteTopicsRequest {
   topics: TopicSelector[];
+  /** Check only, delete nothing. */
+  validateOnly: boolean;
   /** True: a node passes this call on for somebody else; the receiver must not pass it on again. */
   forwarded: boolean;
+  /** Optional, see CommandId. */
+  command?: CommandId | undefined;
 }
 
 export interface DeletedTopic {
   name: string;
   topicId: string;
   /** Not set: deleted. */
-  error: ItemError | undefined;
+  error?: ItemError | undefined;
 }
 
 export interface DeleteTopicsResponse {
   topics: DeletedTopic[];
+  metadataEndOffset: number;
+}
+
+export interface NewPartitions {
+  topic: string;
+  /** Of the topic afterwards, more than it has now. */
+  totalCount: number;
+  /** Manual placement of the new ones, numbered from the present count on; empty: the controller places. */
+  assignments: ReplicaAssignment[];
+}
+
+export interface CreatePartitionsRequest {
+  topics: NewPartitions[];
+  /** Check only, create nothing. */
+  validateOnly: boolean;
+  /** Optional, see CommandId. */
+  command?:
+    | CommandId
+    | undefined;
+  /** True: a node passes this call on for somebody else; the receiver must not pass it on again. */
+  forwarded: boolean;
+}
+
+export interface CreatedPartitions {
+  topic: string;
+  /** Not set: created (or, with validate_only, they could be). */
+  error?:
+    | ItemError
+    | undefined;
+  /** Partitions of the topic afterwards, -1 with an error. */
+  totalCount: number;
+}
+
+export interface CreatePartitionsResponse {
+  topics: CreatedPartitions[];
+  /** Every image at or past this offset shows the result. */
+  metadataEndOffset: number;
+}
+
+/** Whose configs. */
+export interface ConfigResource {
+  scope: ConfigScope;
+  /** Topic name; broker id as text, empty for the default of all brokers. */
+  name: string;
+}
+
+export interface ConfigAlteration {
+  key: string;
+  operation: ConfigOperation;
+  /** Not for RESET. Items of a list are comma separated. */
+  value: string;
+}
+
+export interface ResourceAlteration {
+  resource?:
+    | ConfigResource
+    | undefined;
+  /** Each key once. */
+  alterations: ConfigAlteration[];
+}
+
+export interface AlterConfigsRequest {
+  resources: ResourceAlteration[];
+  /** Check only, change nothing. */
+  validateOnly: boolean;
+  /** Optional, see CommandId. */
+  command?:
+    | CommandId
+    | undefined;
+  /** True: a node passes this call on for somebody else; the receiver must not pass it on again. */
+  forwarded: boolean;
+}
+
+export interface AlteredResource {
+  resource?:
+    | ConfigResource
+    | undefined;
+  /** Not set: changed (or, with validate_only, it could be). Set: nothing of this resource was changed. */
+  error?: ItemError | undefined;
+}
+
+export interface AlterConfigsResponse {
+  resources: AlteredResource[];
+  metadataEndOffset: number;
+}
+
+export interface DescribeConfigsRequest {
+  resources: ConfigResource[];
+  /** Only these; empty: all. */
+  keys: string[];
+}
+
+export interface ConfigSynonym {
+  source: ConfigSource;
+  /** The key there: a topic's segment.bytes is a broker's log.segment.bytes. */
+  key: string;
+  value: string;
+}
+
+export interface ConfigEntry {
+  key: string;
+  /** In force. */
+  value: string;
+  source: ConfigSource;
+  /** Whatever else would give a value if those before it did not, the value in force first. */
+  synonyms: ConfigSynonym[];
+  /** Cannot be altered while the node runs. */
+  readOnly: boolean;
+  /** boolean, number, list, choice or text. */
+  type: string;
+  documentation: string;
+}
+
+export interface ResourceDescription {
+  resource?:
+    | ConfigResource
+    | undefined;
+  /** Not set: found. */
+  error?:
+    | ItemError
+    | undefined;
+  /** By key. */
+  entries: ConfigEntry[];
+}
+
+export interface DescribeConfigsResponse {
+  resources: ResourceDescription[];
+  metadataEndOffset: number;
+}
+
+export interface PartitionSelector {
+  topic: string;
+  partition: number;
+}
+
+export interface ElectLeadersRequest {
+  type: ElectionType;
+  /** Empty: all for which it would change something; the answer then holds those alone. */
+  partitions: PartitionSelector[];
+  /** Check only, elect nobody. */
+  validateOnly: boolean;
+  /** True: a node passes this call on for somebody else; the receiver must not pass it on again. */
+  forwarded: boolean;
+}
+
+export interface ElectedLeader {
+  topic: string;
+  partition: number;
+  /** Not set: elected. ELECTION_NOT_NEEDED, PREFERRED_LEADER_NOT_AVAILABLE, ELIGIBLE_LEADERS_NOT_AVAILABLE, … */
+  error?:
+    | ItemError
+    | undefined;
+  /** Afterwards, -1: none. */
+  leader: number;
+}
+
+export interface ElectLeadersResponse {
+  partitions: ElectedLeader[];
+  metadataEndOffset: number;
+}
+
+export interface ExplainPartitionRequest {
+  topic: string;
+  partition: number;
+}
+
+/** A record of the metadata log, as far as the log of the node that answers still has it. */
+export interface RecordReference {
+  /** -1: not known. */
+  offset: number;
+  /** -1: the record is in a snapshot now, and what follows is not known. */
+  epoch: number;
+  /** -1: not known. */
+  timestampMs: number;
+  cause: string;
+}
+
+export interface ReplicaExplanation {
+  brokerId: number;
+  inIsr: boolean;
+  inElr: boolean;
+  /** Whether it could lead now, without loss. */
+  eligible: boolean;
+  /** Why, or why not. */
+  reason: string;
+  /** What is known of its broker. */
+  brokerState?: RecordReference | undefined;
+}
+
+export interface ExplainPartitionResponse {
+  topicId: string;
+  /** Not set: found. */
+  error?: ItemError | undefined;
+  state?:
+    | PartitionDescription
+    | undefined;
+  /** One sentence: who leads and why, or why nobody does. */
+  verdict: string;
+  /** The record that set the leader last. */
+  decidedBy?:
+    | RecordReference
+    | undefined;
+  /** In assignment order. */
+  replicas: ReplicaExplanation[];
+  /** What would give it another leader, or one at all; a sentence each. */
+  whatWouldChange: string[];
+  metadataEndOffset: number;
+}
+
+export interface MetadataHistoryRequest {
+  topic: string;
+  /** -1: the topic and all its partitions. */
+  partition: number;
+}
+
+export interface MetadataHistoryResponse {
+  event?:
+    | //
+    /** First: where the log of the node begins. What happened below is not known, but for the state at its snapshot. */
+    { $case: "logStartOffset"; logStartOffset: number }
+    | { $case: "entry"; entry: HistoryEntry }
+    | undefined;
+}
+
+export interface HistoryEntry {
+  offset: number;
+  epoch: number;
+  /** -1: not known. */
+  timestampMs: number;
+  /** e.g. topicCreated, partitionCreated, leaderChanged, isrChanged, configChanged, uncleanElection, topicDeleted, stateAtSnapshot. */
+  type: string;
+  topic: string;
+  topicId: string;
+  /** -1: the topic. */
+  partition: number;
+  /** What changed, e.g. 'leader 4 → 5, leader epoch 7, ISR [4,5] → [5]'. */
+  change: string;
+  /** Why, empty where nobody said. */
+  cause: string;
+}
+
+export interface DiffMetadataRequest {
+  /**
+   * Both are end offsets: everything below them. -1: the newest. OUT_OF_RANGE as INVALID_ARGUMENT where the node has no snapshot and
+   * no log to make that image from.
+   */
+  fromOffset: number;
+  toOffset: number;
+}
+
+export interface DiffMetadataResponse {
+  entries: DiffEntry[];
+}
+
+export interface DiffEntry {
+  /** e.g. 'topic orders', 'partition orders-3', 'broker 4', 'config topic orders', 'metadata level'. */
+  subject: string;
+  /** Not set: it was not there; or it is not there any more. */
+  before?: string | undefined;
+  after?: string | undefined;
+}
+
+export interface UnregisterBrokerRequest {
+  brokerId: number;
+  /** True: a node passes this call on for somebody else; the receiver must not pass it on again. */
+  forwarded: boolean;
+}
+
+export interface UnregisterBrokerResponse {
+  /** Not set: it is forgotten. */
+  error?: ItemError | undefined;
+  metadataEndOffset: number;
+}
+
+export interface DescribeFeaturesRequest {
+}
+
+export interface NodeFeatures {
+  nodeId: number;
+  /** broker or controller. */
+  role: string;
+  /** Empty: known. Else why not, and the levels are -1. */
+  unknownReason: string;
+  minMetadataLevel: number;
+  maxMetadataLevel: number;
+}
+
+export interface DescribeFeaturesResponse {
+  /** 0: the cluster has no first record yet. */
+  metadataLevel: number;
+  /** The levels that the node which answers knows. */
+  minMetadataLevel: number;
+  maxMetadataLevel: number;
+  nodes: NodeFeatures[];
+  metadataEndOffset: number;
+}
+
+export interface UpdateFeaturesRequest {
+  /** Higher than the one in force; 0: the highest that every node can follow. */
+  metadataLevel: number;
+  /** Check only, change nothing. */
+  validateOnly: boolean;
+  /** True: a node passes this call on for somebody else; the receiver must not pass it on again. */
+  forwarded: boolean;
+}
+
+export interface UpdateFeaturesResponse {
+  /** Not set: in force. */
+  error?: ItemError | undefined;
+  metadataLevel: number;
   metadataEndOffset: number;
 }
 
@@ -233,13 +755,24 @@ export interface PartitionDescription {
   partitionEpoch: number;
   replicas: number[];
   isr: number[];
+  elr: number[];
+  /** -1: none. Led last, where ISR and ELR are empty. */
+  lastKnownLeader: number;
+  /** Elected uncleanly, and has not recovered yet. */
+  recovering: boolean;
+  adding: number[];
+  removing: number[];
+  /** directory.id per replica, same order; zero id where the broker has not said. */
+  directories: string[];
+  /** Offset of the record that set the leader last. */
+  leaderOffset: number;
 }
 
 export interface TopicDescription {
   name: string;
   topicId: string;
   /** Not set: found. */
-  error: ItemError | undefined;
+  error?: ItemError | undefined;
   partitions: PartitionDescription[];
   /** Keys set on the topic itself. */
   configs: { [key: string]: string };
@@ -270,6 +803,15 @@ export interface BrokerDescription {
   leaderCount: number;
   /** Partitions it holds a replica of. */
   replicaCount: number;
+  /** Partitions it is in the ISR of. */
+  isrCount: number;
+  /** directory.id of each log dir that is online. */
+  logDirs: string[];
+  bootCounter: number;
+  minMetadataLevel: number;
+  maxMetadataLevel: number;
+  /** The record that made its state what it is. */
+  state?: RecordReference | undefined;
 }
 
 export interface DescribeClusterResponse {
@@ -358,11 +900,11 @@ export interface VoterChangeFailure {
 
 export interface ChangeVotersResponse {
   /** Not set: the change is committed. */
-  failure:
+  failure?:
     | VoterChangeFailure
     | undefined;
   /** Who was added or removed, as far as known. */
-  voter:
+  voter?:
     | QuorumVoter
     | undefined;
   /** Offset of the record with the new voters, -1 with a failure. */
@@ -379,7 +921,7 @@ export interface WatchMetadataRequest {
 }
 
 export interface WatchMetadataResponse {
-  event:
+  event?:
     | //
     /**
      * The log begins later than the offset that comes next: the state before follows, in snapshot_records. What was seen before
@@ -421,7 +963,7 @@ export interface MetadataBatch {
 }
 
 export interface ControlRecord {
-  kind: { $case: "leaderChange"; leaderChange: LeaderChange } | { $case: "voters"; voters: VoterSet } | {
+  kind?: { $case: "leaderChange"; leaderChange: LeaderChange } | { $case: "voters"; voters: VoterSet } | {
     $case: "recovery";
     recovery: Recovery;
   } | //
@@ -431,7 +973,7 @@ export interface ControlRecord {
 
 /** The first record of an epoch. Endpoints are not set. */
 export interface LeaderChange {
-  leader: QuorumVoter | undefined;
+  leader?: QuorumVoter | undefined;
   voters: QuorumVoter[];
   /** Whose votes made the leader. */
   grantingVoters: QuorumVoter[];
@@ -447,7 +989,7 @@ export interface VoterSet {
  * from here on.
  */
 export interface Recovery {
-  replica:
+  replica?:
     | QuorumVoter
     | undefined;
   /** In force before. */
@@ -543,6 +1085,183 @@ export const ItemError: MessageFns<ItemError> = {
     }
     if (message.message !== "") {
       obj.message = message.message;
+    }
+    return obj;
+  },
+};
+
+function createBaseCommandId(): CommandId {
+  return { clientId: "", sequence: 0 };
+}
+
+export const CommandId: MessageFns<CommandId> = {
+  encode(message: CommandId, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.clientId !== "") {
+      writer.uint32(10).string(message.clientId);
+    }
+    if (message.sequence !== 0) {
+      writer.uint32(16).int64(message.sequence);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CommandId {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCommandId();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clientId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.sequence = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CommandId {
+    return {
+      clientId: isSet(object.clientId)
+        ? globalThis.String(object.clientId)
+        : isSet(object.client_id)
+        ? globalThis.String(object.client_id)
+        : "",
+      sequence: isSet(object.sequence) ? globalThis.Number(object.sequence) : 0,
+    };
+  },
+
+  toJSON(message: CommandId): unknown {
+    const obj: any = {};
+    if (message.clientId !== "") {
+      obj.clientId = message.clientId;
+    }
+    if (message.sequence !== 0) {
+      obj.sequence = Math.round(message.sequence);
+    }
+    return obj;
+  },
+};
+
+function createBaseCallFailure(): CallFailure {
+  return { reason: "", mayTakeEffect: false, controllerId: 0 };
+}
+
+export const CallFailure: MessageFns<CallFailure> = {
+  encode(message: CallFailure, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.reason !== "") {
+      writer.uint32(10).string(message.reason);
+    }
+    if (message.mayTakeEffect !== false) {
+      writer.uint32(16).bool(message.mayTakeEffect);
+    }
+    if (message.controllerId !== 0) {
+      writer.uint32(24).int32(message.controllerId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CallFailure {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCallFailure();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.mayTakeEffect = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.controllerId = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CallFailure {
+    return {
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      mayTakeEffect: isSet(object.mayTakeEffect)
+        ? globalThis.Boolean(object.mayTakeEffect)
+        : isSet(object.may_take_effect)
+        ? globalThis.Boolean(object.may_take_effect)
+        : false,
+      controllerId: isSet(object.controllerId)
+        ? globalThis.Number(object.controllerId)
+        : isSet(object.controller_id)
+        ? globalThis.Number(object.controller_id)
+        : 0,
+    };
+  },
+
+  toJSON(message: CallFailure): unknown {
+    const obj: any = {};
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    if (message.mayTakeEffect !== false) {
+      obj.mayTakeEffect = message.mayTakeEffect;
+    }
+    if (message.controllerId !== 0) {
+      obj.controllerId = Math.round(message.controllerId);
     }
     return obj;
   },
@@ -861,7 +1580,7 @@ export const NewTopic_ConfigsEntry: MessageFns<NewTopic_ConfigsEntry> = {
 };
 
 function createBaseCreateTopicsRequest(): CreateTopicsRequest {
-  return { topics: [], validateOnly: false, forwarded: false };
+  return { topics: [], validateOnly: false, forwarded: false, command: undefined };
 }
 
 export const CreateTopicsRequest: MessageFns<CreateTopicsRequest> = {
@@ -874,6 +1593,9 @@ export const CreateTopicsRequest: MessageFns<CreateTopicsRequest> = {
     }
     if (message.forwarded !== false) {
       writer.uint32(120).bool(message.forwarded);
+    }
+    if (message.command !== undefined) {
+      CommandId.encode(message.command, writer.uint32(114).fork()).join();
     }
     return writer;
   },
@@ -915,6 +1637,14 @@ export const CreateTopicsRequest: MessageFns<CreateTopicsRequest> = {
             message.forwarded = reader.bool();
             continue;
           }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.command = CommandId.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -936,6 +1666,7 @@ export const CreateTopicsRequest: MessageFns<CreateTopicsRequest> = {
         ? globalThis.Boolean(object.validate_only)
         : false,
       forwarded: isSet(object.forwarded) ? globalThis.Boolean(object.forwarded) : false,
+      command: isSet(object.command) ? CommandId.fromJSON(object.command) : undefined,
     };
   },
 
@@ -949,6 +1680,9 @@ export const CreateTopicsRequest: MessageFns<CreateTopicsRequest> = {
     }
     if (message.forwarded !== false) {
       obj.forwarded = message.forwarded;
+    }
+    if (message.command !== undefined) {
+      obj.command = CommandId.toJSON(message.command);
     }
     return obj;
   },
@@ -1353,7 +2087,7 @@ export const TopicSelector: MessageFns<TopicSelector> = {
 };
 
 function createBaseDeleteTopicsRequest(): DeleteTopicsRequest {
-  return { topics: [], forwarded: false };
+  return { topics: [], validateOnly: false, forwarded: false, command: undefined };
 }
 
 export const DeleteTopicsRequest: MessageFns<DeleteTopicsRequest> = {
@@ -1361,8 +2095,14 @@ export const DeleteTopicsRequest: MessageFns<DeleteTopicsRequest> = {
     for (const v of message.topics) {
       TopicSelector.encode(v!, writer.uint32(10).fork()).join();
     }
+    if (message.validateOnly !== false) {
+      writer.uint32(16).bool(message.validateOnly);
+    }
     if (message.forwarded !== false) {
       writer.uint32(120).bool(message.forwarded);
+    }
+    if (message.command !== undefined) {
+      CommandId.encode(message.command, writer.uint32(114).fork()).join();
     }
     return writer;
   },
@@ -1388,12 +2128,28 @@ export const DeleteTopicsRequest: MessageFns<DeleteTopicsRequest> = {
             message.topics.push(TopicSelector.decode(reader, reader.uint32()));
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
           case 15: {
             if (tag !== 120) {
               break;
             }
 
             message.forwarded = reader.bool();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.command = CommandId.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -1411,7 +2167,13 @@ export const DeleteTopicsRequest: MessageFns<DeleteTopicsRequest> = {
   fromJSON(object: any): DeleteTopicsRequest {
     return {
       topics: globalThis.Array.isArray(object?.topics) ? object.topics.map((e: any) => TopicSelector.fromJSON(e)) : [],
+      validateOnly: isSet(object.validateOnly)
+        ? globalThis.Boolean(object.validateOnly)
+        : isSet(object.validate_only)
+        ? globalThis.Boolean(object.validate_only)
+        : false,
       forwarded: isSet(object.forwarded) ? globalThis.Boolean(object.forwarded) : false,
+      command: isSet(object.command) ? CommandId.fromJSON(object.command) : undefined,
     };
   },
 
@@ -1420,8 +2182,14 @@ export const DeleteTopicsRequest: MessageFns<DeleteTopicsRequest> = {
     if (message.topics?.length) {
       obj.topics = message.topics.map((e) => TopicSelector.toJSON(e));
     }
+    if (message.validateOnly !== false) {
+      obj.validateOnly = message.validateOnly;
+    }
     if (message.forwarded !== false) {
       obj.forwarded = message.forwarded;
+    }
+    if (message.command !== undefined) {
+      obj.command = CommandId.toJSON(message.command);
     }
     return obj;
   },
@@ -1592,6 +2360,3535 @@ export const DeleteTopicsResponse: MessageFns<DeleteTopicsResponse> = {
     const obj: any = {};
     if (message.topics?.length) {
       obj.topics = message.topics.map((e) => DeletedTopic.toJSON(e));
+    }
+    if (message.metadataEndOffset !== 0) {
+      obj.metadataEndOffset = Math.round(message.metadataEndOffset);
+    }
+    return obj;
+  },
+};
+
+function createBaseNewPartitions(): NewPartitions {
+  return { topic: "", totalCount: 0, assignments: [] };
+}
+
+export const NewPartitions: MessageFns<NewPartitions> = {
+  encode(message: NewPartitions, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.topic !== "") {
+      writer.uint32(10).string(message.topic);
+    }
+    if (message.totalCount !== 0) {
+      writer.uint32(16).int32(message.totalCount);
+    }
+    for (const v of message.assignments) {
+      ReplicaAssignment.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NewPartitions {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNewPartitions();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.topic = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.totalCount = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.assignments.push(ReplicaAssignment.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): NewPartitions {
+    return {
+      topic: isSet(object.topic) ? globalThis.String(object.topic) : "",
+      totalCount: isSet(object.totalCount)
+        ? globalThis.Number(object.totalCount)
+        : isSet(object.total_count)
+        ? globalThis.Number(object.total_count)
+        : 0,
+      assignments: globalThis.Array.isArray(object?.assignments)
+        ? object.assignments.map((e: any) => ReplicaAssignment.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: NewPartitions): unknown {
+    const obj: any = {};
+    if (message.topic !== "") {
+      obj.topic = message.topic;
+    }
+    if (message.totalCount !== 0) {
+      obj.totalCount = Math.round(message.totalCount);
+    }
+    if (message.assignments?.length) {
+      obj.assignments = message.assignments.map((e) => ReplicaAssignment.toJSON(e));
+    }
+    return obj;
+  },
+};
+
+function createBaseCreatePartitionsRequest(): CreatePartitionsRequest {
+  return { topics: [], validateOnly: false, command: undefined, forwarded: false };
+}
+
+export const CreatePartitionsRequest: MessageFns<CreatePartitionsRequest> = {
+  encode(message: CreatePartitionsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.topics) {
+      NewPartitions.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(16).bool(message.validateOnly);
+    }
+    if (message.command !== undefined) {
+      CommandId.encode(message.command, writer.uint32(114).fork()).join();
+    }
+    if (message.forwarded !== false) {
+      writer.uint32(120).bool(message.forwarded);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CreatePartitionsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCreatePartitionsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.topics.push(NewPartitions.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.command = CommandId.decode(reader, reader.uint32());
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.forwarded = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CreatePartitionsRequest {
+    return {
+      topics: globalThis.Array.isArray(object?.topics) ? object.topics.map((e: any) => NewPartitions.fromJSON(e)) : [],
+      validateOnly: isSet(object.validateOnly)
+        ? globalThis.Boolean(object.validateOnly)
+        : isSet(object.validate_only)
+        ? globalThis.Boolean(object.validate_only)
+        : false,
+      command: isSet(object.command) ? CommandId.fromJSON(object.command) : undefined,
+      forwarded: isSet(object.forwarded) ? globalThis.Boolean(object.forwarded) : false,
+    };
+  },
+
+  toJSON(message: CreatePartitionsRequest): unknown {
+    const obj: any = {};
+    if (message.topics?.length) {
+      obj.topics = message.topics.map((e) => NewPartitions.toJSON(e));
+    }
+    if (message.validateOnly !== false) {
+      obj.validateOnly = message.validateOnly;
+    }
+    if (message.command !== undefined) {
+      obj.command = CommandId.toJSON(message.command);
+    }
+    if (message.forwarded !== false) {
+      obj.forwarded = message.forwarded;
+    }
+    return obj;
+  },
+};
+
+function createBaseCreatedPartitions(): CreatedPartitions {
+  return { topic: "", error: undefined, totalCount: 0 };
+}
+
+export const CreatedPartitions: MessageFns<CreatedPartitions> = {
+  encode(message: CreatedPartitions, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.topic !== "") {
+      writer.uint32(10).string(message.topic);
+    }
+    if (message.error !== undefined) {
+      ItemError.encode(message.error, writer.uint32(18).fork()).join();
+    }
+    if (message.totalCount !== 0) {
+      writer.uint32(24).int32(message.totalCount);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CreatedPartitions {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCreatedPartitions();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.topic = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.error = ItemError.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.totalCount = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CreatedPartitions {
+    return {
+      topic: isSet(object.topic) ? globalThis.String(object.topic) : "",
+      error: isSet(object.error) ? ItemError.fromJSON(object.error) : undefined,
+      totalCount: isSet(object.totalCount)
+        ? globalThis.Number(object.totalCount)
+        : isSet(object.total_count)
+        ? globalThis.Number(object.total_count)
+        : 0,
+    };
+  },
+
+  toJSON(message: CreatedPartitions): unknown {
+    const obj: any = {};
+    if (message.topic !== "") {
+      obj.topic = message.topic;
+    }
+    if (message.error !== undefined) {
+      obj.error = ItemError.toJSON(message.error);
+    }
+    if (message.totalCount !== 0) {
+      obj.totalCount = Math.round(message.totalCount);
+    }
+    return obj;
+  },
+};
+
+function createBaseCreatePartitionsResponse(): CreatePartitionsResponse {
+  return { topics: [], metadataEndOffset: 0 };
+}
+
+export const CreatePartitionsResponse: MessageFns<CreatePartitionsResponse> = {
+  encode(message: CreatePartitionsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.topics) {
+      CreatedPartitions.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.metadataEndOffset !== 0) {
+      writer.uint32(16).int64(message.metadataEndOffset);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CreatePartitionsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCreatePartitionsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.topics.push(CreatedPartitions.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.metadataEndOffset = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CreatePartitionsResponse {
+    return {
+      topics: globalThis.Array.isArray(object?.topics)
+        ? object.topics.map((e: any) => CreatedPartitions.fromJSON(e))
+        : [],
+      metadataEndOffset: isSet(object.metadataEndOffset)
+        ? globalThis.Number(object.metadataEndOffset)
+        : isSet(object.metadata_end_offset)
+        ? globalThis.Number(object.metadata_end_offset)
+        : 0,
+    };
+  },
+
+  toJSON(message: CreatePartitionsResponse): unknown {
+    const obj: any = {};
+    if (message.topics?.length) {
+      obj.topics = message.topics.map((e) => CreatedPartitions.toJSON(e));
+    }
+    if (message.metadataEndOffset !== 0) {
+      obj.metadataEndOffset = Math.round(message.metadataEndOffset);
+    }
+    return obj;
+  },
+};
+
+function createBaseConfigResource(): ConfigResource {
+  return { scope: 0, name: "" };
+}
+
+export const ConfigResource: MessageFns<ConfigResource> = {
+  encode(message: ConfigResource, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.scope !== 0) {
+      writer.uint32(8).int32(message.scope);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ConfigResource {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseConfigResource();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.scope = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ConfigResource {
+    return {
+      scope: isSet(object.scope) ? configScopeFromJSON(object.scope) : 0,
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+    };
+  },
+
+  toJSON(message: ConfigResource): unknown {
+    const obj: any = {};
+    if (message.scope !== 0) {
+      obj.scope = configScopeToJSON(message.scope);
+    }
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    return obj;
+  },
+};
+
+function createBaseConfigAlteration(): ConfigAlteration {
+  return { key: "", operation: 0, value: "" };
+}
+
+export const ConfigAlteration: MessageFns<ConfigAlteration> = {
+  encode(message: ConfigAlteration, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.operation !== 0) {
+      writer.uint32(16).int32(message.operation);
+    }
+    if (message.value !== "") {
+      writer.uint32(26).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ConfigAlteration {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseConfigAlteration();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.operation = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ConfigAlteration {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      operation: isSet(object.operation) ? configOperationFromJSON(object.operation) : 0,
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: ConfigAlteration): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.operation !== 0) {
+      obj.operation = configOperationToJSON(message.operation);
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+};
+
+function createBaseResourceAlteration(): ResourceAlteration {
+  return { resource: undefined, alterations: [] };
+}
+
+export const ResourceAlteration: MessageFns<ResourceAlteration> = {
+  encode(message: ResourceAlteration, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.resource !== undefined) {
+      ConfigResource.encode(message.resource, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.alterations) {
+      ConfigAlteration.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResourceAlteration {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResourceAlteration();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.resource = ConfigResource.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.alterations.push(ConfigAlteration.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ResourceAlteration {
+    return {
+      resource: isSet(object.resource) ? ConfigResource.fromJSON(object.resource) : undefined,
+      alterations: globalThis.Array.isArray(object?.alterations)
+        ? object.alterations.map((e: any) => ConfigAlteration.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: ResourceAlteration): unknown {
+    const obj: any = {};
+    if (message.resource !== undefined) {
+      obj.resource = ConfigResource.toJSON(message.resource);
+    }
+    if (message.alterations?.length) {
+      obj.alterations = message.alterations.map((e) => ConfigAlteration.toJSON(e));
+    }
+    return obj;
+  },
+};
+
+function createBaseAlterConfigsRequest(): AlterConfigsRequest {
+  return { resources: [], validateOnly: false, command: undefined, forwarded: false };
+}
+
+export const AlterConfigsRequest: MessageFns<AlterConfigsRequest> = {
+  encode(message: AlterConfigsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.resources) {
+      ResourceAlteration.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(16).bool(message.validateOnly);
+    }
+    if (message.command !== undefined) {
+      CommandId.encode(message.command, writer.uint32(114).fork()).join();
+    }
+    if (message.forwarded !== false) {
+      writer.uint32(120).bool(message.forwarded);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AlterConfigsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAlterConfigsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.resources.push(ResourceAlteration.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.command = CommandId.decode(reader, reader.uint32());
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.forwarded = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AlterConfigsRequest {
+    return {
+      resources: globalThis.Array.isArray(object?.resources)
+        ? object.resources.map((e: any) => ResourceAlteration.fromJSON(e))
+        : [],
+      validateOnly: isSet(object.validateOnly)
+        ? globalThis.Boolean(object.validateOnly)
+        : isSet(object.validate_only)
+        ? globalThis.Boolean(object.validate_only)
+        : false,
+      command: isSet(object.command) ? CommandId.fromJSON(object.command) : undefined,
+      forwarded: isSet(object.forwarded) ? globalThis.Boolean(object.forwarded) : false,
+    };
+  },
+
+  toJSON(message: AlterConfigsRequest): unknown {
+    const obj: any = {};
+    if (message.resources?.length) {
+      obj.resources = message.resources.map((e) => ResourceAlteration.toJSON(e));
+    }
+    if (message.validateOnly !== false) {
+      obj.validateOnly = message.validateOnly;
+    }
+    if (message.command !== undefined) {
+      obj.command = CommandId.toJSON(message.command);
+    }
+    if (message.forwarded !== false) {
+      obj.forwarded = message.forwarded;
+    }
+    return obj;
+  },
+};
+
+function createBaseAlteredResource(): AlteredResource {
+  return { resource: undefined, error: undefined };
+}
+
+export const AlteredResource: MessageFns<AlteredResource> = {
+  encode(message: AlteredResource, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.resource !== undefined) {
+      ConfigResource.encode(message.resource, writer.uint32(10).fork()).join();
+    }
+    if (message.error !== undefined) {
+      ItemError.encode(message.error, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AlteredResource {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAlteredResource();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.resource = ConfigResource.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.error = ItemError.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AlteredResource {
+    return {
+      resource: isSet(object.resource) ? ConfigResource.fromJSON(object.resource) : undefined,
+      error: isSet(object.error) ? ItemError.fromJSON(object.error) : undefined,
+    };
+  },
+
+  toJSON(message: AlteredResource): unknown {
+    const obj: any = {};
+    if (message.resource !== undefined) {
+      obj.resource = ConfigResource.toJSON(message.resource);
+    }
+    if (message.error !== undefined) {
+      obj.error = ItemError.toJSON(message.error);
+    }
+    return obj;
+  },
+};
+
+function createBaseAlterConfigsResponse(): AlterConfigsResponse {
+  return { resources: [], metadataEndOffset: 0 };
+}
+
+export const AlterConfigsResponse: MessageFns<AlterConfigsResponse> = {
+  encode(message: AlterConfigsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.resources) {
+      AlteredResource.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.metadataEndOffset !== 0) {
+      writer.uint32(16).int64(message.metadataEndOffset);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AlterConfigsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAlterConfigsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.resources.push(AlteredResource.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.metadataEndOffset = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AlterConfigsResponse {
+    return {
+      resources: globalThis.Array.isArray(object?.resources)
+        ? object.resources.map((e: any) => AlteredResource.fromJSON(e))
+        : [],
+      metadataEndOffset: isSet(object.metadataEndOffset)
+        ? globalThis.Number(object.metadataEndOffset)
+        : isSet(object.metadata_end_offset)
+        ? globalThis.Number(object.metadata_end_offset)
+        : 0,
+    };
+  },
+
+  toJSON(message: AlterConfigsResponse): unknown {
+    const obj: any = {};
+    if (message.resources?.length) {
+      obj.resources = message.resources.map((e) => AlteredResource.toJSON(e));
+    }
+    if (message.metadataEndOffset !== 0) {
+      obj.metadataEndOffset = Math.round(message.metadataEndOffset);
+    }
+    return obj;
+  },
+};
+
+function createBaseDescribeConfigsRequest(): DescribeConfigsRequest {
+  return { resources: [], keys: [] };
+}
+
+export const DescribeConfigsRequest: MessageFns<DescribeConfigsRequest> = {
+  encode(message: DescribeConfigsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.resources) {
+      ConfigResource.encode(v!, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.keys) {
+      writer.uint32(18).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DescribeConfigsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDescribeConfigsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.resources.push(ConfigResource.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.keys.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DescribeConfigsRequest {
+    return {
+      resources: globalThis.Array.isArray(object?.resources)
+        ? object.resources.map((e: any) => ConfigResource.fromJSON(e))
+        : [],
+      keys: globalThis.Array.isArray(object?.keys) ? object.keys.map((e: any) => globalThis.String(e)) : [],
+    };
+  },
+
+  toJSON(message: DescribeConfigsRequest): unknown {
+    const obj: any = {};
+    if (message.resources?.length) {
+      obj.resources = message.resources.map((e) => ConfigResource.toJSON(e));
+    }
+    if (message.keys?.length) {
+      obj.keys = message.keys;
+    }
+    return obj;
+  },
+};
+
+function createBaseConfigSynonym(): ConfigSynonym {
+  return { source: 0, key: "", value: "" };
+}
+
+export const ConfigSynonym: MessageFns<ConfigSynonym> = {
+  encode(message: ConfigSynonym, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.source !== 0) {
+      writer.uint32(8).int32(message.source);
+    }
+    if (message.key !== "") {
+      writer.uint32(18).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(26).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ConfigSynonym {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseConfigSynonym();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.source = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ConfigSynonym {
+    return {
+      source: isSet(object.source) ? configSourceFromJSON(object.source) : 0,
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: ConfigSynonym): unknown {
+    const obj: any = {};
+    if (message.source !== 0) {
+      obj.source = configSourceToJSON(message.source);
+    }
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+};
+
+function createBaseConfigEntry(): ConfigEntry {
+  return { key: "", value: "", source: 0, synonyms: [], readOnly: false, type: "", documentation: "" };
+}
+
+export const ConfigEntry: MessageFns<ConfigEntry> = {
+  encode(message: ConfigEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    if (message.source !== 0) {
+      writer.uint32(24).int32(message.source);
+    }
+    for (const v of message.synonyms) {
+      ConfigSynonym.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.readOnly !== false) {
+      writer.uint32(40).bool(message.readOnly);
+    }
+    if (message.type !== "") {
+      writer.uint32(50).string(message.type);
+    }
+    if (message.documentation !== "") {
+      writer.uint32(58).string(message.documentation);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ConfigEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseConfigEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.source = reader.int32() as any;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.synonyms.push(ConfigSynonym.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.readOnly = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.type = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.documentation = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ConfigEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+      source: isSet(object.source) ? configSourceFromJSON(object.source) : 0,
+      synonyms: globalThis.Array.isArray(object?.synonyms)
+        ? object.synonyms.map((e: any) => ConfigSynonym.fromJSON(e))
+        : [],
+      readOnly: isSet(object.readOnly)
+        ? globalThis.Boolean(object.readOnly)
+        : isSet(object.read_only)
+        ? globalThis.Boolean(object.read_only)
+        : false,
+      type: isSet(object.type) ? globalThis.String(object.type) : "",
+      documentation: isSet(object.documentation) ? globalThis.String(object.documentation) : "",
+    };
+  },
+
+  toJSON(message: ConfigEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    if (message.source !== 0) {
+      obj.source = configSourceToJSON(message.source);
+    }
+    if (message.synonyms?.length) {
+      obj.synonyms = message.synonyms.map((e) => ConfigSynonym.toJSON(e));
+    }
+    if (message.readOnly !== false) {
+      obj.readOnly = message.readOnly;
+    }
+    if (message.type !== "") {
+      obj.type = message.type;
+    }
+    if (message.documentation !== "") {
+      obj.documentation = message.documentation;
+    }
+    return obj;
+  },
+};
+
+function createBaseResourceDescription(): ResourceDescription {
+  return { resource: undefined, error: undefined, entries: [] };
+}
+
+export const ResourceDescription: MessageFns<ResourceDescription> = {
+  encode(message: ResourceDescription, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.resource !== undefined) {
+      ConfigResource.encode(message.resource, writer.uint32(10).fork()).join();
+    }
+    if (message.error !== undefined) {
+      ItemError.encode(message.error, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.entries) {
+      ConfigEntry.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResourceDescription {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResourceDescription();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.resource = ConfigResource.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.error = ItemError.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.entries.push(ConfigEntry.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ResourceDescription {
+    return {
+      resource: isSet(object.resource) ? ConfigResource.fromJSON(object.resource) : undefined,
+      error: isSet(object.error) ? ItemError.fromJSON(object.error) : undefined,
+      entries: globalThis.Array.isArray(object?.entries) ? object.entries.map((e: any) => ConfigEntry.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: ResourceDescription): unknown {
+    const obj: any = {};
+    if (message.resource !== undefined) {
+      obj.resource = ConfigResource.toJSON(message.resource);
+    }
+    if (message.error !== undefined) {
+      obj.error = ItemError.toJSON(message.error);
+    }
+    if (message.entries?.length) {
+      obj.entries = message.entries.map((e) => ConfigEntry.toJSON(e));
+    }
+    return obj;
+  },
+};
+
+function createBaseDescribeConfigsResponse(): DescribeConfigsResponse {
+  return { resources: [], metadataEndOffset: 0 };
+}
+
+export const DescribeConfigsResponse: MessageFns<DescribeConfigsResponse> = {
+  encode(message: DescribeConfigsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.resources) {
+      ResourceDescription.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.metadataEndOffset !== 0) {
+      writer.uint32(16).int64(message.metadataEndOffset);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DescribeConfigsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDescribeConfigsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.resources.push(ResourceDescription.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.metadataEndOffset = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DescribeConfigsResponse {
+    return {
+      resources: globalThis.Array.isArray(object?.resources)
+        ? object.resources.map((e: any) => ResourceDescription.fromJSON(e))
+        : [],
+      metadataEndOffset: isSet(object.metadataEndOffset)
+        ? globalThis.Number(object.metadataEndOffset)
+        : isSet(object.metadata_end_offset)
+        ? globalThis.Number(object.metadata_end_offset)
+        : 0,
+    };
+  },
+
+  toJSON(message: DescribeConfigsResponse): unknown {
+    const obj: any = {};
+    if (message.resources?.length) {
+      obj.resources = message.resources.map((e) => ResourceDescription.toJSON(e));
+    }
+    if (message.metadataEndOffset !== 0) {
+      obj.metadataEndOffset = Math.round(message.metadataEndOffset);
+    }
+    return obj;
+  },
+};
+
+function createBasePartitionSelector(): PartitionSelector {
+  return { topic: "", partition: 0 };
+}
+
+export const PartitionSelector: MessageFns<PartitionSelector> = {
+  encode(message: PartitionSelector, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.topic !== "") {
+      writer.uint32(10).string(message.topic);
+    }
+    if (message.partition !== 0) {
+      writer.uint32(16).int32(message.partition);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PartitionSelector {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePartitionSelector();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.topic = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.partition = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PartitionSelector {
+    return {
+      topic: isSet(object.topic) ? globalThis.String(object.topic) : "",
+      partition: isSet(object.partition) ? globalThis.Number(object.partition) : 0,
+    };
+  },
+
+  toJSON(message: PartitionSelector): unknown {
+    const obj: any = {};
+    if (message.topic !== "") {
+      obj.topic = message.topic;
+    }
+    if (message.partition !== 0) {
+      obj.partition = Math.round(message.partition);
+    }
+    return obj;
+  },
+};
+
+function createBaseElectLeadersRequest(): ElectLeadersRequest {
+  return { type: 0, partitions: [], validateOnly: false, forwarded: false };
+}
+
+export const ElectLeadersRequest: MessageFns<ElectLeadersRequest> = {
+  encode(message: ElectLeadersRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.type !== 0) {
+      writer.uint32(8).int32(message.type);
+    }
+    for (const v of message.partitions) {
+      PartitionSelector.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(24).bool(message.validateOnly);
+    }
+    if (message.forwarded !== false) {
+      writer.uint32(120).bool(message.forwarded);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ElectLeadersRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseElectLeadersRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.type = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.partitions.push(PartitionSelector.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.forwarded = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ElectLeadersRequest {
+    return {
+      type: isSet(object.type) ? electionTypeFromJSON(object.type) : 0,
+      partitions: globalThis.Array.isArray(object?.partitions)
+        ? object.partitions.map((e: any) => PartitionSelector.fromJSON(e))
+        : [],
+      validateOnly: isSet(object.validateOnly)
+        ? globalThis.Boolean(object.validateOnly)
+        : isSet(object.validate_only)
+        ? globalThis.Boolean(object.validate_only)
+        : false,
+      forwarded: isSet(object.forwarded) ? globalThis.Boolean(object.forwarded) : false,
+    };
+  },
+
+  toJSON(message: ElectLeadersRequest): unknown {
+    const obj: any = {};
+    if (message.type !== 0) {
+      obj.type = electionTypeToJSON(message.type);
+    }
+    if (message.partitions?.length) {
+      obj.partitions = message.partitions.map((e) => PartitionSelector.toJSON(e));
+    }
+    if (message.validateOnly !== false) {
+      obj.validateOnly = message.validateOnly;
+    }
+    if (message.forwarded !== false) {
+      obj.forwarded = message.forwarded;
+    }
+    return obj;
+  },
+};
+
+function createBaseElectedLeader(): ElectedLeader {
+  return { topic: "", partition: 0, error: undefined, leader: 0 };
+}
+
+export const ElectedLeader: MessageFns<ElectedLeader> = {
+  encode(message: ElectedLeader, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.topic !== "") {
+      writer.uint32(10).string(message.topic);
+    }
+    if (message.partition !== 0) {
+      writer.uint32(16).int32(message.partition);
+    }
+    if (message.error !== undefined) {
+      ItemError.encode(message.error, writer.uint32(26).fork()).join();
+    }
+    if (message.leader !== 0) {
+      writer.uint32(32).int32(message.leader);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ElectedLeader {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseElectedLeader();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.topic = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.partition = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.error = ItemError.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.leader = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ElectedLeader {
+    return {
+      topic: isSet(object.topic) ? globalThis.String(object.topic) : "",
+      partition: isSet(object.partition) ? globalThis.Number(object.partition) : 0,
+      error: isSet(object.error) ? ItemError.fromJSON(object.error) : undefined,
+      leader: isSet(object.leader) ? globalThis.Number(object.leader) : 0,
+    };
+  },
+
+  toJSON(message: ElectedLeader): unknown {
+    const obj: any = {};
+    if (message.topic !== "") {
+      obj.topic = message.topic;
+    }
+    if (message.partition !== 0) {
+      obj.partition = Math.round(message.partition);
+    }
+    if (message.error !== undefined) {
+      obj.error = ItemError.toJSON(message.error);
+    }
+    if (message.leader !== 0) {
+      obj.leader = Math.round(message.leader);
+    }
+    return obj;
+  },
+};
+
+function createBaseElectLeadersResponse(): ElectLeadersResponse {
+  return { partitions: [], metadataEndOffset: 0 };
+}
+
+export const ElectLeadersResponse: MessageFns<ElectLeadersResponse> = {
+  encode(message: ElectLeadersResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.partitions) {
+      ElectedLeader.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.metadataEndOffset !== 0) {
+      writer.uint32(16).int64(message.metadataEndOffset);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ElectLeadersResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseElectLeadersResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.partitions.push(ElectedLeader.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.metadataEndOffset = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ElectLeadersResponse {
+    return {
+      partitions: globalThis.Array.isArray(object?.partitions)
+        ? object.partitions.map((e: any) => ElectedLeader.fromJSON(e))
+        : [],
+      metadataEndOffset: isSet(object.metadataEndOffset)
+        ? globalThis.Number(object.metadataEndOffset)
+        : isSet(object.metadata_end_offset)
+        ? globalThis.Number(object.metadata_end_offset)
+        : 0,
+    };
+  },
+
+  toJSON(message: ElectLeadersResponse): unknown {
+    const obj: any = {};
+    if (message.partitions?.length) {
+      obj.partitions = message.partitions.map((e) => ElectedLeader.toJSON(e));
+    }
+    if (message.metadataEndOffset !== 0) {
+      obj.metadataEndOffset = Math.round(message.metadataEndOffset);
+    }
+    return obj;
+  },
+};
+
+function createBaseExplainPartitionRequest(): ExplainPartitionRequest {
+  return { topic: "", partition: 0 };
+}
+
+export const ExplainPartitionRequest: MessageFns<ExplainPartitionRequest> = {
+  encode(message: ExplainPartitionRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.topic !== "") {
+      writer.uint32(10).string(message.topic);
+    }
+    if (message.partition !== 0) {
+      writer.uint32(16).int32(message.partition);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExplainPartitionRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExplainPartitionRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.topic = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.partition = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ExplainPartitionRequest {
+    return {
+      topic: isSet(object.topic) ? globalThis.String(object.topic) : "",
+      partition: isSet(object.partition) ? globalThis.Number(object.partition) : 0,
+    };
+  },
+
+  toJSON(message: ExplainPartitionRequest): unknown {
+    const obj: any = {};
+    if (message.topic !== "") {
+      obj.topic = message.topic;
+    }
+    if (message.partition !== 0) {
+      obj.partition = Math.round(message.partition);
+    }
+    return obj;
+  },
+};
+
+function createBaseRecordReference(): RecordReference {
+  return { offset: 0, epoch: 0, timestampMs: 0, cause: "" };
+}
+
+export const RecordReference: MessageFns<RecordReference> = {
+  encode(message: RecordReference, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.offset !== 0) {
+      writer.uint32(8).int64(message.offset);
+    }
+    if (message.epoch !== 0) {
+      writer.uint32(16).int32(message.epoch);
+    }
+    if (message.timestampMs !== 0) {
+      writer.uint32(24).int64(message.timestampMs);
+    }
+    if (message.cause !== "") {
+      writer.uint32(34).string(message.cause);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RecordReference {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRecordReference();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.offset = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.epoch = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.timestampMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.cause = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RecordReference {
+    return {
+      offset: isSet(object.offset) ? globalThis.Number(object.offset) : 0,
+      epoch: isSet(object.epoch) ? globalThis.Number(object.epoch) : 0,
+      timestampMs: isSet(object.timestampMs)
+        ? globalThis.Number(object.timestampMs)
+        : isSet(object.timestamp_ms)
+        ? globalThis.Number(object.timestamp_ms)
+        : 0,
+      cause: isSet(object.cause) ? globalThis.String(object.cause) : "",
+    };
+  },
+
+  toJSON(message: RecordReference): unknown {
+    const obj: any = {};
+    if (message.offset !== 0) {
+      obj.offset = Math.round(message.offset);
+    }
+    if (message.epoch !== 0) {
+      obj.epoch = Math.round(message.epoch);
+    }
+    if (message.timestampMs !== 0) {
+      obj.timestampMs = Math.round(message.timestampMs);
+    }
+    if (message.cause !== "") {
+      obj.cause = message.cause;
+    }
+    return obj;
+  },
+};
+
+function createBaseReplicaExplanation(): ReplicaExplanation {
+  return { brokerId: 0, inIsr: false, inElr: false, eligible: false, reason: "", brokerState: undefined };
+}
+
+export const ReplicaExplanation: MessageFns<ReplicaExplanation> = {
+  encode(message: ReplicaExplanation, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.brokerId !== 0) {
+      writer.uint32(8).int32(message.brokerId);
+    }
+    if (message.inIsr !== false) {
+      writer.uint32(16).bool(message.inIsr);
+    }
+    if (message.inElr !== false) {
+      writer.uint32(24).bool(message.inElr);
+    }
+    if (message.eligible !== false) {
+      writer.uint32(32).bool(message.eligible);
+    }
+    if (message.reason !== "") {
+      writer.uint32(42).string(message.reason);
+    }
+    if (message.brokerState !== undefined) {
+      RecordReference.encode(message.brokerState, writer.uint32(50).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReplicaExplanation {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReplicaExplanation();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.brokerId = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.inIsr = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.inElr = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.eligible = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.brokerState = RecordReference.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ReplicaExplanation {
+    return {
+      brokerId: isSet(object.brokerId)
+        ? globalThis.Number(object.brokerId)
+        : isSet(object.broker_id)
+        ? globalThis.Number(object.broker_id)
+        : 0,
+      inIsr: isSet(object.inIsr)
+        ? globalThis.Boolean(object.inIsr)
+        : isSet(object.in_isr)
+        ? globalThis.Boolean(object.in_isr)
+        : false,
+      inElr: isSet(object.inElr)
+        ? globalThis.Boolean(object.inElr)
+        : isSet(object.in_elr)
+        ? globalThis.Boolean(object.in_elr)
+        : false,
+      eligible: isSet(object.eligible) ? globalThis.Boolean(object.eligible) : false,
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      brokerState: isSet(object.brokerState)
+        ? RecordReference.fromJSON(object.brokerState)
+        : isSet(object.broker_state)
+        ? RecordReference.fromJSON(object.broker_state)
+        : undefined,
+    };
+  },
+
+  toJSON(message: ReplicaExplanation): unknown {
+    const obj: any = {};
+    if (message.brokerId !== 0) {
+      obj.brokerId = Math.round(message.brokerId);
+    }
+    if (message.inIsr !== false) {
+      obj.inIsr = message.inIsr;
+    }
+    if (message.inElr !== false) {
+      obj.inElr = message.inElr;
+    }
+    if (message.eligible !== false) {
+      obj.eligible = message.eligible;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    if (message.brokerState !== undefined) {
+      obj.brokerState = RecordReference.toJSON(message.brokerState);
+    }
+    return obj;
+  },
+};
+
+function createBaseExplainPartitionResponse(): ExplainPartitionResponse {
+  return {
+    topicId: "",
+    error: undefined,
+    state: undefined,
+    verdict: "",
+    decidedBy: undefined,
+    replicas: [],
+    whatWouldChange: [],
+    metadataEndOffset: 0,
+  };
+}
+
+export const ExplainPartitionResponse: MessageFns<ExplainPartitionResponse> = {
+  encode(message: ExplainPartitionResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.topicId !== "") {
+      writer.uint32(10).string(message.topicId);
+    }
+    if (message.error !== undefined) {
+      ItemError.encode(message.error, writer.uint32(18).fork()).join();
+    }
+    if (message.state !== undefined) {
+      PartitionDescription.encode(message.state, writer.uint32(26).fork()).join();
+    }
+    if (message.verdict !== "") {
+      writer.uint32(34).string(message.verdict);
+    }
+    if (message.decidedBy !== undefined) {
+      RecordReference.encode(message.decidedBy, writer.uint32(42).fork()).join();
+    }
+    for (const v of message.replicas) {
+      ReplicaExplanation.encode(v!, writer.uint32(50).fork()).join();
+    }
+    for (const v of message.whatWouldChange) {
+      writer.uint32(58).string(v!);
+    }
+    if (message.metadataEndOffset !== 0) {
+      writer.uint32(64).int64(message.metadataEndOffset);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExplainPartitionResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExplainPartitionResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.topicId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.error = ItemError.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.state = PartitionDescription.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.verdict = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.decidedBy = RecordReference.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.replicas.push(ReplicaExplanation.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.whatWouldChange.push(reader.string());
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.metadataEndOffset = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ExplainPartitionResponse {
+    return {
+      topicId: isSet(object.topicId)
+        ? globalThis.String(object.topicId)
+        : isSet(object.topic_id)
+        ? globalThis.String(object.topic_id)
+        : "",
+      error: isSet(object.error) ? ItemError.fromJSON(object.error) : undefined,
+      state: isSet(object.state) ? PartitionDescription.fromJSON(object.state) : undefined,
+      verdict: isSet(object.verdict) ? globalThis.String(object.verdict) : "",
+      decidedBy: isSet(object.decidedBy)
+        ? RecordReference.fromJSON(object.decidedBy)
+        : isSet(object.decided_by)
+        ? RecordReference.fromJSON(object.decided_by)
+        : undefined,
+      replicas: globalThis.Array.isArray(object?.replicas)
+        ? object.replicas.map((e: any) => ReplicaExplanation.fromJSON(e))
+        : [],
+      whatWouldChange: globalThis.Array.isArray(object?.whatWouldChange)
+        ? object.whatWouldChange.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.what_would_change)
+        ? object.what_would_change.map((e: any) => globalThis.String(e))
+        : [],
+      metadataEndOffset: isSet(object.metadataEndOffset)
+        ? globalThis.Number(object.metadataEndOffset)
+        : isSet(object.metadata_end_offset)
+        ? globalThis.Number(object.metadata_end_offset)
+        : 0,
+    };
+  },
+
+  toJSON(message: ExplainPartitionResponse): unknown {
+    const obj: any = {};
+    if (message.topicId !== "") {
+      obj.topicId = message.topicId;
+    }
+    if (message.error !== undefined) {
+      obj.error = ItemError.toJSON(message.error);
+    }
+    if (message.state !== undefined) {
+      obj.state = PartitionDescription.toJSON(message.state);
+    }
+    if (message.verdict !== "") {
+      obj.verdict = message.verdict;
+    }
+    if (message.decidedBy !== undefined) {
+      obj.decidedBy = RecordReference.toJSON(message.decidedBy);
+    }
+    if (message.replicas?.length) {
+      obj.replicas = message.replicas.map((e) => ReplicaExplanation.toJSON(e));
+    }
+    if (message.whatWouldChange?.length) {
+      obj.whatWouldChange = message.whatWouldChange;
+    }
+    if (message.metadataEndOffset !== 0) {
+      obj.metadataEndOffset = Math.round(message.metadataEndOffset);
+    }
+    return obj;
+  },
+};
+
+function createBaseMetadataHistoryRequest(): MetadataHistoryRequest {
+  return { topic: "", partition: 0 };
+}
+
+export const MetadataHistoryRequest: MessageFns<MetadataHistoryRequest> = {
+  encode(message: MetadataHistoryRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.topic !== "") {
+      writer.uint32(10).string(message.topic);
+    }
+    if (message.partition !== 0) {
+      writer.uint32(16).int32(message.partition);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MetadataHistoryRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMetadataHistoryRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.topic = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.partition = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): MetadataHistoryRequest {
+    return {
+      topic: isSet(object.topic) ? globalThis.String(object.topic) : "",
+      partition: isSet(object.partition) ? globalThis.Number(object.partition) : 0,
+    };
+  },
+
+  toJSON(message: MetadataHistoryRequest): unknown {
+    const obj: any = {};
+    if (message.topic !== "") {
+      obj.topic = message.topic;
+    }
+    if (message.partition !== 0) {
+      obj.partition = Math.round(message.partition);
+    }
+    return obj;
+  },
+};
+
+function createBaseMetadataHistoryResponse(): MetadataHistoryResponse {
+  return { event: undefined };
+}
+
+export const MetadataHistoryResponse: MessageFns<MetadataHistoryResponse> = {
+  encode(message: MetadataHistoryResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.event?.$case) {
+      case "logStartOffset":
+        writer.uint32(8).int64(message.event.logStartOffset);
+        break;
+      case "entry":
+        HistoryEntry.encode(message.event.entry, writer.uint32(18).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MetadataHistoryResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMetadataHistoryResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.event = { $case: "logStartOffset", logStartOffset: longToNumber(reader.int64()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.event = { $case: "entry", entry: HistoryEntry.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): MetadataHistoryResponse {
+    return {
+      event: isSet(object.logStartOffset)
+        ? { $case: "logStartOffset", logStartOffset: globalThis.Number(object.logStartOffset) }
+        : isSet(object.log_start_offset)
+        ? { $case: "logStartOffset", logStartOffset: globalThis.Number(object.log_start_offset) }
+        : isSet(object.entry)
+        ? { $case: "entry", entry: HistoryEntry.fromJSON(object.entry) }
+        : undefined,
+    };
+  },
+
+  toJSON(message: MetadataHistoryResponse): unknown {
+    const obj: any = {};
+    if (message.event?.$case === "logStartOffset") {
+      obj.logStartOffset = Math.round(message.event.logStartOffset);
+    } else if (message.event?.$case === "entry") {
+      obj.entry = HistoryEntry.toJSON(message.event.entry);
+    }
+    return obj;
+  },
+};
+
+function createBaseHistoryEntry(): HistoryEntry {
+  return { offset: 0, epoch: 0, timestampMs: 0, type: "", topic: "", topicId: "", partition: 0, change: "", cause: "" };
+}
+
+export const HistoryEntry: MessageFns<HistoryEntry> = {
+  encode(message: HistoryEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.offset !== 0) {
+      writer.uint32(8).int64(message.offset);
+    }
+    if (message.epoch !== 0) {
+      writer.uint32(16).int32(message.epoch);
+    }
+    if (message.timestampMs !== 0) {
+      writer.uint32(24).int64(message.timestampMs);
+    }
+    if (message.type !== "") {
+      writer.uint32(34).string(message.type);
+    }
+    if (message.topic !== "") {
+      writer.uint32(42).string(message.topic);
+    }
+    if (message.topicId !== "") {
+      writer.uint32(50).string(message.topicId);
+    }
+    if (message.partition !== 0) {
+      writer.uint32(56).int32(message.partition);
+    }
+    if (message.change !== "") {
+      writer.uint32(66).string(message.change);
+    }
+    if (message.cause !== "") {
+      writer.uint32(74).string(message.cause);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HistoryEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHistoryEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.offset = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.epoch = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.timestampMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.type = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.topic = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.topicId = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.partition = reader.int32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.change = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.cause = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): HistoryEntry {
+    return {
+      offset: isSet(object.offset) ? globalThis.Number(object.offset) : 0,
+      epoch: isSet(object.epoch) ? globalThis.Number(object.epoch) : 0,
+      timestampMs: isSet(object.timestampMs)
+        ? globalThis.Number(object.timestampMs)
+        : isSet(object.timestamp_ms)
+        ? globalThis.Number(object.timestamp_ms)
+        : 0,
+      type: isSet(object.type) ? globalThis.String(object.type) : "",
+      topic: isSet(object.topic) ? globalThis.String(object.topic) : "",
+      topicId: isSet(object.topicId)
+        ? globalThis.String(object.topicId)
+        : isSet(object.topic_id)
+        ? globalThis.String(object.topic_id)
+        : "",
+      partition: isSet(object.partition) ? globalThis.Number(object.partition) : 0,
+      change: isSet(object.change) ? globalThis.String(object.change) : "",
+      cause: isSet(object.cause) ? globalThis.String(object.cause) : "",
+    };
+  },
+
+  toJSON(message: HistoryEntry): unknown {
+    const obj: any = {};
+    if (message.offset !== 0) {
+      obj.offset = Math.round(message.offset);
+    }
+    if (message.epoch !== 0) {
+      obj.epoch = Math.round(message.epoch);
+    }
+    if (message.timestampMs !== 0) {
+      obj.timestampMs = Math.round(message.timestampMs);
+    }
+    if (message.type !== "") {
+      obj.type = message.type;
+    }
+    if (message.topic !== "") {
+      obj.topic = message.topic;
+    }
+    if (message.topicId !== "") {
+      obj.topicId = message.topicId;
+    }
+    if (message.partition !== 0) {
+      obj.partition = Math.round(message.partition);
+    }
+    if (message.change !== "") {
+      obj.change = message.change;
+    }
+    if (message.cause !== "") {
+      obj.cause = message.cause;
+    }
+    return obj;
+  },
+};
+
+function createBaseDiffMetadataRequest(): DiffMetadataRequest {
+  return { fromOffset: 0, toOffset: 0 };
+}
+
+export const DiffMetadataRequest: MessageFns<DiffMetadataRequest> = {
+  encode(message: DiffMetadataRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.fromOffset !== 0) {
+      writer.uint32(8).int64(message.fromOffset);
+    }
+    if (message.toOffset !== 0) {
+      writer.uint32(16).int64(message.toOffset);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DiffMetadataRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDiffMetadataRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.fromOffset = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.toOffset = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DiffMetadataRequest {
+    return {
+      fromOffset: isSet(object.fromOffset)
+        ? globalThis.Number(object.fromOffset)
+        : isSet(object.from_offset)
+        ? globalThis.Number(object.from_offset)
+        : 0,
+      toOffset: isSet(object.toOffset)
+        ? globalThis.Number(object.toOffset)
+        : isSet(object.to_offset)
+        ? globalThis.Number(object.to_offset)
+        : 0,
+    };
+  },
+
+  toJSON(message: DiffMetadataRequest): unknown {
+    const obj: any = {};
+    if (message.fromOffset !== 0) {
+      obj.fromOffset = Math.round(message.fromOffset);
+    }
+    if (message.toOffset !== 0) {
+      obj.toOffset = Math.round(message.toOffset);
+    }
+    return obj;
+  },
+};
+
+function createBaseDiffMetadataResponse(): DiffMetadataResponse {
+  return { entries: [] };
+}
+
+export const DiffMetadataResponse: MessageFns<DiffMetadataResponse> = {
+  encode(message: DiffMetadataResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.entries) {
+      DiffEntry.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DiffMetadataResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDiffMetadataResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.entries.push(DiffEntry.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DiffMetadataResponse {
+    return {
+      entries: globalThis.Array.isArray(object?.entries) ? object.entries.map((e: any) => DiffEntry.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: DiffMetadataResponse): unknown {
+    const obj: any = {};
+    if (message.entries?.length) {
+      obj.entries = message.entries.map((e) => DiffEntry.toJSON(e));
+    }
+    return obj;
+  },
+};
+
+function createBaseDiffEntry(): DiffEntry {
+  return { subject: "", before: undefined, after: undefined };
+}
+
+export const DiffEntry: MessageFns<DiffEntry> = {
+  encode(message: DiffEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.subject !== "") {
+      writer.uint32(10).string(message.subject);
+    }
+    if (message.before !== undefined) {
+      writer.uint32(18).string(message.before);
+    }
+    if (message.after !== undefined) {
+      writer.uint32(26).string(message.after);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DiffEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDiffEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.subject = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.before = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.after = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DiffEntry {
+    return {
+      subject: isSet(object.subject) ? globalThis.String(object.subject) : "",
+      before: isSet(object.before) ? globalThis.String(object.before) : undefined,
+      after: isSet(object.after) ? globalThis.String(object.after) : undefined,
+    };
+  },
+
+  toJSON(message: DiffEntry): unknown {
+    const obj: any = {};
+    if (message.subject !== "") {
+      obj.subject = message.subject;
+    }
+    if (message.before !== undefined) {
+      obj.before = message.before;
+    }
+    if (message.after !== undefined) {
+      obj.after = message.after;
+    }
+    return obj;
+  },
+};
+
+function createBaseUnregisterBrokerRequest(): UnregisterBrokerRequest {
+  return { brokerId: 0, forwarded: false };
+}
+
+export const UnregisterBrokerRequest: MessageFns<UnregisterBrokerRequest> = {
+  encode(message: UnregisterBrokerRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.brokerId !== 0) {
+      writer.uint32(8).int32(message.brokerId);
+    }
+    if (message.forwarded !== false) {
+      writer.uint32(120).bool(message.forwarded);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UnregisterBrokerRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUnregisterBrokerRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.brokerId = reader.int32();
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.forwarded = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UnregisterBrokerRequest {
+    return {
+      brokerId: isSet(object.brokerId)
+        ? globalThis.Number(object.brokerId)
+        : isSet(object.broker_id)
+        ? globalThis.Number(object.broker_id)
+        : 0,
+      forwarded: isSet(object.forwarded) ? globalThis.Boolean(object.forwarded) : false,
+    };
+  },
+
+  toJSON(message: UnregisterBrokerRequest): unknown {
+    const obj: any = {};
+    if (message.brokerId !== 0) {
+      obj.brokerId = Math.round(message.brokerId);
+    }
+    if (message.forwarded !== false) {
+      obj.forwarded = message.forwarded;
+    }
+    return obj;
+  },
+};
+
+function createBaseUnregisterBrokerResponse(): UnregisterBrokerResponse {
+  return { error: undefined, metadataEndOffset: 0 };
+}
+
+export const UnregisterBrokerResponse: MessageFns<UnregisterBrokerResponse> = {
+  encode(message: UnregisterBrokerResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.error !== undefined) {
+      ItemError.encode(message.error, writer.uint32(10).fork()).join();
+    }
+    if (message.metadataEndOffset !== 0) {
+      writer.uint32(16).int64(message.metadataEndOffset);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UnregisterBrokerResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUnregisterBrokerResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.error = ItemError.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.metadataEndOffset = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UnregisterBrokerResponse {
+    return {
+      error: isSet(object.error) ? ItemError.fromJSON(object.error) : undefined,
+      metadataEndOffset: isSet(object.metadataEndOffset)
+        ? globalThis.Number(object.metadataEndOffset)
+        : isSet(object.metadata_end_offset)
+        ? globalThis.Number(object.metadata_end_offset)
+        : 0,
+    };
+  },
+
+  toJSON(message: UnregisterBrokerResponse): unknown {
+    const obj: any = {};
+    if (message.error !== undefined) {
+      obj.error = ItemError.toJSON(message.error);
+    }
+    if (message.metadataEndOffset !== 0) {
+      obj.metadataEndOffset = Math.round(message.metadataEndOffset);
+    }
+    return obj;
+  },
+};
+
+function createBaseDescribeFeaturesRequest(): DescribeFeaturesRequest {
+  return {};
+}
+
+export const DescribeFeaturesRequest: MessageFns<DescribeFeaturesRequest> = {
+  encode(_: DescribeFeaturesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DescribeFeaturesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDescribeFeaturesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): DescribeFeaturesRequest {
+    return {};
+  },
+
+  toJSON(_: DescribeFeaturesRequest): unknown {
+    const obj: any = {};
+    return obj;
+  },
+};
+
+function createBaseNodeFeatures(): NodeFeatures {
+  return { nodeId: 0, role: "", unknownReason: "", minMetadataLevel: 0, maxMetadataLevel: 0 };
+}
+
+export const NodeFeatures: MessageFns<NodeFeatures> = {
+  encode(message: NodeFeatures, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.nodeId !== 0) {
+      writer.uint32(8).int32(message.nodeId);
+    }
+    if (message.role !== "") {
+      writer.uint32(18).string(message.role);
+    }
+    if (message.unknownReason !== "") {
+      writer.uint32(26).string(message.unknownReason);
+    }
+    if (message.minMetadataLevel !== 0) {
+      writer.uint32(32).int32(message.minMetadataLevel);
+    }
+    if (message.maxMetadataLevel !== 0) {
+      writer.uint32(40).int32(message.maxMetadataLevel);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NodeFeatures {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNodeFeatures();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.nodeId = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.role = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.unknownReason = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.minMetadataLevel = reader.int32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.maxMetadataLevel = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): NodeFeatures {
+    return {
+      nodeId: isSet(object.nodeId)
+        ? globalThis.Number(object.nodeId)
+        : isSet(object.node_id)
+        ? globalThis.Number(object.node_id)
+        : 0,
+      role: isSet(object.role) ? globalThis.String(object.role) : "",
+      unknownReason: isSet(object.unknownReason)
+        ? globalThis.String(object.unknownReason)
+        : isSet(object.unknown_reason)
+        ? globalThis.String(object.unknown_reason)
+        : "",
+      minMetadataLevel: isSet(object.minMetadataLevel)
+        ? globalThis.Number(object.minMetadataLevel)
+        : isSet(object.min_metadata_level)
+        ? globalThis.Number(object.min_metadata_level)
+        : 0,
+      maxMetadataLevel: isSet(object.maxMetadataLevel)
+        ? globalThis.Number(object.maxMetadataLevel)
+        : isSet(object.max_metadata_level)
+        ? globalThis.Number(object.max_metadata_level)
+        : 0,
+    };
+  },
+
+  toJSON(message: NodeFeatures): unknown {
+    const obj: any = {};
+    if (message.nodeId !== 0) {
+      obj.nodeId = Math.round(message.nodeId);
+    }
+    if (message.role !== "") {
+      obj.role = message.role;
+    }
+    if (message.unknownReason !== "") {
+      obj.unknownReason = message.unknownReason;
+    }
+    if (message.minMetadataLevel !== 0) {
+      obj.minMetadataLevel = Math.round(message.minMetadataLevel);
+    }
+    if (message.maxMetadataLevel !== 0) {
+      obj.maxMetadataLevel = Math.round(message.maxMetadataLevel);
+    }
+    return obj;
+  },
+};
+
+function createBaseDescribeFeaturesResponse(): DescribeFeaturesResponse {
+  return { metadataLevel: 0, minMetadataLevel: 0, maxMetadataLevel: 0, nodes: [], metadataEndOffset: 0 };
+}
+
+export const DescribeFeaturesResponse: MessageFns<DescribeFeaturesResponse> = {
+  encode(message: DescribeFeaturesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.metadataLevel !== 0) {
+      writer.uint32(8).int32(message.metadataLevel);
+    }
+    if (message.minMetadataLevel !== 0) {
+      writer.uint32(16).int32(message.minMetadataLevel);
+    }
+    if (message.maxMetadataLevel !== 0) {
+      writer.uint32(24).int32(message.maxMetadataLevel);
+    }
+    for (const v of message.nodes) {
+      NodeFeatures.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.metadataEndOffset !== 0) {
+      writer.uint32(40).int64(message.metadataEndOffset);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DescribeFeaturesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDescribeFeaturesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.metadataLevel = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.minMetadataLevel = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.maxMetadataLevel = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.nodes.push(NodeFeatures.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.metadataEndOffset = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DescribeFeaturesResponse {
+    return {
+      metadataLevel: isSet(object.metadataLevel)
+        ? globalThis.Number(object.metadataLevel)
+        : isSet(object.metadata_level)
+        ? globalThis.Number(object.metadata_level)
+        : 0,
+      minMetadataLevel: isSet(object.minMetadataLevel)
+        ? globalThis.Number(object.minMetadataLevel)
+        : isSet(object.min_metadata_level)
+        ? globalThis.Number(object.min_metadata_level)
+        : 0,
+      maxMetadataLevel: isSet(object.maxMetadataLevel)
+        ? globalThis.Number(object.maxMetadataLevel)
+        : isSet(object.max_metadata_level)
+        ? globalThis.Number(object.max_metadata_level)
+        : 0,
+      nodes: globalThis.Array.isArray(object?.nodes) ? object.nodes.map((e: any) => NodeFeatures.fromJSON(e)) : [],
+      metadataEndOffset: isSet(object.metadataEndOffset)
+        ? globalThis.Number(object.metadataEndOffset)
+        : isSet(object.metadata_end_offset)
+        ? globalThis.Number(object.metadata_end_offset)
+        : 0,
+    };
+  },
+
+  toJSON(message: DescribeFeaturesResponse): unknown {
+    const obj: any = {};
+    if (message.metadataLevel !== 0) {
+      obj.metadataLevel = Math.round(message.metadataLevel);
+    }
+    if (message.minMetadataLevel !== 0) {
+      obj.minMetadataLevel = Math.round(message.minMetadataLevel);
+    }
+    if (message.maxMetadataLevel !== 0) {
+      obj.maxMetadataLevel = Math.round(message.maxMetadataLevel);
+    }
+    if (message.nodes?.length) {
+      obj.nodes = message.nodes.map((e) => NodeFeatures.toJSON(e));
+    }
+    if (message.metadataEndOffset !== 0) {
+      obj.metadataEndOffset = Math.round(message.metadataEndOffset);
+    }
+    return obj;
+  },
+};
+
+function createBaseUpdateFeaturesRequest(): UpdateFeaturesRequest {
+  return { metadataLevel: 0, validateOnly: false, forwarded: false };
+}
+
+export const UpdateFeaturesRequest: MessageFns<UpdateFeaturesRequest> = {
+  encode(message: UpdateFeaturesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.metadataLevel !== 0) {
+      writer.uint32(8).int32(message.metadataLevel);
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(16).bool(message.validateOnly);
+    }
+    if (message.forwarded !== false) {
+      writer.uint32(120).bool(message.forwarded);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateFeaturesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateFeaturesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.metadataLevel = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.forwarded = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UpdateFeaturesRequest {
+    return {
+      metadataLevel: isSet(object.metadataLevel)
+        ? globalThis.Number(object.metadataLevel)
+        : isSet(object.metadata_level)
+        ? globalThis.Number(object.metadata_level)
+        : 0,
+      validateOnly: isSet(object.validateOnly)
+        ? globalThis.Boolean(object.validateOnly)
+        : isSet(object.validate_only)
+        ? globalThis.Boolean(object.validate_only)
+        : false,
+      forwarded: isSet(object.forwarded) ? globalThis.Boolean(object.forwarded) : false,
+    };
+  },
+
+  toJSON(message: UpdateFeaturesRequest): unknown {
+    const obj: any = {};
+    if (message.metadataLevel !== 0) {
+      obj.metadataLevel = Math.round(message.metadataLevel);
+    }
+    if (message.validateOnly !== false) {
+      obj.validateOnly = message.validateOnly;
+    }
+    if (message.forwarded !== false) {
+      obj.forwarded = message.forwarded;
+    }
+    return obj;
+  },
+};
+
+function createBaseUpdateFeaturesResponse(): UpdateFeaturesResponse {
+  return { error: undefined, metadataLevel: 0, metadataEndOffset: 0 };
+}
+
+export const UpdateFeaturesResponse: MessageFns<UpdateFeaturesResponse> = {
+  encode(message: UpdateFeaturesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.error !== undefined) {
+      ItemError.encode(message.error, writer.uint32(10).fork()).join();
+    }
+    if (message.metadataLevel !== 0) {
+      writer.uint32(16).int32(message.metadataLevel);
+    }
+    if (message.metadataEndOffset !== 0) {
+      writer.uint32(24).int64(message.metadataEndOffset);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateFeaturesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateFeaturesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.error = ItemError.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.metadataLevel = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.metadataEndOffset = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UpdateFeaturesResponse {
+    return {
+      error: isSet(object.error) ? ItemError.fromJSON(object.error) : undefined,
+      metadataLevel: isSet(object.metadataLevel)
+        ? globalThis.Number(object.metadataLevel)
+        : isSet(object.metadata_level)
+        ? globalThis.Number(object.metadata_level)
+        : 0,
+      metadataEndOffset: isSet(object.metadataEndOffset)
+        ? globalThis.Number(object.metadataEndOffset)
+        : isSet(object.metadata_end_offset)
+        ? globalThis.Number(object.metadata_end_offset)
+        : 0,
+    };
+  },
+
+  toJSON(message: UpdateFeaturesResponse): unknown {
+    const obj: any = {};
+    if (message.error !== undefined) {
+      obj.error = ItemError.toJSON(message.error);
+    }
+    if (message.metadataLevel !== 0) {
+      obj.metadataLevel = Math.round(message.metadataLevel);
     }
     if (message.metadataEndOffset !== 0) {
       obj.metadataEndOffset = Math.round(message.metadataEndOffset);
@@ -1897,7 +6194,21 @@ export const DescribeTopicsRequest: MessageFns<DescribeTopicsRequest> = {
 };
 
 function createBasePartitionDescription(): PartitionDescription {
-  return { partition: 0, leader: 0, leaderEpoch: 0, partitionEpoch: 0, replicas: [], isr: [] };
+  return {
+    partition: 0,
+    leader: 0,
+    leaderEpoch: 0,
+    partitionEpoch: 0,
+    replicas: [],
+    isr: [],
+    elr: [],
+    lastKnownLeader: 0,
+    recovering: false,
+    adding: [],
+    removing: [],
+    directories: [],
+    leaderOffset: 0,
+  };
 }
 
 export const PartitionDescription: MessageFns<PartitionDescription> = {
@@ -1927,6 +6238,39 @@ export const PartitionDescription: MessageFns<PartitionDescription> = {
         writer.int32(v);
       }
       writer.join();
+    }
+    if (message.elr.length !== 0) {
+      writer.uint32(58).fork();
+      for (const v of message.elr) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    if (message.lastKnownLeader !== 0) {
+      writer.uint32(64).int32(message.lastKnownLeader);
+    }
+    if (message.recovering !== false) {
+      writer.uint32(72).bool(message.recovering);
+    }
+    if (message.adding.length !== 0) {
+      writer.uint32(82).fork();
+      for (const v of message.adding) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    if (message.removing.length !== 0) {
+      writer.uint32(90).fork();
+      for (const v of message.removing) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    for (const v of message.directories) {
+      writer.uint32(98).string(v!);
+    }
+    if (message.leaderOffset !== 0) {
+      writer.uint32(104).int64(message.leaderOffset);
     }
     return writer;
   },
@@ -2012,6 +6356,92 @@ export const PartitionDescription: MessageFns<PartitionDescription> = {
 
             break;
           }
+          case 7: {
+            if (tag === 56) {
+              message.elr.push(reader.int32());
+
+              continue;
+            }
+
+            if (tag === 58) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.elr.push(reader.int32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.lastKnownLeader = reader.int32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.recovering = reader.bool();
+            continue;
+          }
+          case 10: {
+            if (tag === 80) {
+              message.adding.push(reader.int32());
+
+              continue;
+            }
+
+            if (tag === 82) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.adding.push(reader.int32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 11: {
+            if (tag === 88) {
+              message.removing.push(reader.int32());
+
+              continue;
+            }
+
+            if (tag === 90) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.removing.push(reader.int32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.directories.push(reader.string());
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.leaderOffset = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2040,6 +6470,23 @@ export const PartitionDescription: MessageFns<PartitionDescription> = {
         : 0,
       replicas: globalThis.Array.isArray(object?.replicas) ? object.replicas.map((e: any) => globalThis.Number(e)) : [],
       isr: globalThis.Array.isArray(object?.isr) ? object.isr.map((e: any) => globalThis.Number(e)) : [],
+      elr: globalThis.Array.isArray(object?.elr) ? object.elr.map((e: any) => globalThis.Number(e)) : [],
+      lastKnownLeader: isSet(object.lastKnownLeader)
+        ? globalThis.Number(object.lastKnownLeader)
+        : isSet(object.last_known_leader)
+        ? globalThis.Number(object.last_known_leader)
+        : 0,
+      recovering: isSet(object.recovering) ? globalThis.Boolean(object.recovering) : false,
+      adding: globalThis.Array.isArray(object?.adding) ? object.adding.map((e: any) => globalThis.Number(e)) : [],
+      removing: globalThis.Array.isArray(object?.removing) ? object.removing.map((e: any) => globalThis.Number(e)) : [],
+      directories: globalThis.Array.isArray(object?.directories)
+        ? object.directories.map((e: any) => globalThis.String(e))
+        : [],
+      leaderOffset: isSet(object.leaderOffset)
+        ? globalThis.Number(object.leaderOffset)
+        : isSet(object.leader_offset)
+        ? globalThis.Number(object.leader_offset)
+        : 0,
     };
   },
 
@@ -2062,6 +6509,27 @@ export const PartitionDescription: MessageFns<PartitionDescription> = {
     }
     if (message.isr?.length) {
       obj.isr = message.isr.map((e) => Math.round(e));
+    }
+    if (message.elr?.length) {
+      obj.elr = message.elr.map((e) => Math.round(e));
+    }
+    if (message.lastKnownLeader !== 0) {
+      obj.lastKnownLeader = Math.round(message.lastKnownLeader);
+    }
+    if (message.recovering !== false) {
+      obj.recovering = message.recovering;
+    }
+    if (message.adding?.length) {
+      obj.adding = message.adding.map((e) => Math.round(e));
+    }
+    if (message.removing?.length) {
+      obj.removing = message.removing.map((e) => Math.round(e));
+    }
+    if (message.directories?.length) {
+      obj.directories = message.directories;
+    }
+    if (message.leaderOffset !== 0) {
+      obj.leaderOffset = Math.round(message.leaderOffset);
     }
     return obj;
   },
@@ -2426,6 +6894,12 @@ function createBaseBrokerDescription(): BrokerDescription {
     rack: "",
     leaderCount: 0,
     replicaCount: 0,
+    isrCount: 0,
+    logDirs: [],
+    bootCounter: 0,
+    minMetadataLevel: 0,
+    maxMetadataLevel: 0,
+    state: undefined,
   };
 }
 
@@ -2457,6 +6931,24 @@ export const BrokerDescription: MessageFns<BrokerDescription> = {
     }
     if (message.replicaCount !== 0) {
       writer.uint32(72).int32(message.replicaCount);
+    }
+    if (message.isrCount !== 0) {
+      writer.uint32(80).int32(message.isrCount);
+    }
+    for (const v of message.logDirs) {
+      writer.uint32(90).string(v!);
+    }
+    if (message.bootCounter !== 0) {
+      writer.uint32(96).int64(message.bootCounter);
+    }
+    if (message.minMetadataLevel !== 0) {
+      writer.uint32(104).int32(message.minMetadataLevel);
+    }
+    if (message.maxMetadataLevel !== 0) {
+      writer.uint32(112).int32(message.maxMetadataLevel);
+    }
+    if (message.state !== undefined) {
+      RecordReference.encode(message.state, writer.uint32(122).fork()).join();
     }
     return writer;
   },
@@ -2546,6 +7038,54 @@ export const BrokerDescription: MessageFns<BrokerDescription> = {
             message.replicaCount = reader.int32();
             continue;
           }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.isrCount = reader.int32();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.logDirs.push(reader.string());
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.bootCounter = longToNumber(reader.int64());
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.minMetadataLevel = reader.int32();
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.maxMetadataLevel = reader.int32();
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.state = RecordReference.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2595,6 +7135,32 @@ export const BrokerDescription: MessageFns<BrokerDescription> = {
         : isSet(object.replica_count)
         ? globalThis.Number(object.replica_count)
         : 0,
+      isrCount: isSet(object.isrCount)
+        ? globalThis.Number(object.isrCount)
+        : isSet(object.isr_count)
+        ? globalThis.Number(object.isr_count)
+        : 0,
+      logDirs: globalThis.Array.isArray(object?.logDirs)
+        ? object.logDirs.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.log_dirs)
+        ? object.log_dirs.map((e: any) => globalThis.String(e))
+        : [],
+      bootCounter: isSet(object.bootCounter)
+        ? globalThis.Number(object.bootCounter)
+        : isSet(object.boot_counter)
+        ? globalThis.Number(object.boot_counter)
+        : 0,
+      minMetadataLevel: isSet(object.minMetadataLevel)
+        ? globalThis.Number(object.minMetadataLevel)
+        : isSet(object.min_metadata_level)
+        ? globalThis.Number(object.min_metadata_level)
+        : 0,
+      maxMetadataLevel: isSet(object.maxMetadataLevel)
+        ? globalThis.Number(object.maxMetadataLevel)
+        : isSet(object.max_metadata_level)
+        ? globalThis.Number(object.max_metadata_level)
+        : 0,
+      state: isSet(object.state) ? RecordReference.fromJSON(object.state) : undefined,
     };
   },
 
@@ -2626,6 +7192,24 @@ export const BrokerDescription: MessageFns<BrokerDescription> = {
     }
     if (message.replicaCount !== 0) {
       obj.replicaCount = Math.round(message.replicaCount);
+    }
+    if (message.isrCount !== 0) {
+      obj.isrCount = Math.round(message.isrCount);
+    }
+    if (message.logDirs?.length) {
+      obj.logDirs = message.logDirs;
+    }
+    if (message.bootCounter !== 0) {
+      obj.bootCounter = Math.round(message.bootCounter);
+    }
+    if (message.minMetadataLevel !== 0) {
+      obj.minMetadataLevel = Math.round(message.minMetadataLevel);
+    }
+    if (message.maxMetadataLevel !== 0) {
+      obj.maxMetadataLevel = Math.round(message.maxMetadataLevel);
+    }
+    if (message.state !== undefined) {
+      obj.state = RecordReference.toJSON(message.state);
     }
     return obj;
   },
@@ -4644,6 +9228,96 @@ export const AdminServiceDefinition = {
       requestType: CreateTopicsRequest as typeof CreateTopicsRequest,
       requestStream: false,
       responseType: CreateTopicsResponse as typeof CreateTopicsResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** Adds partitions to topics, each on its own: one answer per topic, in order. */
+    createPartitions: {
+      name: "CreatePartitions",
+      requestType: CreatePartitionsRequest as typeof CreatePartitionsRequest,
+      requestStream: false,
+      responseType: CreatePartitionsResponse as typeof CreatePartitionsResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** Changes configs of topics, brokers, or all brokers; each resource whole or not at all: one answer per resource, in order. */
+    alterConfigs: {
+      name: "AlterConfigs",
+      requestType: AlterConfigsRequest as typeof AlterConfigsRequest,
+      requestStream: false,
+      responseType: AlterConfigsResponse as typeof AlterConfigsResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** Every config in force for a resource, and where its value comes from: one answer per resource, in order. */
+    describeConfigs: {
+      name: "DescribeConfigs",
+      requestType: DescribeConfigsRequest as typeof DescribeConfigsRequest,
+      requestStream: false,
+      responseType: DescribeConfigsResponse as typeof DescribeConfigsResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** Elects leaders of partitions, each on its own: one answer per partition, in order. */
+    electLeaders: {
+      name: "ElectLeaders",
+      requestType: ElectLeadersRequest as typeof ElectLeadersRequest,
+      requestStream: false,
+      responseType: ElectLeadersResponse as typeof ElectLeadersResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** Why a partition has this leader or none, which record decided that, and what would change it. */
+    explainPartition: {
+      name: "ExplainPartition",
+      requestType: ExplainPartitionRequest as typeof ExplainPartitionRequest,
+      requestStream: false,
+      responseType: ExplainPartitionResponse as typeof ExplainPartitionResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** Every change of a topic or partition that the node's log holds, oldest first. */
+    metadataHistory: {
+      name: "MetadataHistory",
+      requestType: MetadataHistoryRequest as typeof MetadataHistoryRequest,
+      requestStream: false,
+      responseType: MetadataHistoryResponse as typeof MetadataHistoryResponse,
+      responseStream: true,
+      options: {},
+    },
+    /** What changed in the cluster's metadata between two offsets. */
+    diffMetadata: {
+      name: "DiffMetadata",
+      requestType: DiffMetadataRequest as typeof DiffMetadataRequest,
+      requestStream: false,
+      responseType: DiffMetadataResponse as typeof DiffMetadataResponse,
+      responseStream: true,
+      options: {},
+    },
+    /** Forgets a broker that is gone for good (C-2.6). */
+    unregisterBroker: {
+      name: "UnregisterBroker",
+      requestType: UnregisterBrokerRequest as typeof UnregisterBrokerRequest,
+      requestStream: false,
+      responseType: UnregisterBrokerResponse as typeof UnregisterBrokerResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** The metadata level in force, and those that every node can follow. */
+    describeFeatures: {
+      name: "DescribeFeatures",
+      requestType: DescribeFeaturesRequest as typeof DescribeFeaturesRequest,
+      requestStream: false,
+      responseType: DescribeFeaturesResponse as typeof DescribeFeaturesResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** Raises the metadata level. */
+    updateFeatures: {
+      name: "UpdateFeatures",
+      requestType: UpdateFeaturesRequest as typeof UpdateFeaturesRequest,
+      requestStream: false,
+      responseType: UpdateFeaturesResponse as typeof UpdateFeaturesResponse,
       responseStream: false,
       options: {},
     },

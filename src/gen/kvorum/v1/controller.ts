@@ -6,6 +6,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { CreateTopicsRequest, CreateTopicsResponse, ItemError } from "./admin.ts";
 import { Endpoint } from "./metadata.ts";
 
 export const protobufPackage = "kvorum.v1";
@@ -25,6 +26,9 @@ export interface RegisterBrokerRequest {
   bootCounter: number;
   /** The broker epoch that the predecessor wrote on its clean stop, -1 if there is none (C-2.4). */
   previousBrokerEpoch: number;
+  /** Metadata levels that this broker can follow. */
+  minMetadataLevel: number;
+  maxMetadataLevel: number;
 }
 
 export interface RegisterBrokerResponse {
@@ -41,6 +45,8 @@ export interface BrokerHeartbeatRequest {
   wantFence: boolean;
   /** True: move my leaders and let me go. */
   wantShutdown: boolean;
+  /** directory.id of each registered log dir that has failed since the start. */
+  offlineLogDirs: string[];
 }
 
 export interface BrokerHeartbeatResponse {
@@ -59,6 +65,77 @@ export interface AllocateProducerIdsResponse {
   count: number;
 }
 
+export interface HoldSessionRequest {
+  brokerId: number;
+  brokerEpoch: number;
+}
+
+export interface HoldSessionResponse {
+}
+
+export interface IsrMember {
+  brokerId: number;
+  /** The registration that the leader knows it by: never another incarnation (KIP-903). */
+  brokerEpoch: number;
+}
+
+export interface PartitionAlteration {
+  topicId: string;
+  partition: number;
+  /** What the leader's decision is based on. */
+  leaderEpoch: number;
+  partitionEpoch: number;
+  /** The whole new ISR, the leader included. */
+  isr: IsrMember[];
+  /** False once the leader has recovered from an unclean election (C-5.8). */
+  recovering: boolean;
+}
+
+export interface AlterPartitionRequest {
+  brokerId: number;
+  brokerEpoch: number;
+  partitions: PartitionAlteration[];
+}
+
+export interface AlteredPartition {
+  topicId: string;
+  partition: number;
+  /** Not set: it is as asked for. The rest then shows the partition as it is now. */
+  error?: ItemError | undefined;
+  leader: number;
+  leaderEpoch: number;
+  isr: number[];
+  partitionEpoch: number;
+  recovering: boolean;
+}
+
+export interface AlterPartitionResponse {
+  partitions: AlteredPartition[];
+}
+
+export interface ReplicaDirectory {
+  topicId: string;
+  partition: number;
+  directoryId: string;
+}
+
+export interface AssignReplicasToDirsRequest {
+  brokerId: number;
+  brokerEpoch: number;
+  replicas: ReplicaDirectory[];
+}
+
+export interface AssignedReplica {
+  topicId: string;
+  partition: number;
+  /** Not set: assigned. */
+  error?: ItemError | undefined;
+}
+
+export interface AssignReplicasToDirsResponse {
+  replicas: AssignedReplica[];
+}
+
 function createBaseRegisterBrokerRequest(): RegisterBrokerRequest {
   return {
     clusterId: "",
@@ -69,6 +146,8 @@ function createBaseRegisterBrokerRequest(): RegisterBrokerRequest {
     rack: "",
     bootCounter: 0,
     previousBrokerEpoch: 0,
+    minMetadataLevel: 0,
+    maxMetadataLevel: 0,
   };
 }
 
@@ -97,6 +176,12 @@ export const RegisterBrokerRequest: MessageFns<RegisterBrokerRequest> = {
     }
     if (message.previousBrokerEpoch !== 0) {
       writer.uint32(64).int64(message.previousBrokerEpoch);
+    }
+    if (message.minMetadataLevel !== 0) {
+      writer.uint32(72).int32(message.minMetadataLevel);
+    }
+    if (message.maxMetadataLevel !== 0) {
+      writer.uint32(80).int32(message.maxMetadataLevel);
     }
     return writer;
   },
@@ -178,6 +263,22 @@ export const RegisterBrokerRequest: MessageFns<RegisterBrokerRequest> = {
             message.previousBrokerEpoch = longToNumber(reader.int64());
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.minMetadataLevel = reader.int32();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.maxMetadataLevel = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -226,6 +327,16 @@ export const RegisterBrokerRequest: MessageFns<RegisterBrokerRequest> = {
         : isSet(object.previous_broker_epoch)
         ? globalThis.Number(object.previous_broker_epoch)
         : 0,
+      minMetadataLevel: isSet(object.minMetadataLevel)
+        ? globalThis.Number(object.minMetadataLevel)
+        : isSet(object.min_metadata_level)
+        ? globalThis.Number(object.min_metadata_level)
+        : 0,
+      maxMetadataLevel: isSet(object.maxMetadataLevel)
+        ? globalThis.Number(object.maxMetadataLevel)
+        : isSet(object.max_metadata_level)
+        ? globalThis.Number(object.max_metadata_level)
+        : 0,
     };
   },
 
@@ -254,6 +365,12 @@ export const RegisterBrokerRequest: MessageFns<RegisterBrokerRequest> = {
     }
     if (message.previousBrokerEpoch !== 0) {
       obj.previousBrokerEpoch = Math.round(message.previousBrokerEpoch);
+    }
+    if (message.minMetadataLevel !== 0) {
+      obj.minMetadataLevel = Math.round(message.minMetadataLevel);
+    }
+    if (message.maxMetadataLevel !== 0) {
+      obj.maxMetadataLevel = Math.round(message.maxMetadataLevel);
     }
     return obj;
   },
@@ -324,7 +441,14 @@ export const RegisterBrokerResponse: MessageFns<RegisterBrokerResponse> = {
 };
 
 function createBaseBrokerHeartbeatRequest(): BrokerHeartbeatRequest {
-  return { brokerId: 0, brokerEpoch: 0, metadataEndOffset: 0, wantFence: false, wantShutdown: false };
+  return {
+    brokerId: 0,
+    brokerEpoch: 0,
+    metadataEndOffset: 0,
+    wantFence: false,
+    wantShutdown: false,
+    offlineLogDirs: [],
+  };
 }
 
 export const BrokerHeartbeatRequest: MessageFns<BrokerHeartbeatRequest> = {
@@ -343,6 +467,9 @@ export const BrokerHeartbeatRequest: MessageFns<BrokerHeartbeatRequest> = {
     }
     if (message.wantShutdown !== false) {
       writer.uint32(40).bool(message.wantShutdown);
+    }
+    for (const v of message.offlineLogDirs) {
+      writer.uint32(50).string(v!);
     }
     return writer;
   },
@@ -400,6 +527,14 @@ export const BrokerHeartbeatRequest: MessageFns<BrokerHeartbeatRequest> = {
             message.wantShutdown = reader.bool();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.offlineLogDirs.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -439,6 +574,11 @@ export const BrokerHeartbeatRequest: MessageFns<BrokerHeartbeatRequest> = {
         : isSet(object.want_shutdown)
         ? globalThis.Boolean(object.want_shutdown)
         : false,
+      offlineLogDirs: globalThis.Array.isArray(object?.offlineLogDirs)
+        ? object.offlineLogDirs.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.offline_log_dirs)
+        ? object.offline_log_dirs.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -458,6 +598,9 @@ export const BrokerHeartbeatRequest: MessageFns<BrokerHeartbeatRequest> = {
     }
     if (message.wantShutdown !== false) {
       obj.wantShutdown = message.wantShutdown;
+    }
+    if (message.offlineLogDirs?.length) {
+      obj.offlineLogDirs = message.offlineLogDirs;
     }
     return obj;
   },
@@ -704,6 +847,1079 @@ export const AllocateProducerIdsResponse: MessageFns<AllocateProducerIdsResponse
   },
 };
 
+function createBaseHoldSessionRequest(): HoldSessionRequest {
+  return { brokerId: 0, brokerEpoch: 0 };
+}
+
+export const HoldSessionRequest: MessageFns<HoldSessionRequest> = {
+  encode(message: HoldSessionRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.brokerId !== 0) {
+      writer.uint32(8).int32(message.brokerId);
+    }
+    if (message.brokerEpoch !== 0) {
+      writer.uint32(16).int64(message.brokerEpoch);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HoldSessionRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHoldSessionRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.brokerId = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.brokerEpoch = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): HoldSessionRequest {
+    return {
+      brokerId: isSet(object.brokerId)
+        ? globalThis.Number(object.brokerId)
+        : isSet(object.broker_id)
+        ? globalThis.Number(object.broker_id)
+        : 0,
+      brokerEpoch: isSet(object.brokerEpoch)
+        ? globalThis.Number(object.brokerEpoch)
+        : isSet(object.broker_epoch)
+        ? globalThis.Number(object.broker_epoch)
+        : 0,
+    };
+  },
+
+  toJSON(message: HoldSessionRequest): unknown {
+    const obj: any = {};
+    if (message.brokerId !== 0) {
+      obj.brokerId = Math.round(message.brokerId);
+    }
+    if (message.brokerEpoch !== 0) {
+      obj.brokerEpoch = Math.round(message.brokerEpoch);
+    }
+    return obj;
+  },
+};
+
+function createBaseHoldSessionResponse(): HoldSessionResponse {
+  return {};
+}
+
+export const HoldSessionResponse: MessageFns<HoldSessionResponse> = {
+  encode(_: HoldSessionResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HoldSessionResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHoldSessionResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): HoldSessionResponse {
+    return {};
+  },
+
+  toJSON(_: HoldSessionResponse): unknown {
+    const obj: any = {};
+    return obj;
+  },
+};
+
+function createBaseIsrMember(): IsrMember {
+  return { brokerId: 0, brokerEpoch: 0 };
+}
+
+export const IsrMember: MessageFns<IsrMember> = {
+  encode(message: IsrMember, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.brokerId !== 0) {
+      writer.uint32(8).int32(message.brokerId);
+    }
+    if (message.brokerEpoch !== 0) {
+      writer.uint32(16).int64(message.brokerEpoch);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): IsrMember {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseIsrMember();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.brokerId = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.brokerEpoch = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): IsrMember {
+    return {
+      brokerId: isSet(object.brokerId)
+        ? globalThis.Number(object.brokerId)
+        : isSet(object.broker_id)
+        ? globalThis.Number(object.broker_id)
+        : 0,
+      brokerEpoch: isSet(object.brokerEpoch)
+        ? globalThis.Number(object.brokerEpoch)
+        : isSet(object.broker_epoch)
+        ? globalThis.Number(object.broker_epoch)
+        : 0,
+    };
+  },
+
+  toJSON(message: IsrMember): unknown {
+    const obj: any = {};
+    if (message.brokerId !== 0) {
+      obj.brokerId = Math.round(message.brokerId);
+    }
+    if (message.brokerEpoch !== 0) {
+      obj.brokerEpoch = Math.round(message.brokerEpoch);
+    }
+    return obj;
+  },
+};
+
+function createBasePartitionAlteration(): PartitionAlteration {
+  return { topicId: "", partition: 0, leaderEpoch: 0, partitionEpoch: 0, isr: [], recovering: false };
+}
+
+export const PartitionAlteration: MessageFns<PartitionAlteration> = {
+  encode(message: PartitionAlteration, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.topicId !== "") {
+      writer.uint32(10).string(message.topicId);
+    }
+    if (message.partition !== 0) {
+      writer.uint32(16).int32(message.partition);
+    }
+    if (message.leaderEpoch !== 0) {
+      writer.uint32(24).int32(message.leaderEpoch);
+    }
+    if (message.partitionEpoch !== 0) {
+      writer.uint32(32).int32(message.partitionEpoch);
+    }
+    for (const v of message.isr) {
+      IsrMember.encode(v!, writer.uint32(42).fork()).join();
+    }
+    if (message.recovering !== false) {
+      writer.uint32(48).bool(message.recovering);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PartitionAlteration {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePartitionAlteration();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.topicId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.partition = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.leaderEpoch = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.partitionEpoch = reader.int32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.isr.push(IsrMember.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.recovering = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PartitionAlteration {
+    return {
+      topicId: isSet(object.topicId)
+        ? globalThis.String(object.topicId)
+        : isSet(object.topic_id)
+        ? globalThis.String(object.topic_id)
+        : "",
+      partition: isSet(object.partition) ? globalThis.Number(object.partition) : 0,
+      leaderEpoch: isSet(object.leaderEpoch)
+        ? globalThis.Number(object.leaderEpoch)
+        : isSet(object.leader_epoch)
+        ? globalThis.Number(object.leader_epoch)
+        : 0,
+      partitionEpoch: isSet(object.partitionEpoch)
+        ? globalThis.Number(object.partitionEpoch)
+        : isSet(object.partition_epoch)
+        ? globalThis.Number(object.partition_epoch)
+        : 0,
+      isr: globalThis.Array.isArray(object?.isr) ? object.isr.map((e: any) => IsrMember.fromJSON(e)) : [],
+      recovering: isSet(object.recovering) ? globalThis.Boolean(object.recovering) : false,
+    };
+  },
+
+  toJSON(message: PartitionAlteration): unknown {
+    const obj: any = {};
+    if (message.topicId !== "") {
+      obj.topicId = message.topicId;
+    }
+    if (message.partition !== 0) {
+      obj.partition = Math.round(message.partition);
+    }
+    if (message.leaderEpoch !== 0) {
+      obj.leaderEpoch = Math.round(message.leaderEpoch);
+    }
+    if (message.partitionEpoch !== 0) {
+      obj.partitionEpoch = Math.round(message.partitionEpoch);
+    }
+    if (message.isr?.length) {
+      obj.isr = message.isr.map((e) => IsrMember.toJSON(e));
+    }
+    if (message.recovering !== false) {
+      obj.recovering = message.recovering;
+    }
+    return obj;
+  },
+};
+
+function createBaseAlterPartitionRequest(): AlterPartitionRequest {
+  return { brokerId: 0, brokerEpoch: 0, partitions: [] };
+}
+
+export const AlterPartitionRequest: MessageFns<AlterPartitionRequest> = {
+  encode(message: AlterPartitionRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.brokerId !== 0) {
+      writer.uint32(8).int32(message.brokerId);
+    }
+    if (message.brokerEpoch !== 0) {
+      writer.uint32(16).int64(message.brokerEpoch);
+    }
+    for (const v of message.partitions) {
+      PartitionAlteration.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AlterPartitionRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAlterPartitionRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.brokerId = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.brokerEpoch = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.partitions.push(PartitionAlteration.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AlterPartitionRequest {
+    return {
+      brokerId: isSet(object.brokerId)
+        ? globalThis.Number(object.brokerId)
+        : isSet(object.broker_id)
+        ? globalThis.Number(object.broker_id)
+        : 0,
+      brokerEpoch: isSet(object.brokerEpoch)
+        ? globalThis.Number(object.brokerEpoch)
+        : isSet(object.broker_epoch)
+        ? globalThis.Number(object.broker_epoch)
+        : 0,
+      partitions: globalThis.Array.isArray(object?.partitions)
+        ? object.partitions.map((e: any) => PartitionAlteration.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: AlterPartitionRequest): unknown {
+    const obj: any = {};
+    if (message.brokerId !== 0) {
+      obj.brokerId = Math.round(message.brokerId);
+    }
+    if (message.brokerEpoch !== 0) {
+      obj.brokerEpoch = Math.round(message.brokerEpoch);
+    }
+    if (message.partitions?.length) {
+      obj.partitions = message.partitions.map((e) => PartitionAlteration.toJSON(e));
+    }
+    return obj;
+  },
+};
+
+function createBaseAlteredPartition(): AlteredPartition {
+  return {
+    topicId: "",
+    partition: 0,
+    error: undefined,
+    leader: 0,
+    leaderEpoch: 0,
+    isr: [],
+    partitionEpoch: 0,
+    recovering: false,
+  };
+}
+
+export const AlteredPartition: MessageFns<AlteredPartition> = {
+  encode(message: AlteredPartition, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.topicId !== "") {
+      writer.uint32(10).string(message.topicId);
+    }
+    if (message.partition !== 0) {
+      writer.uint32(16).int32(message.partition);
+    }
+    if (message.error !== undefined) {
+      ItemError.encode(message.error, writer.uint32(26).fork()).join();
+    }
+    if (message.leader !== 0) {
+      writer.uint32(32).int32(message.leader);
+    }
+    if (message.leaderEpoch !== 0) {
+      writer.uint32(40).int32(message.leaderEpoch);
+    }
+    if (message.isr.length !== 0) {
+      writer.uint32(50).fork();
+      for (const v of message.isr) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    if (message.partitionEpoch !== 0) {
+      writer.uint32(56).int32(message.partitionEpoch);
+    }
+    if (message.recovering !== false) {
+      writer.uint32(64).bool(message.recovering);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AlteredPartition {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAlteredPartition();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.topicId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.partition = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.error = ItemError.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.leader = reader.int32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.leaderEpoch = reader.int32();
+            continue;
+          }
+          case 6: {
+            if (tag === 48) {
+              message.isr.push(reader.int32());
+
+              continue;
+            }
+
+            if (tag === 50) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.isr.push(reader.int32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.partitionEpoch = reader.int32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.recovering = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AlteredPartition {
+    return {
+      topicId: isSet(object.topicId)
+        ? globalThis.String(object.topicId)
+        : isSet(object.topic_id)
+        ? globalThis.String(object.topic_id)
+        : "",
+      partition: isSet(object.partition) ? globalThis.Number(object.partition) : 0,
+      error: isSet(object.error) ? ItemError.fromJSON(object.error) : undefined,
+      leader: isSet(object.leader) ? globalThis.Number(object.leader) : 0,
+      leaderEpoch: isSet(object.leaderEpoch)
+        ? globalThis.Number(object.leaderEpoch)
+        : isSet(object.leader_epoch)
+        ? globalThis.Number(object.leader_epoch)
+        : 0,
+      isr: globalThis.Array.isArray(object?.isr) ? object.isr.map((e: any) => globalThis.Number(e)) : [],
+      partitionEpoch: isSet(object.partitionEpoch)
+        ? globalThis.Number(object.partitionEpoch)
+        : isSet(object.partition_epoch)
+        ? globalThis.Number(object.partition_epoch)
+        : 0,
+      recovering: isSet(object.recovering) ? globalThis.Boolean(object.recovering) : false,
+    };
+  },
+
+  toJSON(message: AlteredPartition): unknown {
+    const obj: any = {};
+    if (message.topicId !== "") {
+      obj.topicId = message.topicId;
+    }
+    if (message.partition !== 0) {
+      obj.partition = Math.round(message.partition);
+    }
+    if (message.error !== undefined) {
+      obj.error = ItemError.toJSON(message.error);
+    }
+    if (message.leader !== 0) {
+      obj.leader = Math.round(message.leader);
+    }
+    if (message.leaderEpoch !== 0) {
+      obj.leaderEpoch = Math.round(message.leaderEpoch);
+    }
+    if (message.isr?.length) {
+      obj.isr = message.isr.map((e) => Math.round(e));
+    }
+    if (message.partitionEpoch !== 0) {
+      obj.partitionEpoch = Math.round(message.partitionEpoch);
+    }
+    if (message.recovering !== false) {
+      obj.recovering = message.recovering;
+    }
+    return obj;
+  },
+};
+
+function createBaseAlterPartitionResponse(): AlterPartitionResponse {
+  return { partitions: [] };
+}
+
+export const AlterPartitionResponse: MessageFns<AlterPartitionResponse> = {
+  encode(message: AlterPartitionResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.partitions) {
+      AlteredPartition.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AlterPartitionResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAlterPartitionResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.partitions.push(AlteredPartition.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AlterPartitionResponse {
+    return {
+      partitions: globalThis.Array.isArray(object?.partitions)
+        ? object.partitions.map((e: any) => AlteredPartition.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: AlterPartitionResponse): unknown {
+    const obj: any = {};
+    if (message.partitions?.length) {
+      obj.partitions = message.partitions.map((e) => AlteredPartition.toJSON(e));
+    }
+    return obj;
+  },
+};
+
+function createBaseReplicaDirectory(): ReplicaDirectory {
+  return { topicId: "", partition: 0, directoryId: "" };
+}
+
+export const ReplicaDirectory: MessageFns<ReplicaDirectory> = {
+  encode(message: ReplicaDirectory, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.topicId !== "") {
+      writer.uint32(10).string(message.topicId);
+    }
+    if (message.partition !== 0) {
+      writer.uint32(16).int32(message.partition);
+    }
+    if (message.directoryId !== "") {
+      writer.uint32(26).string(message.directoryId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReplicaDirectory {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReplicaDirectory();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.topicId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.partition = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.directoryId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ReplicaDirectory {
+    return {
+      topicId: isSet(object.topicId)
+        ? globalThis.String(object.topicId)
+        : isSet(object.topic_id)
+        ? globalThis.String(object.topic_id)
+        : "",
+      partition: isSet(object.partition) ? globalThis.Number(object.partition) : 0,
+      directoryId: isSet(object.directoryId)
+        ? globalThis.String(object.directoryId)
+        : isSet(object.directory_id)
+        ? globalThis.String(object.directory_id)
+        : "",
+    };
+  },
+
+  toJSON(message: ReplicaDirectory): unknown {
+    const obj: any = {};
+    if (message.topicId !== "") {
+      obj.topicId = message.topicId;
+    }
+    if (message.partition !== 0) {
+      obj.partition = Math.round(message.partition);
+    }
+    if (message.directoryId !== "") {
+      obj.directoryId = message.directoryId;
+    }
+    return obj;
+  },
+};
+
+function createBaseAssignReplicasToDirsRequest(): AssignReplicasToDirsRequest {
+  return { brokerId: 0, brokerEpoch: 0, replicas: [] };
+}
+
+export const AssignReplicasToDirsRequest: MessageFns<AssignReplicasToDirsRequest> = {
+  encode(message: AssignReplicasToDirsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.brokerId !== 0) {
+      writer.uint32(8).int32(message.brokerId);
+    }
+    if (message.brokerEpoch !== 0) {
+      writer.uint32(16).int64(message.brokerEpoch);
+    }
+    for (const v of message.replicas) {
+      ReplicaDirectory.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AssignReplicasToDirsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAssignReplicasToDirsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.brokerId = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.brokerEpoch = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.replicas.push(ReplicaDirectory.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AssignReplicasToDirsRequest {
+    return {
+      brokerId: isSet(object.brokerId)
+        ? globalThis.Number(object.brokerId)
+        : isSet(object.broker_id)
+        ? globalThis.Number(object.broker_id)
+        : 0,
+      brokerEpoch: isSet(object.brokerEpoch)
+        ? globalThis.Number(object.brokerEpoch)
+        : isSet(object.broker_epoch)
+        ? globalThis.Number(object.broker_epoch)
+        : 0,
+      replicas: globalThis.Array.isArray(object?.replicas)
+        ? object.replicas.map((e: any) => ReplicaDirectory.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: AssignReplicasToDirsRequest): unknown {
+    const obj: any = {};
+    if (message.brokerId !== 0) {
+      obj.brokerId = Math.round(message.brokerId);
+    }
+    if (message.brokerEpoch !== 0) {
+      obj.brokerEpoch = Math.round(message.brokerEpoch);
+    }
+    if (message.replicas?.length) {
+      obj.replicas = message.replicas.map((e) => ReplicaDirectory.toJSON(e));
+    }
+    return obj;
+  },
+};
+
+function createBaseAssignedReplica(): AssignedReplica {
+  return { topicId: "", partition: 0, error: undefined };
+}
+
+export const AssignedReplica: MessageFns<AssignedReplica> = {
+  encode(message: AssignedReplica, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.topicId !== "") {
+      writer.uint32(10).string(message.topicId);
+    }
+    if (message.partition !== 0) {
+      writer.uint32(16).int32(message.partition);
+    }
+    if (message.error !== undefined) {
+      ItemError.encode(message.error, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AssignedReplica {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAssignedReplica();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.topicId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.partition = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.error = ItemError.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AssignedReplica {
+    return {
+      topicId: isSet(object.topicId)
+        ? globalThis.String(object.topicId)
+        : isSet(object.topic_id)
+        ? globalThis.String(object.topic_id)
+        : "",
+      partition: isSet(object.partition) ? globalThis.Number(object.partition) : 0,
+      error: isSet(object.error) ? ItemError.fromJSON(object.error) : undefined,
+    };
+  },
+
+  toJSON(message: AssignedReplica): unknown {
+    const obj: any = {};
+    if (message.topicId !== "") {
+      obj.topicId = message.topicId;
+    }
+    if (message.partition !== 0) {
+      obj.partition = Math.round(message.partition);
+    }
+    if (message.error !== undefined) {
+      obj.error = ItemError.toJSON(message.error);
+    }
+    return obj;
+  },
+};
+
+function createBaseAssignReplicasToDirsResponse(): AssignReplicasToDirsResponse {
+  return { replicas: [] };
+}
+
+export const AssignReplicasToDirsResponse: MessageFns<AssignReplicasToDirsResponse> = {
+  encode(message: AssignReplicasToDirsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.replicas) {
+      AssignedReplica.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AssignReplicasToDirsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAssignReplicasToDirsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.replicas.push(AssignedReplica.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AssignReplicasToDirsResponse {
+    return {
+      replicas: globalThis.Array.isArray(object?.replicas)
+        ? object.replicas.map((e: any) => AssignedReplica.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: AssignReplicasToDirsResponse): unknown {
+    const obj: any = {};
+    if (message.replicas?.length) {
+      obj.replicas = message.replicas.map((e) => AssignedReplica.toJSON(e));
+    }
+    return obj;
+  },
+};
+
 export type ControllerServiceDefinition = typeof ControllerServiceDefinition;
 export const ControllerServiceDefinition = {
   name: "ControllerService",
@@ -727,6 +1943,49 @@ export const ControllerServiceDefinition = {
       requestType: BrokerHeartbeatRequest as typeof BrokerHeartbeatRequest,
       requestStream: false,
       responseType: BrokerHeartbeatResponse as typeof BrokerHeartbeatResponse,
+      responseStream: false,
+      options: {},
+    },
+    /**
+     * Held open by a broker for as long as it lives: that it breaks is the first sign of its death, so that the broker is fenced after
+     * broker.connection.grace.ms, unless it is heard of again (C-3). Brings one message when it is held; ends with
+     * FAILED_PRECONDITION when the controller is not the active one any more.
+     */
+    holdSession: {
+      name: "HoldSession",
+      requestType: HoldSessionRequest as typeof HoldSessionRequest,
+      requestStream: false,
+      responseType: HoldSessionResponse as typeof HoldSessionResponse,
+      responseStream: true,
+      options: {},
+    },
+    /** A leader changes the ISR of its partitions, or says that it has recovered (C-6). One answer per item, in order. */
+    alterPartition: {
+      name: "AlterPartition",
+      requestType: AlterPartitionRequest as typeof AlterPartitionRequest,
+      requestStream: false,
+      responseType: AlterPartitionResponse as typeof AlterPartitionResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** A broker says which of its log dirs hold which replicas. One answer per item, in order. */
+    assignReplicasToDirs: {
+      name: "AssignReplicasToDirs",
+      requestType: AssignReplicasToDirsRequest as typeof AssignReplicasToDirsRequest,
+      requestStream: false,
+      responseType: AssignReplicasToDirsResponse as typeof AssignReplicasToDirsResponse,
+      responseStream: false,
+      options: {},
+    },
+    /**
+     * As AdminService.CreateTopics, with any replication factor: the controller decides on replicated partitions before brokers
+     * replicate records. For simulation, tests and benchmarks; nothing is to be produced to such topics yet.
+     */
+    createReplicatedTopics: {
+      name: "CreateReplicatedTopics",
+      requestType: CreateTopicsRequest as typeof CreateTopicsRequest,
+      requestStream: false,
+      responseType: CreateTopicsResponse as typeof CreateTopicsResponse,
       responseStream: false,
       options: {},
     },

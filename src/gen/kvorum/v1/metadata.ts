@@ -58,7 +58,9 @@ export function configScopeToJSON(object: ConfigScope): string {
 export interface MetadataRecord {
   /** True: a node that does not know this kind may ignore it. */
   skippable: boolean;
-  kind:
+  /** On the first record of a batch: when the active controller decided it, by its wall clock, milliseconds since 1970. For people. */
+  timestampMs?: number | undefined;
+  kind?:
     | { $case: "metadataLevel"; metadataLevel: MetadataLevelRecord }
     | { $case: "registerBroker"; registerBroker: RegisterBrokerRecord }
     | { $case: "brokerChange"; brokerChange: BrokerChangeRecord }
@@ -69,6 +71,15 @@ export interface MetadataRecord {
     | { $case: "config"; config: ConfigRecord }
     | { $case: "producerIds"; producerIds: ProducerIdsRecord }
     | { $case: "noOp"; noOp: NoOpRecord }
+    | //
+    /** Level 2. */
+    { $case: "uncleanElection"; uncleanElection: UncleanElectionRecord }
+    | //
+    /** Level 2. */
+    { $case: "command"; command: CommandRecord }
+    | //
+    /** Level 2. */
+    { $case: "unregisterBroker"; unregisterBroker: UnregisterBrokerRecord }
     | undefined;
 }
 
@@ -110,6 +121,19 @@ export interface RegisterBrokerRecord {
     | undefined;
   /** In snapshots only. */
   inControlledShutdown: boolean;
+  /** Metadata levels that the broker can follow; 0 in records of level 1, and means 1. */
+  minMetadataLevel: number;
+  maxMetadataLevel: number;
+  /** In snapshots only: offset of the record that made its state what it is, when, and why. For people. */
+  stateOffset: number;
+  stateTimestampMs: number;
+  stateCause: string;
+}
+
+/** A broker is forgotten: it is not coming back. It is in no ISR and no ELR, and leads nothing (C-2.6). Level 2. */
+export interface UnregisterBrokerRecord {
+  brokerId: number;
+  brokerEpoch: number;
 }
 
 /** A registered broker changes state. Only fields that are set change. */
@@ -122,6 +146,8 @@ export interface BrokerChangeRecord {
     | undefined;
   /** Why, for people: e.g. 'session expired'. */
   cause: string;
+  /** The log dirs that are online, instead of those before; never one that was not registered. Level 2. */
+  logDirs?: DirectoryList | undefined;
 }
 
 export interface TopicRecord {
@@ -143,21 +169,71 @@ export interface PartitionRecord {
   partitionEpoch: number;
   /** directory.id per replica, same order; zero id where the broker has not said. */
   directories: string[];
+  /** Eligible leader replicas: out of the ISR, but with every acknowledged record (KIP-966, C-5.5). Level 2. */
+  elr: number[];
+  /** Led last, where ISR and ELR are empty (C-5.6); not set: none. Level 2. */
+  lastKnownLeader?:
+    | number
+    | undefined;
+  /** True: elected uncleanly, and has not recovered yet (C-5.7, C-5.8). Level 2. */
+  recovering: boolean;
+  /** A reassignment under way (C-8.1). Level 2. */
+  adding: number[];
+  removing: number[];
+  /** In snapshots only: offset of the record that set the leader last. In the log it is this record. */
+  leaderOffset?: number | undefined;
 }
 
 export interface ReplicaList {
   replicas: number[];
 }
 
-/** A change of a partition: partition_epoch rises by one; leader_epoch by one exactly if `leader` is set (C-4.2). */
+export interface DirectoryList {
+  directories: string[];
+}
+
+/**
+ * A change of a partition: partition_epoch rises by one; leader_epoch by one exactly if `leader` is set (C-4.2). Only fields that
+ * are set change.
+ */
 export interface PartitionChangeRecord {
   topicId: string;
   partition: number;
   leader?: number | undefined;
-  isr:
+  isr?:
     | ReplicaList
     | undefined;
   /** Why, for people: e.g. 'broker 4 fenced'. */
+  cause: string;
+  /** Assignment order. Level 2, as all that follow; `directories` comes with it. */
+  replicas?: ReplicaList | undefined;
+  adding?: ReplicaList | undefined;
+  removing?: ReplicaList | undefined;
+  elr?:
+    | ReplicaList
+    | undefined;
+  /** -1: none any more. */
+  lastKnownLeader?: number | undefined;
+  recovering?:
+    | boolean
+    | undefined;
+  /** One per replica, in their order. */
+  directories?: DirectoryList | undefined;
+}
+
+/**
+ * In the batch of the PartitionChangeRecord that it explains, before it: a leader that may lack acknowledged records (C-5.7). Part
+ * of history; changes no state. Level 2.
+ */
+export interface UncleanElectionRecord {
+  topicId: string;
+  partition: number;
+  leader: number;
+  oldLeaderEpoch: number;
+  newLeaderEpoch: number;
+  oldIsr: number[];
+  oldElr: number[];
+  /** Who allowed it: e.g. 'unclean.leader.election.enable of topic orders', 'asked for by an administrator'. */
   cause: string;
 }
 
@@ -186,18 +262,35 @@ export interface ProducerIdsRecord {
   nextProducerId: number;
 }
 
+/**
+ * A command with an identity was carried out, in the batch of this record; last in it (C-9.1c, C-9.2). A client's newest command is
+ * remembered, of as many clients as the limits allow. Level 2.
+ */
+export interface CommandRecord {
+  /** The client's, a UUID. */
+  clientId: string;
+  sequence: number;
+  /** Name of the method, e.g. CreateTopics. */
+  method: string;
+  /** The answer, encoded. */
+  reply: Uint8Array;
+}
+
 /** Keeps the high watermark moving. */
 export interface NoOpRecord {
 }
 
 function createBaseMetadataRecord(): MetadataRecord {
-  return { skippable: false, kind: undefined };
+  return { skippable: false, timestampMs: undefined, kind: undefined };
 }
 
 export const MetadataRecord: MessageFns<MetadataRecord> = {
   encode(message: MetadataRecord, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.skippable !== false) {
       writer.uint32(120).bool(message.skippable);
+    }
+    if (message.timestampMs !== undefined) {
+      writer.uint32(112).int64(message.timestampMs);
     }
     switch (message.kind?.$case) {
       case "metadataLevel":
@@ -230,6 +323,15 @@ export const MetadataRecord: MessageFns<MetadataRecord> = {
       case "noOp":
         NoOpRecord.encode(message.kind.noOp, writer.uint32(82).fork()).join();
         break;
+      case "uncleanElection":
+        UncleanElectionRecord.encode(message.kind.uncleanElection, writer.uint32(90).fork()).join();
+        break;
+      case "command":
+        CommandRecord.encode(message.kind.command, writer.uint32(98).fork()).join();
+        break;
+      case "unregisterBroker":
+        UnregisterBrokerRecord.encode(message.kind.unregisterBroker, writer.uint32(106).fork()).join();
+        break;
     }
     return writer;
   },
@@ -253,6 +355,14 @@ export const MetadataRecord: MessageFns<MetadataRecord> = {
             }
 
             message.skippable = reader.bool();
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.timestampMs = longToNumber(reader.int64());
             continue;
           }
           case 1: {
@@ -344,6 +454,36 @@ export const MetadataRecord: MessageFns<MetadataRecord> = {
             message.kind = { $case: "noOp", noOp: NoOpRecord.decode(reader, reader.uint32()) };
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.kind = {
+              $case: "uncleanElection",
+              uncleanElection: UncleanElectionRecord.decode(reader, reader.uint32()),
+            };
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.kind = { $case: "command", command: CommandRecord.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.kind = {
+              $case: "unregisterBroker",
+              unregisterBroker: UnregisterBrokerRecord.decode(reader, reader.uint32()),
+            };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -359,6 +499,11 @@ export const MetadataRecord: MessageFns<MetadataRecord> = {
   fromJSON(object: any): MetadataRecord {
     return {
       skippable: isSet(object.skippable) ? globalThis.Boolean(object.skippable) : false,
+      timestampMs: isSet(object.timestampMs)
+        ? globalThis.Number(object.timestampMs)
+        : isSet(object.timestamp_ms)
+        ? globalThis.Number(object.timestamp_ms)
+        : undefined,
       kind: isSet(object.metadataLevel)
         ? { $case: "metadataLevel", metadataLevel: MetadataLevelRecord.fromJSON(object.metadataLevel) }
         : isSet(object.metadata_level)
@@ -393,6 +538,16 @@ export const MetadataRecord: MessageFns<MetadataRecord> = {
         ? { $case: "noOp", noOp: NoOpRecord.fromJSON(object.noOp) }
         : isSet(object.no_op)
         ? { $case: "noOp", noOp: NoOpRecord.fromJSON(object.no_op) }
+        : isSet(object.uncleanElection)
+        ? { $case: "uncleanElection", uncleanElection: UncleanElectionRecord.fromJSON(object.uncleanElection) }
+        : isSet(object.unclean_election)
+        ? { $case: "uncleanElection", uncleanElection: UncleanElectionRecord.fromJSON(object.unclean_election) }
+        : isSet(object.command)
+        ? { $case: "command", command: CommandRecord.fromJSON(object.command) }
+        : isSet(object.unregisterBroker)
+        ? { $case: "unregisterBroker", unregisterBroker: UnregisterBrokerRecord.fromJSON(object.unregisterBroker) }
+        : isSet(object.unregister_broker)
+        ? { $case: "unregisterBroker", unregisterBroker: UnregisterBrokerRecord.fromJSON(object.unregister_broker) }
         : undefined,
     };
   },
@@ -401,6 +556,9 @@ export const MetadataRecord: MessageFns<MetadataRecord> = {
     const obj: any = {};
     if (message.skippable !== false) {
       obj.skippable = message.skippable;
+    }
+    if (message.timestampMs !== undefined) {
+      obj.timestampMs = Math.round(message.timestampMs);
     }
     if (message.kind?.$case === "metadataLevel") {
       obj.metadataLevel = MetadataLevelRecord.toJSON(message.kind.metadataLevel);
@@ -422,6 +580,12 @@ export const MetadataRecord: MessageFns<MetadataRecord> = {
       obj.producerIds = ProducerIdsRecord.toJSON(message.kind.producerIds);
     } else if (message.kind?.$case === "noOp") {
       obj.noOp = NoOpRecord.toJSON(message.kind.noOp);
+    } else if (message.kind?.$case === "uncleanElection") {
+      obj.uncleanElection = UncleanElectionRecord.toJSON(message.kind.uncleanElection);
+    } else if (message.kind?.$case === "command") {
+      obj.command = CommandRecord.toJSON(message.kind.command);
+    } else if (message.kind?.$case === "unregisterBroker") {
+      obj.unregisterBroker = UnregisterBrokerRecord.toJSON(message.kind.unregisterBroker);
     }
     return obj;
   },
@@ -587,6 +751,11 @@ function createBaseRegisterBrokerRecord(): RegisterBrokerRecord {
     brokerEpoch: undefined,
     fenced: undefined,
     inControlledShutdown: false,
+    minMetadataLevel: 0,
+    maxMetadataLevel: 0,
+    stateOffset: 0,
+    stateTimestampMs: 0,
+    stateCause: "",
   };
 }
 
@@ -621,6 +790,21 @@ export const RegisterBrokerRecord: MessageFns<RegisterBrokerRecord> = {
     }
     if (message.inControlledShutdown !== false) {
       writer.uint32(80).bool(message.inControlledShutdown);
+    }
+    if (message.minMetadataLevel !== 0) {
+      writer.uint32(88).int32(message.minMetadataLevel);
+    }
+    if (message.maxMetadataLevel !== 0) {
+      writer.uint32(96).int32(message.maxMetadataLevel);
+    }
+    if (message.stateOffset !== 0) {
+      writer.uint32(104).int64(message.stateOffset);
+    }
+    if (message.stateTimestampMs !== 0) {
+      writer.uint32(112).int64(message.stateTimestampMs);
+    }
+    if (message.stateCause !== "") {
+      writer.uint32(122).string(message.stateCause);
     }
     return writer;
   },
@@ -718,6 +902,46 @@ export const RegisterBrokerRecord: MessageFns<RegisterBrokerRecord> = {
             message.inControlledShutdown = reader.bool();
             continue;
           }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.minMetadataLevel = reader.int32();
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.maxMetadataLevel = reader.int32();
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.stateOffset = longToNumber(reader.int64());
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.stateTimestampMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.stateCause = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -772,6 +996,31 @@ export const RegisterBrokerRecord: MessageFns<RegisterBrokerRecord> = {
         : isSet(object.in_controlled_shutdown)
         ? globalThis.Boolean(object.in_controlled_shutdown)
         : false,
+      minMetadataLevel: isSet(object.minMetadataLevel)
+        ? globalThis.Number(object.minMetadataLevel)
+        : isSet(object.min_metadata_level)
+        ? globalThis.Number(object.min_metadata_level)
+        : 0,
+      maxMetadataLevel: isSet(object.maxMetadataLevel)
+        ? globalThis.Number(object.maxMetadataLevel)
+        : isSet(object.max_metadata_level)
+        ? globalThis.Number(object.max_metadata_level)
+        : 0,
+      stateOffset: isSet(object.stateOffset)
+        ? globalThis.Number(object.stateOffset)
+        : isSet(object.state_offset)
+        ? globalThis.Number(object.state_offset)
+        : 0,
+      stateTimestampMs: isSet(object.stateTimestampMs)
+        ? globalThis.Number(object.stateTimestampMs)
+        : isSet(object.state_timestamp_ms)
+        ? globalThis.Number(object.state_timestamp_ms)
+        : 0,
+      stateCause: isSet(object.stateCause)
+        ? globalThis.String(object.stateCause)
+        : isSet(object.state_cause)
+        ? globalThis.String(object.state_cause)
+        : "",
     };
   },
 
@@ -807,12 +1056,117 @@ export const RegisterBrokerRecord: MessageFns<RegisterBrokerRecord> = {
     if (message.inControlledShutdown !== false) {
       obj.inControlledShutdown = message.inControlledShutdown;
     }
+    if (message.minMetadataLevel !== 0) {
+      obj.minMetadataLevel = Math.round(message.minMetadataLevel);
+    }
+    if (message.maxMetadataLevel !== 0) {
+      obj.maxMetadataLevel = Math.round(message.maxMetadataLevel);
+    }
+    if (message.stateOffset !== 0) {
+      obj.stateOffset = Math.round(message.stateOffset);
+    }
+    if (message.stateTimestampMs !== 0) {
+      obj.stateTimestampMs = Math.round(message.stateTimestampMs);
+    }
+    if (message.stateCause !== "") {
+      obj.stateCause = message.stateCause;
+    }
+    return obj;
+  },
+};
+
+function createBaseUnregisterBrokerRecord(): UnregisterBrokerRecord {
+  return { brokerId: 0, brokerEpoch: 0 };
+}
+
+export const UnregisterBrokerRecord: MessageFns<UnregisterBrokerRecord> = {
+  encode(message: UnregisterBrokerRecord, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.brokerId !== 0) {
+      writer.uint32(8).int32(message.brokerId);
+    }
+    if (message.brokerEpoch !== 0) {
+      writer.uint32(16).int64(message.brokerEpoch);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UnregisterBrokerRecord {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUnregisterBrokerRecord();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.brokerId = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.brokerEpoch = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UnregisterBrokerRecord {
+    return {
+      brokerId: isSet(object.brokerId)
+        ? globalThis.Number(object.brokerId)
+        : isSet(object.broker_id)
+        ? globalThis.Number(object.broker_id)
+        : 0,
+      brokerEpoch: isSet(object.brokerEpoch)
+        ? globalThis.Number(object.brokerEpoch)
+        : isSet(object.broker_epoch)
+        ? globalThis.Number(object.broker_epoch)
+        : 0,
+    };
+  },
+
+  toJSON(message: UnregisterBrokerRecord): unknown {
+    const obj: any = {};
+    if (message.brokerId !== 0) {
+      obj.brokerId = Math.round(message.brokerId);
+    }
+    if (message.brokerEpoch !== 0) {
+      obj.brokerEpoch = Math.round(message.brokerEpoch);
+    }
     return obj;
   },
 };
 
 function createBaseBrokerChangeRecord(): BrokerChangeRecord {
-  return { brokerId: 0, brokerEpoch: 0, fenced: undefined, inControlledShutdown: undefined, cause: "" };
+  return {
+    brokerId: 0,
+    brokerEpoch: 0,
+    fenced: undefined,
+    inControlledShutdown: undefined,
+    cause: "",
+    logDirs: undefined,
+  };
 }
 
 export const BrokerChangeRecord: MessageFns<BrokerChangeRecord> = {
@@ -831,6 +1185,9 @@ export const BrokerChangeRecord: MessageFns<BrokerChangeRecord> = {
     }
     if (message.cause !== "") {
       writer.uint32(42).string(message.cause);
+    }
+    if (message.logDirs !== undefined) {
+      DirectoryList.encode(message.logDirs, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -888,6 +1245,14 @@ export const BrokerChangeRecord: MessageFns<BrokerChangeRecord> = {
             message.cause = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.logDirs = DirectoryList.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -919,6 +1284,11 @@ export const BrokerChangeRecord: MessageFns<BrokerChangeRecord> = {
         ? globalThis.Boolean(object.in_controlled_shutdown)
         : undefined,
       cause: isSet(object.cause) ? globalThis.String(object.cause) : "",
+      logDirs: isSet(object.logDirs)
+        ? DirectoryList.fromJSON(object.logDirs)
+        : isSet(object.log_dirs)
+        ? DirectoryList.fromJSON(object.log_dirs)
+        : undefined,
     };
   },
 
@@ -938,6 +1308,9 @@ export const BrokerChangeRecord: MessageFns<BrokerChangeRecord> = {
     }
     if (message.cause !== "") {
       obj.cause = message.cause;
+    }
+    if (message.logDirs !== undefined) {
+      obj.logDirs = DirectoryList.toJSON(message.logDirs);
     }
     return obj;
   },
@@ -1032,6 +1405,12 @@ function createBasePartitionRecord(): PartitionRecord {
     leaderEpoch: 0,
     partitionEpoch: 0,
     directories: [],
+    elr: [],
+    lastKnownLeader: undefined,
+    recovering: false,
+    adding: [],
+    removing: [],
+    leaderOffset: undefined,
   };
 }
 
@@ -1068,6 +1447,36 @@ export const PartitionRecord: MessageFns<PartitionRecord> = {
     }
     for (const v of message.directories) {
       writer.uint32(66).string(v!);
+    }
+    if (message.elr.length !== 0) {
+      writer.uint32(74).fork();
+      for (const v of message.elr) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    if (message.lastKnownLeader !== undefined) {
+      writer.uint32(80).int32(message.lastKnownLeader);
+    }
+    if (message.recovering !== false) {
+      writer.uint32(88).bool(message.recovering);
+    }
+    if (message.adding.length !== 0) {
+      writer.uint32(98).fork();
+      for (const v of message.adding) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    if (message.removing.length !== 0) {
+      writer.uint32(106).fork();
+      for (const v of message.removing) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    if (message.leaderOffset !== undefined) {
+      writer.uint32(112).int64(message.leaderOffset);
     }
     return writer;
   },
@@ -1169,6 +1578,84 @@ export const PartitionRecord: MessageFns<PartitionRecord> = {
             message.directories.push(reader.string());
             continue;
           }
+          case 9: {
+            if (tag === 72) {
+              message.elr.push(reader.int32());
+
+              continue;
+            }
+
+            if (tag === 74) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.elr.push(reader.int32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.lastKnownLeader = reader.int32();
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.recovering = reader.bool();
+            continue;
+          }
+          case 12: {
+            if (tag === 96) {
+              message.adding.push(reader.int32());
+
+              continue;
+            }
+
+            if (tag === 98) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.adding.push(reader.int32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 13: {
+            if (tag === 104) {
+              message.removing.push(reader.int32());
+
+              continue;
+            }
+
+            if (tag === 106) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.removing.push(reader.int32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.leaderOffset = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1205,6 +1692,22 @@ export const PartitionRecord: MessageFns<PartitionRecord> = {
       directories: globalThis.Array.isArray(object?.directories)
         ? object.directories.map((e: any) => globalThis.String(e))
         : [],
+      elr: globalThis.Array.isArray(object?.elr) ? object.elr.map((e: any) => globalThis.Number(e)) : [],
+      lastKnownLeader: isSet(object.lastKnownLeader)
+        ? globalThis.Number(object.lastKnownLeader)
+        : isSet(object.last_known_leader)
+        ? globalThis.Number(object.last_known_leader)
+        : undefined,
+      recovering: isSet(object.recovering) ? globalThis.Boolean(object.recovering) : false,
+      adding: globalThis.Array.isArray(object?.adding)
+        ? object.adding.map((e: any) => globalThis.Number(e))
+        : [],
+      removing: globalThis.Array.isArray(object?.removing) ? object.removing.map((e: any) => globalThis.Number(e)) : [],
+      leaderOffset: isSet(object.leaderOffset)
+        ? globalThis.Number(object.leaderOffset)
+        : isSet(object.leader_offset)
+        ? globalThis.Number(object.leader_offset)
+        : undefined,
     };
   },
 
@@ -1233,6 +1736,24 @@ export const PartitionRecord: MessageFns<PartitionRecord> = {
     }
     if (message.directories?.length) {
       obj.directories = message.directories;
+    }
+    if (message.elr?.length) {
+      obj.elr = message.elr.map((e) => Math.round(e));
+    }
+    if (message.lastKnownLeader !== undefined) {
+      obj.lastKnownLeader = Math.round(message.lastKnownLeader);
+    }
+    if (message.recovering !== false) {
+      obj.recovering = message.recovering;
+    }
+    if (message.adding?.length) {
+      obj.adding = message.adding.map((e) => Math.round(e));
+    }
+    if (message.removing?.length) {
+      obj.removing = message.removing.map((e) => Math.round(e));
+    }
+    if (message.leaderOffset !== undefined) {
+      obj.leaderOffset = Math.round(message.leaderOffset);
     }
     return obj;
   },
@@ -1312,8 +1833,83 @@ export const ReplicaList: MessageFns<ReplicaList> = {
   },
 };
 
+function createBaseDirectoryList(): DirectoryList {
+  return { directories: [] };
+}
+
+export const DirectoryList: MessageFns<DirectoryList> = {
+  encode(message: DirectoryList, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.directories) {
+      writer.uint32(10).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DirectoryList {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDirectoryList();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.directories.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DirectoryList {
+    return {
+      directories: globalThis.Array.isArray(object?.directories)
+        ? object.directories.map((e: any) => globalThis.String(e))
+        : [],
+    };
+  },
+
+  toJSON(message: DirectoryList): unknown {
+    const obj: any = {};
+    if (message.directories?.length) {
+      obj.directories = message.directories;
+    }
+    return obj;
+  },
+};
+
 function createBasePartitionChangeRecord(): PartitionChangeRecord {
-  return { topicId: "", partition: 0, leader: undefined, isr: undefined, cause: "" };
+  return {
+    topicId: "",
+    partition: 0,
+    leader: undefined,
+    isr: undefined,
+    cause: "",
+    replicas: undefined,
+    adding: undefined,
+    removing: undefined,
+    elr: undefined,
+    lastKnownLeader: undefined,
+    recovering: undefined,
+    directories: undefined,
+  };
 }
 
 export const PartitionChangeRecord: MessageFns<PartitionChangeRecord> = {
@@ -1332,6 +1928,27 @@ export const PartitionChangeRecord: MessageFns<PartitionChangeRecord> = {
     }
     if (message.cause !== "") {
       writer.uint32(42).string(message.cause);
+    }
+    if (message.replicas !== undefined) {
+      ReplicaList.encode(message.replicas, writer.uint32(50).fork()).join();
+    }
+    if (message.adding !== undefined) {
+      ReplicaList.encode(message.adding, writer.uint32(58).fork()).join();
+    }
+    if (message.removing !== undefined) {
+      ReplicaList.encode(message.removing, writer.uint32(66).fork()).join();
+    }
+    if (message.elr !== undefined) {
+      ReplicaList.encode(message.elr, writer.uint32(74).fork()).join();
+    }
+    if (message.lastKnownLeader !== undefined) {
+      writer.uint32(80).int32(message.lastKnownLeader);
+    }
+    if (message.recovering !== undefined) {
+      writer.uint32(88).bool(message.recovering);
+    }
+    if (message.directories !== undefined) {
+      DirectoryList.encode(message.directories, writer.uint32(98).fork()).join();
     }
     return writer;
   },
@@ -1389,6 +2006,62 @@ export const PartitionChangeRecord: MessageFns<PartitionChangeRecord> = {
             message.cause = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.replicas = ReplicaList.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.adding = ReplicaList.decode(reader, reader.uint32());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.removing = ReplicaList.decode(reader, reader.uint32());
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.elr = ReplicaList.decode(reader, reader.uint32());
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.lastKnownLeader = reader.int32();
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.recovering = reader.bool();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.directories = DirectoryList.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1412,6 +2085,17 @@ export const PartitionChangeRecord: MessageFns<PartitionChangeRecord> = {
       leader: isSet(object.leader) ? globalThis.Number(object.leader) : undefined,
       isr: isSet(object.isr) ? ReplicaList.fromJSON(object.isr) : undefined,
       cause: isSet(object.cause) ? globalThis.String(object.cause) : "",
+      replicas: isSet(object.replicas) ? ReplicaList.fromJSON(object.replicas) : undefined,
+      adding: isSet(object.adding) ? ReplicaList.fromJSON(object.adding) : undefined,
+      removing: isSet(object.removing) ? ReplicaList.fromJSON(object.removing) : undefined,
+      elr: isSet(object.elr) ? ReplicaList.fromJSON(object.elr) : undefined,
+      lastKnownLeader: isSet(object.lastKnownLeader)
+        ? globalThis.Number(object.lastKnownLeader)
+        : isSet(object.last_known_leader)
+        ? globalThis.Number(object.last_known_leader)
+        : undefined,
+      recovering: isSet(object.recovering) ? globalThis.Boolean(object.recovering) : undefined,
+      directories: isSet(object.directories) ? DirectoryList.fromJSON(object.directories) : undefined,
     };
   },
 
@@ -1428,6 +2112,249 @@ export const PartitionChangeRecord: MessageFns<PartitionChangeRecord> = {
     }
     if (message.isr !== undefined) {
       obj.isr = ReplicaList.toJSON(message.isr);
+    }
+    if (message.cause !== "") {
+      obj.cause = message.cause;
+    }
+    if (message.replicas !== undefined) {
+      obj.replicas = ReplicaList.toJSON(message.replicas);
+    }
+    if (message.adding !== undefined) {
+      obj.adding = ReplicaList.toJSON(message.adding);
+    }
+    if (message.removing !== undefined) {
+      obj.removing = ReplicaList.toJSON(message.removing);
+    }
+    if (message.elr !== undefined) {
+      obj.elr = ReplicaList.toJSON(message.elr);
+    }
+    if (message.lastKnownLeader !== undefined) {
+      obj.lastKnownLeader = Math.round(message.lastKnownLeader);
+    }
+    if (message.recovering !== undefined) {
+      obj.recovering = message.recovering;
+    }
+    if (message.directories !== undefined) {
+      obj.directories = DirectoryList.toJSON(message.directories);
+    }
+    return obj;
+  },
+};
+
+function createBaseUncleanElectionRecord(): UncleanElectionRecord {
+  return {
+    topicId: "",
+    partition: 0,
+    leader: 0,
+    oldLeaderEpoch: 0,
+    newLeaderEpoch: 0,
+    oldIsr: [],
+    oldElr: [],
+    cause: "",
+  };
+}
+
+export const UncleanElectionRecord: MessageFns<UncleanElectionRecord> = {
+  encode(message: UncleanElectionRecord, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.topicId !== "") {
+      writer.uint32(10).string(message.topicId);
+    }
+    if (message.partition !== 0) {
+      writer.uint32(16).int32(message.partition);
+    }
+    if (message.leader !== 0) {
+      writer.uint32(24).int32(message.leader);
+    }
+    if (message.oldLeaderEpoch !== 0) {
+      writer.uint32(32).int32(message.oldLeaderEpoch);
+    }
+    if (message.newLeaderEpoch !== 0) {
+      writer.uint32(40).int32(message.newLeaderEpoch);
+    }
+    if (message.oldIsr.length !== 0) {
+      writer.uint32(50).fork();
+      for (const v of message.oldIsr) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    if (message.oldElr.length !== 0) {
+      writer.uint32(58).fork();
+      for (const v of message.oldElr) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    if (message.cause !== "") {
+      writer.uint32(66).string(message.cause);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UncleanElectionRecord {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUncleanElectionRecord();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.topicId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.partition = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.leader = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.oldLeaderEpoch = reader.int32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.newLeaderEpoch = reader.int32();
+            continue;
+          }
+          case 6: {
+            if (tag === 48) {
+              message.oldIsr.push(reader.int32());
+
+              continue;
+            }
+
+            if (tag === 50) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.oldIsr.push(reader.int32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 7: {
+            if (tag === 56) {
+              message.oldElr.push(reader.int32());
+
+              continue;
+            }
+
+            if (tag === 58) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.oldElr.push(reader.int32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.cause = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UncleanElectionRecord {
+    return {
+      topicId: isSet(object.topicId)
+        ? globalThis.String(object.topicId)
+        : isSet(object.topic_id)
+        ? globalThis.String(object.topic_id)
+        : "",
+      partition: isSet(object.partition) ? globalThis.Number(object.partition) : 0,
+      leader: isSet(object.leader) ? globalThis.Number(object.leader) : 0,
+      oldLeaderEpoch: isSet(object.oldLeaderEpoch)
+        ? globalThis.Number(object.oldLeaderEpoch)
+        : isSet(object.old_leader_epoch)
+        ? globalThis.Number(object.old_leader_epoch)
+        : 0,
+      newLeaderEpoch: isSet(object.newLeaderEpoch)
+        ? globalThis.Number(object.newLeaderEpoch)
+        : isSet(object.new_leader_epoch)
+        ? globalThis.Number(object.new_leader_epoch)
+        : 0,
+      oldIsr: globalThis.Array.isArray(object?.oldIsr)
+        ? object.oldIsr.map((e: any) => globalThis.Number(e))
+        : globalThis.Array.isArray(object?.old_isr)
+        ? object.old_isr.map((e: any) => globalThis.Number(e))
+        : [],
+      oldElr: globalThis.Array.isArray(object?.oldElr)
+        ? object.oldElr.map((e: any) => globalThis.Number(e))
+        : globalThis.Array.isArray(object?.old_elr)
+        ? object.old_elr.map((e: any) => globalThis.Number(e))
+        : [],
+      cause: isSet(object.cause) ? globalThis.String(object.cause) : "",
+    };
+  },
+
+  toJSON(message: UncleanElectionRecord): unknown {
+    const obj: any = {};
+    if (message.topicId !== "") {
+      obj.topicId = message.topicId;
+    }
+    if (message.partition !== 0) {
+      obj.partition = Math.round(message.partition);
+    }
+    if (message.leader !== 0) {
+      obj.leader = Math.round(message.leader);
+    }
+    if (message.oldLeaderEpoch !== 0) {
+      obj.oldLeaderEpoch = Math.round(message.oldLeaderEpoch);
+    }
+    if (message.newLeaderEpoch !== 0) {
+      obj.newLeaderEpoch = Math.round(message.newLeaderEpoch);
+    }
+    if (message.oldIsr?.length) {
+      obj.oldIsr = message.oldIsr.map((e) => Math.round(e));
+    }
+    if (message.oldElr?.length) {
+      obj.oldElr = message.oldElr.map((e) => Math.round(e));
     }
     if (message.cause !== "") {
       obj.cause = message.cause;
@@ -1707,6 +2634,115 @@ export const ProducerIdsRecord: MessageFns<ProducerIdsRecord> = {
   },
 };
 
+function createBaseCommandRecord(): CommandRecord {
+  return { clientId: "", sequence: 0, method: "", reply: new Uint8Array(0) };
+}
+
+export const CommandRecord: MessageFns<CommandRecord> = {
+  encode(message: CommandRecord, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.clientId !== "") {
+      writer.uint32(10).string(message.clientId);
+    }
+    if (message.sequence !== 0) {
+      writer.uint32(16).int64(message.sequence);
+    }
+    if (message.method !== "") {
+      writer.uint32(26).string(message.method);
+    }
+    if (message.reply.length !== 0) {
+      writer.uint32(34).bytes(message.reply);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CommandRecord {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCommandRecord();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clientId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.sequence = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.method = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.reply = reader.bytes();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CommandRecord {
+    return {
+      clientId: isSet(object.clientId)
+        ? globalThis.String(object.clientId)
+        : isSet(object.client_id)
+        ? globalThis.String(object.client_id)
+        : "",
+      sequence: isSet(object.sequence) ? globalThis.Number(object.sequence) : 0,
+      method: isSet(object.method) ? globalThis.String(object.method) : "",
+      reply: isSet(object.reply) ? bytesFromBase64(object.reply) : new Uint8Array(0),
+    };
+  },
+
+  toJSON(message: CommandRecord): unknown {
+    const obj: any = {};
+    if (message.clientId !== "") {
+      obj.clientId = message.clientId;
+    }
+    if (message.sequence !== 0) {
+      obj.sequence = Math.round(message.sequence);
+    }
+    if (message.method !== "") {
+      obj.method = message.method;
+    }
+    if (message.reply.length !== 0) {
+      obj.reply = base64FromBytes(message.reply);
+    }
+    return obj;
+  },
+};
+
 function createBaseNoOpRecord(): NoOpRecord {
   return {};
 }
@@ -1750,6 +2786,31 @@ export const NoOpRecord: MessageFns<NoOpRecord> = {
     return obj;
   },
 };
+
+function bytesFromBase64(b64: string): Uint8Array {
+  if ((globalThis as any).Buffer) {
+    return Uint8Array.from((globalThis as any).Buffer.from(b64, "base64"));
+  } else {
+    const bin = globalThis.atob(b64);
+    const arr = new Uint8Array(bin.length);
+    for (let i = 0; i < bin.length; ++i) {
+      arr[i] = bin.charCodeAt(i);
+    }
+    return arr;
+  }
+}
+
+function base64FromBytes(arr: Uint8Array): string {
+  if ((globalThis as any).Buffer) {
+    return (globalThis as any).Buffer.from(arr).toString("base64");
+  } else {
+    const bin: string[] = [];
+    arr.forEach((byte) => {
+      bin.push(globalThis.String.fromCharCode(byte));
+    });
+    return globalThis.btoa(bin.join(""));
+  }
+}
 
 function longToNumber(int64: { toString(): string }): number {
   const num = globalThis.Number(int64.toString());

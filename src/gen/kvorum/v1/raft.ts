@@ -113,11 +113,11 @@ export interface VoteRequest {
   /** The sender's cluster id; another cluster's node answers INCONSISTENT_CLUSTER_ID. */
   clusterId: string;
   /** Whose vote is asked. */
-  voterKey:
+  voterKey?:
     | ReplicaKey
     | undefined;
   /** Who asks. */
-  candidateKey:
+  candidateKey?:
     | ReplicaKey
     | undefined;
   /** The candidate's epoch: raised already for a vote, its present one for a pre-vote. */
@@ -137,7 +137,7 @@ export interface VoteResponse {
   leaderId: number;
   granted: boolean;
   /** Who answers. */
-  voter:
+  voter?:
     | ReplicaKey
     | undefined;
   /** Whether its log is empty: a cluster's first election needs every voter with an empty log. */
@@ -148,8 +148,8 @@ export interface VoteResponse {
 
 export interface BeginQuorumEpochRequest {
   clusterId: string;
-  voterKey: ReplicaKey | undefined;
-  leaderKey: ReplicaKey | undefined;
+  voterKey?: ReplicaKey | undefined;
+  leaderKey?: ReplicaKey | undefined;
   epoch: number;
   /** Where that leader listens, host:port, as far as the sender knows; '' otherwise. */
   leaderEndpoint: string;
@@ -157,7 +157,7 @@ export interface BeginQuorumEpochRequest {
 
 export interface EndQuorumEpochRequest {
   clusterId: string;
-  leaderKey: ReplicaKey | undefined;
+  leaderKey?: ReplicaKey | undefined;
   epoch: number;
   /** Best first. */
   preferredSuccessors: ReplicaKey[];
@@ -174,7 +174,7 @@ export interface QuorumEpochResponse {
 
 export interface FetchRequest {
   clusterId: string;
-  replicaKey: ReplicaKey | undefined;
+  replicaKey?: ReplicaKey | undefined;
   currentLeaderEpoch: number;
   /** The sender's flushed log end. */
   fetchOffset: number;
@@ -194,10 +194,10 @@ export interface FetchResponse {
   /** -1: not known yet. */
   highWatermark: number;
   /** Set: the sender's log differs from the leader's; cut and fetch again. Then batches is empty. */
-  diverging: EpochEndOffset | undefined;
+  diverging?: EpochEndOffset | undefined;
   batches: RaftBatch[];
   /** Set: the sender is behind the leader's log, or new; fetch this snapshot. Then batches is empty. */
-  snapshotId:
+  snapshotId?:
     | SnapshotId
     | undefined;
   /** Where that leader listens, host:port, as far as the sender knows; '' otherwise. */
@@ -212,10 +212,10 @@ export interface SnapshotId {
 
 export interface FetchSnapshotRequest {
   clusterId: string;
-  replicaKey: ReplicaKey | undefined;
+  replicaKey?: ReplicaKey | undefined;
   currentLeaderEpoch: number;
   /** From FetchResponse. */
-  snapshotId:
+  snapshotId?:
     | SnapshotId
     | undefined;
   /** Of the first byte asked for. */
@@ -229,7 +229,7 @@ export interface FetchSnapshotResponse {
   epoch: number;
   /** -1: none known. */
   leaderId: number;
-  snapshotId:
+  snapshotId?:
     | SnapshotId
     | undefined;
   /** Of the whole file. */
@@ -262,7 +262,7 @@ export interface IdentifyRequest {
 export interface IdentifyResponse {
   clusterId: string;
   /** The replica that answers. */
-  replica:
+  replica?:
     | ReplicaKey
     | undefined;
   /** Where others should reach it: host:port of its controller listener, as advertised. */
@@ -273,7 +273,7 @@ export interface IdentifyResponse {
 
 /** A replica that votes, and where it listens. */
 export interface Voter {
-  replica:
+  replica?:
     | ReplicaKey
     | undefined;
   /** host:port of its controller listener, empty where that is not known. */
