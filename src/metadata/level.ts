@@ -27,7 +27,9 @@ function levelOfPartition({ isr, elr, lastKnownLeader, recovering, adding, remov
   return isPlain && lastKnownLeader === undefined && !recovering ? 1 : ELR_LEVEL;
 }
 
-function levelOfChange({ topicId, partition, leader, isr, cause, ...later }: PartitionChangeRecord): number {
+function levelOfChange(change: PartitionChangeRecord): number {
+  const { isr, replicas, adding, removing, elr, lastKnownLeader, recovering, directories } = change;
+  const later = [replicas, adding, removing, elr, lastKnownLeader, recovering, directories];
   const isPlain = isr === undefined || isr.replicas.length > 0;
-  return isPlain && Object.values(later).every((field) => field === undefined) ? 1 : ELR_LEVEL;
+  return isPlain && later.every((field) => field === undefined) ? 1 : ELR_LEVEL;
 }

@@ -57,7 +57,7 @@ it('describes topics by name or id, one answer per selector', () => {
     adding: [],
     removing: [],
     directories: [ZERO_UUID],
-    leaderOffset: 6,
+    leaderOffset: 7,
   });
   expect(describeTopics(image, { topics: [] }).topics.map(({ name }) => name)).toEqual(['ape', 'zebra']);
 });
