@@ -6,13 +6,14 @@ import { commit } from './parts/commit.ts';
 import { failover } from './parts/failover.ts';
 import { fetch } from './parts/fetch.ts';
 import { memory } from './parts/memory.ts';
+import { metadata } from './parts/metadata.ts';
 import type { Part } from './parts/part.ts';
 import { produce } from './parts/produce.ts';
 import { simulation } from './parts/simulation.ts';
 import { snapshot } from './parts/snapshot.ts';
 import { start } from './parts/start.ts';
 
-const PARTS: readonly Part[] = [produce, fetch, commit, start, memory, simulation, failover, snapshot];
+const PARTS: readonly Part[] = [produce, fetch, commit, start, memory, simulation, failover, snapshot, metadata];
 
 function usage(problem: string): never {
   console.error(`${problem}\n${USAGE}${PARTS.map(({ name }) => name).join(' ')}`);

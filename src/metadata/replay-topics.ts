@@ -9,6 +9,7 @@ import type { PartitionChangeRecord, PartitionRecord, TopicRecord } from '../gen
 import type { Draft } from './draft.ts';
 import type { PartitionState, TopicImage } from './image.ts';
 import { topicEntity } from './image.ts';
+import { sharedDirectories, sharedIds } from './shared-lists.ts';
 
 export function applyTopic(draft: Draft, { name, topicId }: TopicRecord): void {
   assert(!draft.topicIds.has(name), `topic ${name} is created but exists`);
@@ -54,21 +55,22 @@ export function applyPartition(draft: Draft, record: PartitionRecord, offset: Of
   const topic = must(draft.topics.get(record.topicId), `topic ${record.topicId} of a new partition`);
   assert(
     record.partition === topic.partitions.size,
-    `partition ${topic.name}-${record.partition} is created, but the topic has ${topic.partitions.size}`,
+    () => `partition ${topic.name}-${record.partition} is created, but the topic has ${topic.partitions.size}`,
   );
-  const { replicas, leader, leaderEpoch, partitionEpoch, recovering } = record;
+  const { leader, leaderEpoch, partitionEpoch, recovering } = record;
+  const replicas = sharedIds(record.replicas);
   setPartition(draft, topic, record.partition, {
     replicas,
-    isr: shared(record.isr, replicas),
-    elr: shared(record.elr, NO_NODES),
+    isr: sharedIds(record.isr),
+    elr: sharedIds(record.elr),
     leader,
     lastKnownLeader: record.lastKnownLeader ?? NO_NODE,
     recovering,
     leaderEpoch,
     partitionEpoch,
     directories: ownedBy(draft, replicas, record.directories),
-    adding: shared(record.adding, NO_NODES),
-    removing: shared(record.removing, NO_NODES),
+    adding: sharedIds(record.adding),
+    removing: sharedIds(record.removing),
     leaderOffset: record.leaderOffset ?? offset,
   });
 }
@@ -78,11 +80,11 @@ export function applyPartitionChange(draft: Draft, record: PartitionChangeRecord
   assert(record.partition >= 0, `topic ${topic.name} has no partition ${record.partition}`);
   const state = must(topic.partitions.get(record.partition), `partition ${topic.name}-${record.partition}`);
   const setsLeader = record.leader !== undefined;
-  const replicas = shared(record.replicas?.replicas ?? state.replicas, state.replicas);
+  const replicas = changed(record.replicas?.replicas, state.replicas);
   setPartition(draft, topic, record.partition, {
     replicas,
-    isr: shared(record.isr?.replicas ?? state.isr, replicas),
-    elr: shared(record.elr?.replicas ?? state.elr, NO_NODES),
+    isr: changed(record.isr?.replicas, state.isr),
+    elr: changed(record.elr?.replicas, state.elr),
     leader: record.leader ?? state.leader,
     lastKnownLeader: record.lastKnownLeader ?? state.lastKnownLeader,
     recovering: record.recovering ?? state.recovering,
@@ -90,26 +92,24 @@ export function applyPartitionChange(draft: Draft, record: PartitionChangeRecord
     partitionEpoch: state.partitionEpoch + 1, // C-4.2
     directories:
       record.directories === undefined ? state.directories : ownedBy(draft, replicas, record.directories.directories),
-    adding: shared(record.adding?.replicas ?? state.adding, NO_NODES),
-    removing: shared(record.removing?.replicas ?? state.removing, NO_NODES),
+    adding: changed(record.adding?.replicas, state.adding),
+    removing: changed(record.removing?.replicas, state.removing),
     leaderOffset: setsLeader ? offset : state.leaderOffset,
   });
 }
 
-const NO_NODES: readonly NodeId[] = [];
-
-/** The second list if the first is the same: most ISRs are all replicas, and an image has many. */
-function shared(list: readonly NodeId[], like: readonly NodeId[]): readonly NodeId[] {
-  return list.length === like.length && list.every((id, i) => id === like[i]) ? like : list;
+function changed(to: readonly NodeId[] | undefined, from: readonly NodeId[]): readonly NodeId[] {
+  return to === undefined ? from : sharedIds(to);
 }
 
 /** The ids as the registrations of the brokers have them: one text for a directory, not one for each of its replicas. */
 function ownedBy(draft: Draft, replicas: readonly NodeId[], directories: readonly Uuid[]): readonly Uuid[] {
-  return directories.map((id, i) => {
+  const ids = directories.map((id, i) => {
     if (id === ZERO_UUID) return ZERO_UUID;
     const broker = draft.brokers.get(replicas[i] ?? NO_NODE);
     return broker?.logDirs.find((its) => its === id) ?? id;
   });
+  return sharedDirectories(ids, replicas);
 }
 
 export function applyRemoveTopic(draft: Draft, topicId: Uuid): void {
