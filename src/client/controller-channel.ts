@@ -3,6 +3,7 @@
 // Who the controllers are may change meanwhile (R-11).
 import { assert, must } from '../base/assert.ts';
 import type { Ms, NodeId } from '../base/ids.ts';
+import { NO_NODE } from '../base/ids.ts';
 import type { Clock, Timer } from '../env/clock.ts';
 import { sleep } from '../env/clock.ts';
 import type { Address, Network, RpcClient, RpcMethod, RpcServiceDefinition } from '../env/network.ts';
@@ -80,7 +81,8 @@ export class ControllerChannel {
    * and DEADLINE_EXCEEDED of one attempt lead to the next. Every other status is the controller's verdict and is thrown as it
    * is. When time runs out, or when no majority of the controllers can be reached, RpcError UNAVAILABLE says what was seen of
    * each. An attempt that was not answered may have been carried out: with `repeatable` false the first such attempt ends the
-   * call with an error that says so, and every other error without a verdict has `transport` 'refused': nothing was done.
+   * call with an error that says so. Every error without a verdict says in its `detail` whether an attempt may have taken effect;
+   * where none may have, `transport` is 'refused': nothing was done.
    */
   async call<Request, Response>(
     service: RpcServiceDefinition,
@@ -91,11 +93,15 @@ export class ControllerChannel {
   ): Promise<Response> {
     const deadline = this.#clock.now() + timeoutMs;
     let before: ControllerPeer | undefined;
+    /** How the last attempt ended that may have been carried out. */
+    let uncertain: RpcError | undefined;
     for (let attempt = 1; ; attempt++) {
       if (this.#closed) throw new RpcError('CANCELLED', 'the controller channel is closed', 'refused');
       this.#refresh();
-      const at = this.#active ?? (await this.#find(deadline, options));
-      if (typeof at === 'string') throw this.#nobody(method.name, at, timeoutMs, options);
+      const isOver = attempt > 1 && this.#clock.now() >= deadline;
+      const at = isOver ? 'late' : (this.#active ?? (await this.#find(deadline, options)));
+      if (typeof at === 'string')
+        throw afterAll(method.name, this.#nobody(method.name, at, timeoutMs, options), uncertain);
       if (at.client === before?.client) await this.#pause(attempt, deadline);
       this.#active = at;
       before = at;
@@ -103,9 +109,15 @@ export class ControllerChannel {
         return await this.#attempt(at, { service, method, request, deadline, options });
       } catch (error) {
         if (!(error instanceof RpcError)) throw error;
-        if (!leadsToNext(error)) throw error;
+        if (!leadsToNext(error)) throw afterAll(method.name, error, uncertain);
         if (this.#active?.client === at.client) this.#active = undefined;
-        if (options.repeatable === false && isPerhapsDone(error)) throw error;
+        if (isPerhapsDone(error)) {
+          if (options.repeatable === false) throw error;
+          uncertain = error;
+        }
+        if (error.detail?.reason === 'NO_MAJORITY' && options.patient !== true) {
+          throw afterAll(method.name, error, uncertain);
+        }
       }
     }
   }
@@ -200,7 +212,10 @@ export class ControllerChannel {
   #unanswered(method: string, peer: ControllerPeer, error: unknown): unknown {
     if (!(error instanceof RpcError)) return error;
     if (error.transport !== 'broken' && error.status !== 'DEADLINE_EXCEEDED') return error;
-    return new RpcError(error.status, `${unknownOutcome(method)}: ${nameOf(peer)}: ${error.message}`, error.transport);
+    if (error.detail !== undefined && !error.detail.mayTakeEffect) return error;
+    const said = `${unknownOutcome(method)}: ${nameOf(peer)}: ${error.message}`;
+    const detail = error.detail ?? { reason: 'NO_ANSWER', mayTakeEffect: true, controllerId: peer.id };
+    return new RpcError(error.status, said, error.transport, detail);
   }
 
   #givenUp(method: string, peer: ControllerPeer, found: ControllerPeer | 'no majority'): RpcError {
@@ -212,6 +227,9 @@ export class ControllerChannel {
       'UNAVAILABLE',
       `${unknownOutcome(method)}: ${nameOf(peer)} has not answered, and ${why}`,
       'broken',
+      found === 'no majority'
+        ? { reason: 'NO_MAJORITY', mayTakeEffect: true, controllerId: NO_NODE }
+        : { reason: 'CONTROLLER_CHANGED', mayTakeEffect: true, controllerId: found.id },
     );
   }
 
@@ -221,8 +239,10 @@ export class ControllerChannel {
         ? `no active controller took ${method} within ${timeoutMs} ms`
         : 'there is no active controller, as that takes a majority of the controllers';
     const said = `${what}: ${this.#search.describe()}`;
-    if (options.repeatable !== false) return new RpcError('UNAVAILABLE', said);
-    return new RpcError('UNAVAILABLE', `${said}; nothing was done`, 'refused');
+    const reason = why === 'late' ? 'NO_CONTROLLER' : 'NO_MAJORITY';
+    const detail = { reason, mayTakeEffect: false, controllerId: NO_NODE };
+    const isQuestion = options.repeatable !== false;
+    return new RpcError('UNAVAILABLE', isQuestion ? said : `${said}; nothing was done`, 'refused', detail);
   }
 
   async #pause(attempt: number, deadline: Ms): Promise<void> {
@@ -250,6 +270,17 @@ function leadsToNext(error: RpcError): boolean {
 }
 
 /** Whether the call may have taken effect although it failed. */
-function isPerhapsDone(error: RpcError): boolean {
-  return error.status !== 'FAILED_PRECONDITION' && error.transport !== 'refused';
+function isPerhapsDone({ status, transport, detail }: RpcError): boolean {
+  return detail?.mayTakeEffect ?? (status !== 'FAILED_PRECONDITION' && transport !== 'refused');
+}
+
+/** What ends the call, when an attempt before it may have been carried out. */
+function afterAll(method: string, error: RpcError, uncertain: RpcError | undefined): RpcError {
+  if (uncertain === undefined || isPerhapsDone(error)) return error;
+  const { reason, controllerId } = error.detail ?? { reason: error.status, controllerId: NO_NODE };
+  const before = uncertain.message.startsWith(unknownOutcome(method))
+    ? uncertain.message
+    : `${unknownOutcome(method)}: ${uncertain.message}`;
+  const detail = { reason, mayTakeEffect: true, controllerId };
+  return new RpcError('UNAVAILABLE', `${before}; then: ${error.message}`, 'broken', detail);
 }

@@ -2,6 +2,7 @@
 // batches), the answers that wait for commits, whether commits can come, and the brokers' sessions. Ends whole (C-0.3).
 import { assert } from '../base/assert.ts';
 import type { Epoch, Ms, Offset } from '../base/ids.ts';
+import { NO_NODE } from '../base/ids.ts';
 import type { Clock } from '../env/clock.ts';
 import { RpcError } from '../env/network.ts';
 import type { MetadataRecord } from '../gen/kvorum/v1/metadata.ts';
@@ -11,7 +12,7 @@ import { encodeRecord } from '../metadata/record.ts';
 import { replay } from '../metadata/replay.ts';
 import type { Quorum } from '../quorum/quorum.ts';
 import type { Decided } from './decide/decision.ts';
-import { isRefusal } from './decide/decision.ts';
+import { isRefusal, refusalError } from './decide/decision.ts';
 import type { Forwarder } from './forwarder.ts';
 import { MajorityWatch } from './majority-watch.ts';
 import { PendingReplies } from './pending-replies.ts';
@@ -55,7 +56,7 @@ export class Claim {
   objection(): RpcError | undefined {
     const reason = this.#majority.objection();
     if (reason === undefined) return undefined;
-    return new RpcError('UNAVAILABLE', `the active controller cannot commit: ${reason}; nothing was done`);
+    return noMajority(`${reason}; nothing was done`, false);
   }
 
   /** The claim is over: none of those who wait will know. */
@@ -93,7 +94,7 @@ export class Claim {
     if (!isRefusal(decided) && !this.write(decided.records)) return undefined;
     const after = this.#working;
     const answer = (): T => {
-      if (isRefusal(decided)) throw new RpcError(decided.refused, decided.message);
+      if (isRefusal(decided)) throw refusalError(decided);
       return decided.respond(after);
     };
     const promise = this.pending.add(after.endOffset, remainingMs).then(answer);
@@ -117,6 +118,10 @@ export class Claim {
 }
 
 function majorityLost(reason: string): RpcError {
-  const message = `the active controller cannot commit: ${reason}; whether the call takes effect is not known`;
-  return new RpcError('UNAVAILABLE', message);
+  return noMajority(`${reason}; whether the call takes effect is not known`, true);
+}
+
+function noMajority(why: string, mayTakeEffect: boolean): RpcError {
+  const detail = { reason: 'NO_MAJORITY', mayTakeEffect, controllerId: NO_NODE };
+  return new RpcError('UNAVAILABLE', `the active controller cannot commit: ${why}`, undefined, detail);
 }

@@ -21,7 +21,8 @@ import { metadataStateMachine } from './state-machine.ts';
 
 function unknownOutcome(): RpcError {
   const message = 'this node is no longer the active controller; whether the call took effect is not known: try again';
-  return new RpcError('UNAVAILABLE', message);
+  const detail = { reason: 'NO_LONGER_CONTROLLER', mayTakeEffect: true, controllerId: NO_NODE };
+  return new RpcError('UNAVAILABLE', message, undefined, detail);
 }
 
 /** What a controller that stops gives its last commands to be committed: a commit takes a few milliseconds. */
@@ -74,7 +75,9 @@ export class Controller implements CommandRunner {
     const claim = this.#claim;
     if (claim === undefined || this.#stopped) throw this.notActive();
     if (claim.pending.full || this.#deps.quorum.isCongested) {
-      throw new RpcError('RESOURCE_EXHAUSTED', 'too many calls wait for the quorum to commit: try again later');
+      const detail = { reason: 'TOO_MANY_PENDING', mayTakeEffect: false, controllerId: this.#leaderId };
+      const message = 'too many calls wait for the quorum to commit: nothing was done, try again later';
+      throw new RpcError('RESOURCE_EXHAUSTED', message, undefined, detail);
     }
     const objection = isLifeSign ? undefined : claim.objection();
     if (objection !== undefined) throw objection;
@@ -101,7 +104,9 @@ export class Controller implements CommandRunner {
           : this.#stopped
             ? 'it is stopping'
             : 'it was elected and is catching up';
-    return new RpcError('FAILED_PRECONDITION', `node ${nodeId} is not the active controller: ${known}`);
+    const detail = { reason: 'NOT_CONTROLLER', mayTakeEffect: false, controllerId: this.#leaderId };
+    const message = `node ${nodeId} is not the active controller: ${known}`;
+    return new RpcError('FAILED_PRECONDITION', message, undefined, detail);
   }
 
   /** Takes no more commands, lets those under way be committed, fails what then still waits. The quorum is stopped by its owner. */

@@ -1,5 +1,6 @@
 // Answers that wait for their batch to be committed (C-0.2), in order of offsets. Each is given exactly once.
 import type { Ms, Offset } from '../base/ids.ts';
+import { NO_NODE } from '../base/ids.ts';
 import type { Clock, Timer } from '../env/clock.ts';
 import { RpcError } from '../env/network.ts';
 
@@ -38,7 +39,9 @@ export class PendingReplies {
    */
   add(endOffset: Offset, remainingMs: Ms): Promise<void> {
     return new Promise((resolve, reject) => {
-      const overdue = new RpcError('DEADLINE_EXCEEDED', 'not committed before the deadline; it may still take effect');
+      const late = 'not committed before the deadline; it may still take effect';
+      const detail = { reason: 'DEADLINE', mayTakeEffect: true, controllerId: NO_NODE };
+      const overdue = new RpcError('DEADLINE_EXCEEDED', late, undefined, detail);
       const timer = Number.isFinite(remainingMs)
         ? this.#clock.schedule(Math.max(0, remainingMs), () => {
             this.#remove(reply);

@@ -1,7 +1,7 @@
 // The Network port: byte streams (Kafka's protocol) and RPC (gRPC), unary and with a stream of answers. Weaknesses (safety.md
 // M-1): anything may be lost, late or duplicated by retries; what belongs to one stream arrives in order or the stream fails;
 // an RPC answers at most once, and a failed call may have been carried out unless its error is REFUSED.
-import type { Ms } from '../base/ids.ts';
+import type { Ms, NodeId } from '../base/ids.ts';
 import type { EnvError } from './error.ts';
 
 /** `host:port` of a listener or a peer. */
@@ -89,17 +89,30 @@ export type RpcStatus =
   | 'INTERNAL'
   | 'UNAVAILABLE';
 
+/** What a program wants to know of a failed call, beside the sentence for people: kvorum.v1.CallFailure. */
+export interface FailureDetail {
+  /** Short and constant, e.g. NOT_CONTROLLER; of a wrong request INVALID_ and the field, e.g. `INVALID_command.client_id`. */
+  readonly reason: string;
+  /** Whether the call may still take effect, or has. */
+  readonly mayTakeEffect: boolean;
+  /** The active controller as far as known, -1 if not. */
+  readonly controllerId: NodeId;
+}
+
 /** A call that failed: thrown by handlers to answer with a status, and by `call` for what the peer or the network said. */
 export class RpcError extends Error {
   override name = 'RpcError';
   readonly status: RpcStatus;
   /** Set where no peer answered: `refused` means that the request was surely not carried out. */
   readonly transport: 'refused' | 'broken' | undefined;
+  /** Set where whoever failed the call said more; it travels with the status. */
+  readonly detail: FailureDetail | undefined;
 
-  constructor(status: RpcStatus, message: string, transport?: 'refused' | 'broken') {
+  constructor(status: RpcStatus, message: string, transport?: 'refused' | 'broken', detail?: FailureDetail) {
     super(message);
     this.status = status;
     this.transport = transport;
+    this.detail = detail;
   }
 }
 

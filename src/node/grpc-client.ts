@@ -8,6 +8,7 @@ import type { Ms } from '../base/ids.ts';
 import type { Address, RpcClient, RpcMethod, RpcServiceDefinition, RpcStreamMethod } from '../env/network.ts';
 import { RpcError } from '../env/network.ts';
 import { MAX_MESSAGE_BYTES, pathOf, serialize } from './grpc-codec.ts';
+import { detailIn } from './grpc-detail.ts';
 import { statusOf } from './grpc-status.ts';
 
 /** HTTP/2's default of 64 KiB would stall large answers (metadata fetches, snapshots). */
@@ -116,7 +117,9 @@ function targetOf({ host, port }: Address): string {
  */
 function toRpcError(error: ServiceError, call: { closed: boolean; reached: boolean }): RpcError {
   const status = statusOf(error.code);
-  if (Object.keys(error.metadata.getMap()).length > 0) return new RpcError(status, error.details);
+  if (Object.keys(error.metadata.getMap()).length > 0) {
+    return new RpcError(status, error.details, undefined, detailIn(error.metadata));
+  }
   if (call.closed) return new RpcError('CANCELLED', 'the client was closed', call.reached ? 'broken' : 'refused');
   // An unanswered CANCELLED is what a server that is torn down leaves behind.
   if (status === 'UNAVAILABLE' || status === 'CANCELLED' || !call.reached) {

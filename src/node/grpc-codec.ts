@@ -2,6 +2,8 @@
 import type { MethodDefinition } from '@grpc/grpc-js';
 import type { Ms } from '../base/ids.ts';
 import type { RpcMessageType, RpcMethod, RpcServiceDefinition, RpcStreamMethod } from '../env/network.ts';
+import { RpcError } from '../env/network.ts';
+import { readRequest } from '../env/rpc-request.ts';
 
 /** The largest message that either side takes; gRPC's default of 4 MiB is less than a fetch of metadata may be. */
 export const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
@@ -24,6 +26,25 @@ export function serialize<T>(type: RpcMessageType<T>, message: T): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
+/** grpc-js answers INTERNAL, without a reason, where decoding throws: what cannot be read goes to the handler as its error. */
+function readOrReason<Request>(
+  method: { readonly name: string; readonly requestType: RpcMessageType<Request> },
+  bytes: Buffer,
+): Request {
+  try {
+    return readRequest(method, bytes);
+  } catch (error) {
+    if (error instanceof RpcError) return error as Request;
+    throw error;
+  }
+}
+
+/** The request of a call. RpcError if its bytes were none. */
+export function requestOf<Request>(call: { readonly request: Request }): Request {
+  if (call.request instanceof RpcError) throw call.request;
+  return call.request;
+}
+
 export function methodDefinition<Request, Response>(
   service: RpcServiceDefinition,
   method: RpcMethod<Request, Response> | RpcStreamMethod<Request, Response>,
@@ -34,7 +55,7 @@ export function methodDefinition<Request, Response>(
     requestStream: false,
     responseStream: method.responseStream === true,
     requestSerialize: (message) => serialize(requestType, message),
-    requestDeserialize: (bytes) => requestType.decode(bytes),
+    requestDeserialize: (bytes) => readOrReason(method, bytes),
     responseSerialize: (message) => serialize(responseType, message),
     responseDeserialize: (bytes) => responseType.decode(bytes),
   };

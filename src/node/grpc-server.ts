@@ -8,7 +8,8 @@ import { AssertionError, must } from '../base/assert.ts';
 import type { Logger } from '../env/logger.ts';
 import type { Address, Listener, RpcContext, RpcHandler, RpcService, RpcStreamHandler } from '../env/network.ts';
 import { RpcError } from '../env/network.ts';
-import { MAX_MESSAGE_BYTES, methodDefinition, pathOf, remainingMs } from './grpc-codec.ts';
+import { MAX_MESSAGE_BYTES, methodDefinition, pathOf, remainingMs, requestOf } from './grpc-codec.ts';
+import { failureTrailers } from './grpc-detail.ts';
 import { addHealth, addReflection } from './grpc-standard-services.ts';
 import { codeOf, INTERNAL_FAILURE } from './grpc-status.ts';
 import { streamHandler } from './grpc-stream.ts';
@@ -92,7 +93,7 @@ function unaryHandler(handler: RpcHandler<unknown, unknown>, bug: (error: unknow
       (response) => answer(null, response),
       (error: unknown) => {
         if (error instanceof RpcError) {
-          answer({ code: codeOf(error.status), details: error.message });
+          answer({ code: codeOf(error.status), details: error.message, metadata: failureTrailers(error) });
           return;
         }
         answer(INTERNAL_FAILURE);
@@ -107,7 +108,7 @@ async function answerCall(
   handler: RpcHandler<unknown, unknown>,
 ): Promise<unknown> {
   const context: RpcContext = { peer: call.getPeer(), remainingMs: remainingMs(call) };
-  return handler(call.request, context);
+  return handler(requestOf(call), context);
 }
 
 /** A broken invariant ends the process whoever found it: thrown outside of any promise it is an uncaught exception. */

@@ -4,7 +4,8 @@ import type { ServerWritableStream } from '@grpc/grpc-js';
 import { Metadata } from '@grpc/grpc-js';
 import type { RpcStreamHandler } from '../env/network.ts';
 import { RpcError } from '../env/network.ts';
-import { ANSWERED_TRAILER, remainingMs } from './grpc-codec.ts';
+import { ANSWERED_TRAILER, remainingMs, requestOf } from './grpc-codec.ts';
+import { addDetail } from './grpc-detail.ts';
 import { codeOf, INTERNAL_FAILURE } from './grpc-status.ts';
 
 type Call = ServerWritableStream<unknown, unknown>;
@@ -20,13 +21,13 @@ export function streamHandler(
     const peer = call.getPeer();
     let over = false;
     /** Ends the stream, once, with the failure if there is one. */
-    const end = (failure?: { code: number; details: string }): void => {
+    const end = (failure?: { code: number; details: string }, error?: RpcError): void => {
       if (over) return;
       over = true;
       closing.removeEventListener('abort', close);
       if (call.cancelled) return;
       if (failure === undefined) call.end();
-      else call.emit('error', { ...failure, metadata: answered() });
+      else call.emit('error', { ...failure, metadata: answered(error) });
     };
     const close = (): void => {
       end({ code: codeOf('UNAVAILABLE'), details: 'the server is closing' });
@@ -39,12 +40,12 @@ export function streamHandler(
     closing.addEventListener('abort', close);
     if (closing.aborted) close();
     const messages = (): AsyncIterable<unknown> =>
-      handler(call.request, { peer, remainingMs: remainingMs(call), signal: cancel.signal });
+      handler(requestOf(call), { peer, remainingMs: remainingMs(call), signal: cancel.signal });
     pump(call, messages, cancel.signal).then(
       () => end(),
       (error: unknown) => {
         if (error instanceof RpcError) {
-          end({ code: codeOf(error.status), details: error.message });
+          end({ code: codeOf(error.status), details: error.message }, error);
           return;
         }
         end(INTERNAL_FAILURE);
@@ -77,8 +78,8 @@ function drained(call: Call, cancelled: AbortSignal): Promise<void> {
   });
 }
 
-function answered(): Metadata {
+function answered(error: RpcError | undefined): Metadata {
   const metadata = new Metadata();
   metadata.set(ANSWERED_TRAILER, '1');
-  return metadata;
+  return error === undefined ? metadata : addDetail(metadata, error);
 }

@@ -58,6 +58,7 @@ export function checkBrokerEpoch(
   return refuse(
     'ABORTED',
     `STALE_BROKER_EPOCH: the request is from broker ${brokerId} with broker epoch ${brokerEpoch}; registered is ${known}`,
+    'STALE_BROKER_EPOCH',
   );
 }
 

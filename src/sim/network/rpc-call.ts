@@ -1,10 +1,12 @@
 // One simulated call on its way: running the handler, and the ways in which its caller learns how it ended.
 import type { RpcHandler, RpcMethod, RpcService } from '../../env/network.ts';
 import { RpcError } from '../../env/network.ts';
+import { readRequest } from '../../env/rpc-request.ts';
 import type { Incarnation } from '../world/incarnation.ts';
 import type { Scheduler } from '../world/scheduler.ts';
 import { Fabric } from './fabric.ts';
 import type { Binding } from './hosts.ts';
+import { asAnswered } from './rpc-frames.ts';
 
 export interface RpcCall {
   readonly client: Incarnation;
@@ -68,11 +70,11 @@ async function outcomeOf(fabric: RpcFabric, call: RpcCall, binding: Binding): Pr
     const service = binding.services?.get(call.service);
     const handling = service === undefined ? undefined : handlerOf(service, call.method);
     if (handling === undefined) return new RpcError('UNIMPLEMENTED', `no method ${call.service}/${call.method}`);
-    const request: unknown = handling.method.requestType.decode(Buffer.from(call.request));
+    const request: unknown = readRequest(handling.method, Buffer.from(call.request));
     const response = await handling.handler(request, { peer: call.peer, remainingMs: call.timeoutMs });
     return handling.method.responseType.encode(response).finish();
   } catch (error) {
-    if (error instanceof RpcError) return new RpcError(error.status, error.message);
+    if (error instanceof RpcError) return asAnswered(error);
     if (!binding.incarnation.isDead) fabric.reportBug(error, binding.incarnation);
     return new RpcError('INTERNAL', 'internal error, see the log of the server');
   }

@@ -2,7 +2,7 @@
 // Frames as FrameSplitter reads them: int32 size, then a kind and its bytes.
 import { assert } from '../../base/assert.ts';
 import { ByteReader, ByteWriter } from '../../base/bytes.ts';
-import type { RpcStatus } from '../../env/network.ts';
+import type { FailureDetail, RpcStatus } from '../../env/network.ts';
 import { RpcError } from '../../env/network.ts';
 
 export const MAX_FRAME_BYTES = 64 * 1024 * 1024;
@@ -17,6 +17,12 @@ interface CallHeader {
   readonly method: string;
   /** Null for no deadline. */
   readonly timeoutMs: number | null;
+}
+
+interface Failure {
+  readonly status: RpcStatus;
+  readonly message: string;
+  readonly detail?: FailureDetail;
 }
 
 export type RpcFrame =
@@ -40,8 +46,13 @@ export function messageFrame(message: Uint8Array): Buffer {
 
 export function endFrame(failure: RpcError | undefined): Buffer {
   if (failure === undefined) return frame(END, () => undefined);
-  const { status, message } = failure;
-  return frame(FAILURE, (writer) => writer.utf8(JSON.stringify({ status, message })));
+  const { status, message, detail } = failure;
+  return frame(FAILURE, (writer) => writer.utf8(JSON.stringify({ status, message, detail })));
+}
+
+/** What the caller hears of an error that a handler threw: nothing about the transport of the handler's own calls. */
+export function asAnswered({ status, message, detail }: RpcError): RpcError {
+  return new RpcError(status, message, undefined, detail);
 }
 
 /** The frame without its size. */
@@ -55,8 +66,8 @@ export function readFrame(bytes: Buffer): RpcFrame {
     return { type: 'request', header, bytes: reader.bytes(reader.remaining) };
   }
   assert(kind === FAILURE, `a simulated call has no frame of kind ${kind}`);
-  const { status, message } = JSON.parse(reader.utf8(reader.remaining)) as { status: RpcStatus; message: string };
-  return { type: 'failure', error: new RpcError(status, message) };
+  const said = JSON.parse(reader.utf8(reader.remaining)) as Failure;
+  return { type: 'failure', error: new RpcError(said.status, said.message, undefined, said.detail) };
 }
 
 function frame(kind: number, body: (writer: ByteWriter) => void): Buffer {

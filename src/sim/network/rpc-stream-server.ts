@@ -5,8 +5,9 @@ import { FrameSplitter } from '../../client/frame-splitter.ts';
 import type { Clock, Timer } from '../../env/clock.ts';
 import type { ByteStream, RpcService, RpcStreamHandler, StreamHandler } from '../../env/network.ts';
 import { RpcError } from '../../env/network.ts';
+import { readRequest } from '../../env/rpc-request.ts';
 import type { RpcFrame } from './rpc-frames.ts';
-import { endFrame, MAX_FRAME_BYTES, messageFrame, readFrame } from './rpc-frames.ts';
+import { asAnswered, endFrame, MAX_FRAME_BYTES, messageFrame, readFrame } from './rpc-frames.ts';
 
 export interface StreamServer {
   readonly services: ReadonlyMap<string, RpcService>;
@@ -74,7 +75,7 @@ export class ServedStream implements StreamHandler {
       }
       this.#end(undefined);
     } catch (error) {
-      if (error instanceof RpcError) this.#end(new RpcError(error.status, error.message));
+      if (error instanceof RpcError) this.#end(asAnswered(error));
       else {
         this.#end(new RpcError('INTERNAL', 'internal error, see the log of the server'));
         this.#server.bug(error);
@@ -98,7 +99,7 @@ export class ServedStream implements StreamHandler {
     });
     const peer = `${this.#stream.peer.host}:${this.#stream.peer.port}`;
     const context = { peer, remainingMs, signal: this.#cancel.signal };
-    const request: unknown = method.requestType.decode(bytes);
+    const request: unknown = readRequest(method, bytes);
     const answers = (handler as RpcStreamHandler<unknown, unknown>)(request, context);
     for await (const answer of answers) yield method.responseType.encode(answer).finish();
   }
