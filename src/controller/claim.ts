@@ -10,9 +10,10 @@ import type { MetadataImage } from '../metadata/image.ts';
 import { levelOf } from '../metadata/level.ts';
 import { encodeRecord } from '../metadata/record.ts';
 import { replay } from '../metadata/replay.ts';
+import { MAX_BATCH_BYTES } from '../quorum/limits.ts';
 import type { Quorum } from '../quorum/quorum.ts';
-import type { Decided } from './decide/decision.ts';
-import { isRefusal, refusalError } from './decide/decision.ts';
+import type { Decided, Refusal } from './decide/decision.ts';
+import { isRefusal, refusalError, refuse } from './decide/decision.ts';
 import type { Forwarder } from './forwarder.ts';
 import { MajorityWatch } from './majority-watch.ts';
 import { PendingReplies } from './pending-replies.ts';
@@ -24,6 +25,12 @@ export interface ClaimDeps {
   readonly controllers: Pick<Forwarder, 'refusing'>;
   readonly sessionTimeoutMs: Ms;
   readonly fetchTimeoutMs: Ms;
+}
+
+interface Batch {
+  readonly records: readonly MetadataRecord[];
+  readonly encoded: readonly Uint8Array[];
+  readonly bytes: number;
 }
 
 export class Claim {
@@ -72,18 +79,7 @@ export class Claim {
 
   /** Appends the records as one batch and applies them to the working image; false if this node leads no more. */
   write(records: readonly MetadataRecord[]): boolean {
-    const [first, ...others] = records;
-    if (first === undefined) return true;
-    const { level } = this.#working;
-    const tooNew = level === 0 ? undefined : records.find((record) => levelOf(record) > level);
-    assert(tooNew === undefined, () => `a ${tooNew?.kind?.$case} record is written at metadata level ${level}`);
-    const stamped = [{ ...first, timestampMs: this.#clock.wallTime() }, ...others];
-    const appended = this.#quorum.append(this.epoch, stamped.map(encodeRecord));
-    if (appended === undefined) return false;
-    const { baseOffset, lastOffset } = appended;
-    const batch = { baseOffset, endOffset: lastOffset + 1, epoch: this.epoch, records: stamped };
-    this.#working = replay(this.#working, batch).image;
-    return true;
+    return this.#append(this.#batchOf(records));
   }
 
   /**
@@ -91,15 +87,37 @@ export class Claim {
    * (C-0.2). `undefined`: this node leads no more, and nothing was done.
    */
   carryOut<T>(decided: Decided<T>, remainingMs: Ms): Promise<T> | undefined {
-    if (!isRefusal(decided) && !this.write(decided.records)) return undefined;
+    const batch = isRefusal(decided) ? undefined : this.#batchOf(decided.records);
+    const outcome = batch === undefined || batch.bytes <= MAX_BATCH_BYTES ? decided : tooLarge(batch.bytes);
+    if (batch !== undefined && !isRefusal(outcome) && !this.#append(batch)) return undefined;
     const after = this.#working;
     const answer = (): T => {
-      if (isRefusal(decided)) throw refusalError(decided);
-      return decided.respond(after);
+      if (isRefusal(outcome)) throw refusalError(outcome);
+      return outcome.respond(after);
     };
     const promise = this.pending.add(after.endOffset, remainingMs).then(answer);
     this.#settle();
     return promise;
+  }
+
+  #batchOf([first, ...others]: readonly MetadataRecord[]): Batch {
+    if (first === undefined) return { records: [], encoded: [], bytes: 0 };
+    const records = [{ ...first, timestampMs: this.#clock.wallTime() }, ...others];
+    const encoded = records.map(encodeRecord);
+    return { records, encoded, bytes: encoded.reduce((sum, { length }) => sum + length, 0) };
+  }
+
+  #append({ records, encoded }: Batch): boolean {
+    if (records.length === 0) return true;
+    const { level } = this.#working;
+    const tooNew = level === 0 ? undefined : records.find((record) => levelOf(record) > level);
+    assert(tooNew === undefined, () => `a ${tooNew?.kind?.$case} record is written at metadata level ${level}`);
+    const appended = this.#quorum.append(this.epoch, encoded);
+    if (appended === undefined) return false;
+    const { baseOffset, lastOffset } = appended;
+    const batch = { baseOffset, endOffset: lastOffset + 1, epoch: this.epoch, records };
+    this.#working = replay(this.#working, batch).image;
+    return true;
   }
 
   /** The quorum committed up to the end of `image`, which is this node's committed image. */
@@ -115,6 +133,12 @@ export class Claim {
     if (this.pending.size > 0) this.#majority.look();
     else this.#majority.rest();
   }
+}
+
+/** C-0.6: what one call changes is one batch, or nothing. */
+function tooLarge(bytes: number): Refusal {
+  const message = `the call would write ${bytes} bytes of metadata at once, of ${MAX_BATCH_BYTES} possible: use several calls`;
+  return refuse('INVALID_ARGUMENT', message, 'INVALID_SIZE');
 }
 
 function majorityLost(reason: string): RpcError {

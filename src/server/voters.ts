@@ -10,6 +10,7 @@ import type { Address, RpcClient, RpcService } from '../env/network.ts';
 import { RpcError, rpcService } from '../env/network.ts';
 import type { IdentifyResponse } from '../gen/kvorum/v1/raft.ts';
 import { DiscoveryServiceDefinition as Discovery } from '../gen/kvorum/v1/raft.ts';
+import { LATEST_METADATA_LEVEL, MIN_METADATA_LEVEL } from '../metadata/record.ts';
 import type { QuorumDescription, ReplicaKey } from '../raft/types.ts';
 import { StartError } from './start-error.ts';
 
@@ -28,6 +29,8 @@ export function discoveryService(
   return rpcService(Discovery, {
     identify: async () => ({
       ...self,
+      minMetadataLevel: MIN_METADATA_LEVEL,
+      maxMetadataLevel: LATEST_METADATA_LEVEL,
       endpoint: facts.endpoint(),
       voters: voters().map(({ replica, endpoint }) => ({ replica, endpoint })),
     }),

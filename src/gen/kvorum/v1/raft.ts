@@ -269,6 +269,9 @@ export interface IdentifyResponse {
   endpoint: string;
   /** Those that its log names; none as long as it knows of no cluster that exists. Who is new follows these, and waits for nobody. */
   voters: Voter[];
+  /** Metadata levels that it can follow; 0 from versions that know level 1 alone. */
+  minMetadataLevel: number;
+  maxMetadataLevel: number;
 }
 
 /** A replica that votes, and where it listens. */
@@ -2109,7 +2112,7 @@ export const IdentifyRequest: MessageFns<IdentifyRequest> = {
 };
 
 function createBaseIdentifyResponse(): IdentifyResponse {
-  return { clusterId: "", replica: undefined, endpoint: "", voters: [] };
+  return { clusterId: "", replica: undefined, endpoint: "", voters: [], minMetadataLevel: 0, maxMetadataLevel: 0 };
 }
 
 export const IdentifyResponse: MessageFns<IdentifyResponse> = {
@@ -2125,6 +2128,12 @@ export const IdentifyResponse: MessageFns<IdentifyResponse> = {
     }
     for (const v of message.voters) {
       Voter.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.minMetadataLevel !== 0) {
+      writer.uint32(40).int32(message.minMetadataLevel);
+    }
+    if (message.maxMetadataLevel !== 0) {
+      writer.uint32(48).int32(message.maxMetadataLevel);
     }
     return writer;
   },
@@ -2174,6 +2183,22 @@ export const IdentifyResponse: MessageFns<IdentifyResponse> = {
             message.voters.push(Voter.decode(reader, reader.uint32()));
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.minMetadataLevel = reader.int32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.maxMetadataLevel = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2196,6 +2221,16 @@ export const IdentifyResponse: MessageFns<IdentifyResponse> = {
       replica: isSet(object.replica) ? ReplicaKey.fromJSON(object.replica) : undefined,
       endpoint: isSet(object.endpoint) ? globalThis.String(object.endpoint) : "",
       voters: globalThis.Array.isArray(object?.voters) ? object.voters.map((e: any) => Voter.fromJSON(e)) : [],
+      minMetadataLevel: isSet(object.minMetadataLevel)
+        ? globalThis.Number(object.minMetadataLevel)
+        : isSet(object.min_metadata_level)
+        ? globalThis.Number(object.min_metadata_level)
+        : 0,
+      maxMetadataLevel: isSet(object.maxMetadataLevel)
+        ? globalThis.Number(object.maxMetadataLevel)
+        : isSet(object.max_metadata_level)
+        ? globalThis.Number(object.max_metadata_level)
+        : 0,
     };
   },
 
@@ -2212,6 +2247,12 @@ export const IdentifyResponse: MessageFns<IdentifyResponse> = {
     }
     if (message.voters?.length) {
       obj.voters = message.voters.map((e) => Voter.toJSON(e));
+    }
+    if (message.minMetadataLevel !== 0) {
+      obj.minMetadataLevel = Math.round(message.minMetadataLevel);
+    }
+    if (message.maxMetadataLevel !== 0) {
+      obj.maxMetadataLevel = Math.round(message.maxMetadataLevel);
     }
     return obj;
   },
