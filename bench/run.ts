@@ -3,6 +3,7 @@
 import { cpus, totalmem } from 'node:os';
 import { parseOptions, USAGE } from './harness/options.ts';
 import { commit } from './parts/commit.ts';
+import { controller } from './parts/controller.ts';
 import { failover } from './parts/failover.ts';
 import { fetch } from './parts/fetch.ts';
 import { memory } from './parts/memory.ts';
@@ -13,7 +14,18 @@ import { simulation } from './parts/simulation.ts';
 import { snapshot } from './parts/snapshot.ts';
 import { start } from './parts/start.ts';
 
-const PARTS: readonly Part[] = [produce, fetch, commit, start, memory, simulation, failover, snapshot, metadata];
+const PARTS: readonly Part[] = [
+  produce,
+  fetch,
+  commit,
+  start,
+  memory,
+  simulation,
+  failover,
+  snapshot,
+  metadata,
+  controller,
+];
 
 function usage(problem: string): never {
   console.error(`${problem}\n${USAGE}${PARTS.map(({ name }) => name).join(' ')}`);

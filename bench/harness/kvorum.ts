@@ -57,14 +57,29 @@ export interface StartedNode {
 }
 
 export interface SeparateCluster {
+  readonly clusterId: string;
   readonly controllers: readonly StartedNode[];
   readonly brokers: readonly StartedNode[];
 }
 
-/** Formats and starts three controllers and one broker, each in a process of its own, with the defaults of `kvorum start`. */
-export async function startSeparately(scope: Scope, build: Build, brokerConfig = {}): Promise<SeparateCluster> {
+export interface SeparateOptions {
+  /** Beside the defaults of `kvorum start`, by Kafka's names. */
+  readonly brokerConfig?: Readonly<Record<string, string>>;
+  readonly controllerConfig?: Readonly<Record<string, string>>;
+  /** 1 by default. */
+  readonly brokers?: number;
+  /** For node itself, where it runs a controller. */
+  readonly nodeArgs?: readonly string[];
+}
+
+/** Formats and starts three controllers and a broker, each in a process of its own. */
+export async function startSeparately(
+  scope: Scope,
+  build: Build,
+  { brokerConfig = {}, controllerConfig = {}, brokers = 1, nodeArgs = [] }: SeparateOptions = {},
+): Promise<SeparateCluster> {
   const folder = scope.folder();
-  const ports = await freePorts(4);
+  const ports = await freePorts(3 + brokers);
   const voters = ports.slice(0, 3).map((port, i) => `${i + 1}@127.0.0.1:${port}`);
   const clusterId = execFileSync(process.execPath, [executableOf(build), 'random-id'], { encoding: 'utf8' }).trim();
   const nodes = ports.map((port, i): StartedNode => {
@@ -76,16 +91,17 @@ export async function startSeparately(scope: Scope, build: Build, brokerConfig =
       'controller.quorum.voters': voters.join(','),
       listeners: `${role === 'controller' ? 'CONTROLLER' : 'PLAINTEXT'}://127.0.0.1:${port}`,
       'log.dirs': dataDir,
-      ...(role === 'broker' ? brokerConfig : {}),
+      ...(role === 'broker' ? brokerConfig : controllerConfig),
     };
     mkdirSync(dataDir, { recursive: true });
     const file = join(folder, `node-${i + 1}.properties`);
     writeFileSync(file, keysAsText(keys));
     execFileSync(process.execPath, [executableOf(build), 'format', '--cluster-id', clusterId, '--config', file]);
-    const { pid } = startNodeProcess(scope, [executableOf(build), 'start', '--config', file]);
+    const forNode = role === 'broker' ? [] : nodeArgs;
+    const { pid } = startNodeProcess(scope, [...forNode, executableOf(build), 'start', '--config', file]);
     return { nodeId: i + 1, pid, port };
   });
-  return { controllers: nodes.slice(0, 3), brokers: nodes.slice(3) };
+  return { clusterId, controllers: nodes.slice(0, 3), brokers: nodes.slice(3) };
 }
 
 function keysAsText(keys: object): string {

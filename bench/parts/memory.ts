@@ -34,7 +34,9 @@ async function idleRows(processes: ReadonlyMap<string, number>): Promise<string[
 
 async function measure(scope: Scope, options: BenchOptions, build: Build): Promise<void> {
   const node = startNodeProcess(scope, ['-e', 'setInterval(() => {}, 1e9)']);
-  const { controllers, brokers } = await startSeparately(scope, build, { 'log.flush.mode': 'async' });
+  const { controllers, brokers } = await startSeparately(scope, build, {
+    brokerConfig: { 'log.flush.mode': 'async' },
+  });
   const [broker] = brokers;
   if (broker === undefined) throw new Error('no broker');
   const client = await connectWhenServed(broker.port);

@@ -1,20 +1,27 @@
 // The image under construction while records are applied.
-import type { NodeId } from '../base/ids.ts';
+import type { List } from 'immutable';
+import type { Epoch, NodeId, Offset } from '../base/ids.ts';
 import type { Uuid } from '../base/uuid.ts';
-import type { ConfigEntity, MetadataImage, TopicImage } from './image.ts';
+import { LoadCounter } from './broker-loads.ts';
+import type { ConfigEntity, MetadataImage, PartitionState, TopicImage } from './image.ts';
 
-/** The image under construction. Its maps may be persistent values: only the fields move. */
+/** Its maps may be persistent values: only the fields move. */
 export interface Draft {
+  readonly before: MetadataImage;
   level: number;
   brokers: MetadataImage['brokers'];
   topics: MetadataImage['topics'];
   topicIds: MetadataImage['topicIds'];
+  collidingNames: MetadataImage['collidingNames'];
+  readonly loads: LoadCounter;
   configs: MetadataImage['configs'];
   nextProducerId: number;
   commands: MetadataImage['commands'];
   commandBytes: number;
   /** When the batch that is being applied was decided, -1 if not known. */
   timestampMs: number;
+  /** Partitions of topics that are being changed in place; undefined where nothing may be. */
+  readonly open: Set<List<PartitionState>> | undefined;
   readonly changed: {
     readonly topics: Set<Uuid>;
     readonly removedTopics: Map<Uuid, TopicImage>;
@@ -23,25 +30,75 @@ export interface Draft {
   };
 }
 
-/** A draft that begins as this image. */
+/** A draft that begins as this image, all of whose maps are persistent values. */
 export function draftOf(image: MetadataImage): Draft {
-  const changed = {
-    topics: new Set<Uuid>(),
-    removedTopics: new Map<Uuid, TopicImage>(),
-    brokers: new Set<NodeId>(),
-    configs: new Set<ConfigEntity>(),
-  };
-  const { level, brokers, topics, topicIds, configs, nextProducerId, commands, commandBytes } = image;
+  const { level, brokers, topics, topicIds, collidingNames, configs, nextProducerId, commands, commandBytes } = image;
   return {
+    before: image,
     level,
     brokers,
     topics,
     topicIds,
+    collidingNames,
+    loads: new LoadCounter(image.loads),
     configs,
     nextProducerId,
     commands,
     commandBytes,
     timestampMs: -1,
-    changed,
+    open: undefined,
+    changed: {
+      topics: new Set<Uuid>(),
+      removedTopics: new Map<Uuid, TopicImage>(),
+      brokers: new Set<NodeId>(),
+      configs: new Set<ConfigEntity>(),
+    },
+  };
+}
+
+/**
+ * The same for who applies many records and looks at the whole at the end: maps and lists that nobody else sees before are changed in
+ * place, which is several times faster. {@link imageOf} finishes it.
+ */
+export function draftInPlaceOf(image: MetadataImage): Draft {
+  return { ...draftOf(image), topics: image.topics.asMutable(), open: new Set() };
+}
+
+/** Sets a partition of a topic of the draft, the next one to begin with. */
+export function setPartitionOf(draft: Draft, topic: TopicImage, partition: number, state: PartitionState): void {
+  draft.loads.changed(topic.partitions.get(partition), state);
+  if (draft.open?.has(topic.partitions) === true) {
+    topic.partitions.set(partition, state);
+    return;
+  }
+  const isInPlace = draft.open !== undefined;
+  const partitions = (isInPlace ? topic.partitions.asMutable() : topic.partitions).set(partition, state);
+  draft.open?.add(partitions);
+  draft.topics = draft.topics.set(topic.topicId, { ...topic, partitions });
+}
+
+/** The partitions of these topics will not be changed in place any more. */
+export function closeTopics(draft: Draft): void {
+  for (const partitions of draft.open ?? []) partitions.asImmutable();
+  draft.open?.clear();
+}
+
+/** The image that the draft has become, whose last record, at `endOffset` - 1, is of `epoch`; once. */
+export function imageOf(draft: Draft, endOffset: Offset, epoch: Epoch): MetadataImage {
+  closeTopics(draft);
+  const { before, level, topics, nextProducerId, commands, commandBytes } = draft;
+  return {
+    endOffset,
+    epoch,
+    level,
+    brokers: draft.brokers.asImmutable(),
+    topics: draft.open !== undefined && !topics.wasAltered() ? before.topics : topics.asImmutable(),
+    topicIds: draft.topicIds.asImmutable(),
+    collidingNames: draft.collidingNames.asImmutable(),
+    loads: draft.loads.finish(),
+    configs: draft.configs.asImmutable(),
+    nextProducerId,
+    commands,
+    commandBytes,
   };
 }

@@ -1,6 +1,7 @@
 // An image as the records that make it: what a snapshot holds, and how two images are compared.
 import type { Epoch, Offset } from '../base/ids.ts';
 import { NO_NODE } from '../base/ids.ts';
+import type { Uuid } from '../base/uuid.ts';
 import type { MetadataRecord, PartitionRecord } from '../gen/kvorum/v1/metadata.ts';
 import { ConfigScope } from '../gen/kvorum/v1/metadata.ts';
 import type { BrokerRegistration, ConfigEntity, MetadataImage, PartitionState, TopicImage } from './image.ts';
@@ -67,21 +68,27 @@ function brokerRecord({ state, ...broker }: BrokerRegistration): MetadataRecord 
 function* topicRecords({ name, topicId, partitions }: TopicImage): Generator<MetadataRecord, void, undefined> {
   yield metadataRecord({ $case: 'topic', topic: { name, topicId } });
   for (const [partition, state] of partitions.entries()) {
-    yield metadataRecord({ $case: 'partition', partition: { topicId, partition, ...partitionFields(state) } });
+    yield metadataRecord({ $case: 'partition', partition: partitionRecord(topicId, partition, state) });
   }
 }
 
-function partitionFields(state: PartitionState): Omit<PartitionRecord, 'topicId' | 'partition'> {
-  const { replicas, isr, elr, adding, removing, directories, lastKnownLeader, ...rest } = state;
+/** Field by field: an image has many partitions, and a snapshot has all of them. */
+function partitionRecord(topicId: Uuid, partition: number, state: PartitionState): PartitionRecord {
   return {
-    ...rest,
-    ...(lastKnownLeader === NO_NODE ? undefined : { lastKnownLeader }),
-    replicas: [...replicas],
-    isr: [...isr],
-    elr: [...elr],
-    adding: [...adding],
-    removing: [...removing],
-    directories: [...directories],
+    topicId,
+    partition,
+    replicas: [...state.replicas],
+    isr: [...state.isr],
+    elr: [...state.elr],
+    leader: state.leader,
+    lastKnownLeader: state.lastKnownLeader === NO_NODE ? undefined : state.lastKnownLeader,
+    recovering: state.recovering,
+    leaderEpoch: state.leaderEpoch,
+    partitionEpoch: state.partitionEpoch,
+    directories: [...state.directories],
+    adding: [...state.adding],
+    removing: [...state.removing],
+    leaderOffset: state.leaderOffset,
   };
 }
 

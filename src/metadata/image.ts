@@ -87,6 +87,15 @@ export interface TopicImage {
   readonly partitions: List<PartitionState>;
 }
 
+/** How many partitions a broker has a part in. */
+export interface BrokerLoad {
+  readonly replicas: number;
+  /** Partitions whose first replica it is. */
+  readonly preferred: number;
+  readonly leaders: number;
+  readonly inSync: number;
+}
+
 export interface MetadataImage {
   /** The image shows every record below this offset. */
   readonly endOffset: Offset;
@@ -97,6 +106,10 @@ export interface MetadataImage {
   readonly brokers: ImmutableMap<NodeId, BrokerRegistration>;
   readonly topics: ImmutableMap<Uuid, TopicImage>;
   readonly topicIds: ImmutableMap<string, Uuid>;
+  /** Topics with a '.' or '_' in their name, by {@link collisionKey}. */
+  readonly collidingNames: ImmutableMap<string, string>;
+  /** Of every broker that has a replica, registered or not. */
+  readonly loads: ReadonlyMap<NodeId, BrokerLoad>;
   /** Keys set, by entity: see {@link topicEntity}, {@link brokerEntity}. No entity has an empty map. */
   readonly configs: ImmutableMap<ConfigEntity, ImmutableMap<string, string>>;
   /** First producer id that nobody has (C-9.3). */
@@ -117,6 +130,8 @@ export const EMPTY_IMAGE: MetadataImage = {
   brokers: ImmutableMap(),
   topics: ImmutableMap(),
   topicIds: ImmutableMap(),
+  collidingNames: ImmutableMap(),
+  loads: new Map(),
   configs: ImmutableMap(),
   nextProducerId: 0,
   commands: OrderedMap(),
@@ -125,6 +140,11 @@ export const EMPTY_IMAGE: MetadataImage = {
 
 export function topicEntity(name: string): ConfigEntity {
   return `topic:${name}`;
+}
+
+/** What names have in common that differ in '.' against '_' alone; undefined for a name with neither. */
+export function collisionKey(name: string): string | undefined {
+  return /[._]/.test(name) ? name.replaceAll('.', '_') : undefined;
 }
 
 /** `brokerId` undefined: the default of all brokers. */

@@ -7,14 +7,17 @@ import type { Uuid } from '../base/uuid.ts';
 import { ZERO_UUID } from '../base/uuid.ts';
 import type { PartitionChangeRecord, PartitionRecord, TopicRecord } from '../gen/kvorum/v1/metadata.ts';
 import type { Draft } from './draft.ts';
+import { closeTopics, setPartitionOf } from './draft.ts';
 import type { PartitionState, TopicImage } from './image.ts';
-import { topicEntity } from './image.ts';
+import { collisionKey, topicEntity } from './image.ts';
 import { sharedDirectories, sharedIds } from './shared-lists.ts';
 
 export function applyTopic(draft: Draft, { name, topicId }: TopicRecord): void {
   assert(!draft.topicIds.has(name), `topic ${name} is created but exists`);
   assert(!draft.topics.has(topicId), `topic id ${topicId} is used twice`);
   draft.topicIds = draft.topicIds.set(name, topicId);
+  const key = collisionKey(name);
+  if (key !== undefined) draft.collidingNames = draft.collidingNames.set(key, name);
   draft.topics = draft.topics.set(topicId, { name, topicId, partitions: List() });
   draft.changed.topics.add(topicId);
 }
@@ -47,7 +50,7 @@ function isSubset(ids: readonly NodeId[], all: readonly NodeId[]): boolean {
 
 function setPartition(draft: Draft, topic: TopicImage, partition: number, state: PartitionState): void {
   assertSound(state, draft.level, () => `partition ${topic.name}-${partition}`);
-  draft.topics = draft.topics.set(topic.topicId, { ...topic, partitions: topic.partitions.set(partition, state) });
+  setPartitionOf(draft, topic, partition, state);
   draft.changed.topics.add(topic.topicId);
 }
 
@@ -114,8 +117,14 @@ function ownedBy(draft: Draft, replicas: readonly NodeId[], directories: readonl
 
 export function applyRemoveTopic(draft: Draft, topicId: Uuid): void {
   const topic = must(draft.topics.get(topicId), `topic ${topicId}, which a record removes,`);
+  closeTopics(draft);
+  for (const state of topic.partitions) draft.loads.changed(state, undefined);
   draft.topics = draft.topics.delete(topicId);
   draft.topicIds = draft.topicIds.delete(topic.name);
+  const key = collisionKey(topic.name);
+  if (key !== undefined && draft.collidingNames.get(key) === topic.name) {
+    draft.collidingNames = draft.collidingNames.delete(key);
+  }
   draft.configs = draft.configs.delete(topicEntity(topic.name));
   draft.changed.topics.delete(topicId);
   draft.changed.configs.delete(topicEntity(topic.name));

@@ -16,7 +16,7 @@ import { ConfigScope } from '../gen/kvorum/v1/metadata.ts';
 import { applyCommand } from './commands.ts';
 import type { MetadataDelta } from './delta.ts';
 import type { Draft } from './draft.ts';
-import { draftOf } from './draft.ts';
+import { draftInPlaceOf, imageOf } from './draft.ts';
 import type { ConfigEntity, MetadataImage } from './image.ts';
 import { topicEntity } from './image.ts';
 import { LATEST_METADATA_LEVEL, MIN_METADATA_LEVEL } from './record.ts';
@@ -37,25 +37,11 @@ export function replay(image: MetadataImage, batch: MetadataBatch): { image: Met
     batch.baseOffset >= image.endOffset && batch.endOffset >= batch.baseOffset + batch.records.length,
     () => `batch ${batch.baseOffset}..${batch.endOffset} replayed on an image that ends at ${image.endOffset}`,
   );
-  const draft = draftOf(image);
+  const draft = draftInPlaceOf(image);
   batch.records.forEach((record, index) => {
     applyRecord(draft, record, batch.baseOffset + index);
   });
-  return {
-    image: {
-      endOffset: batch.endOffset,
-      epoch: batch.epoch,
-      level: draft.level,
-      brokers: draft.brokers,
-      topics: draft.topics,
-      topicIds: draft.topicIds,
-      configs: draft.configs,
-      nextProducerId: draft.nextProducerId,
-      commands: draft.commands,
-      commandBytes: draft.commandBytes,
-    },
-    delta: draft.changed,
-  };
+  return { image: imageOf(draft, batch.endOffset, batch.epoch), delta: draft.changed };
 }
 
 /** The record at `offset`, applied. AssertionError if it does not follow from those before (C-0.4). */

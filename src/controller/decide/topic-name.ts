@@ -1,5 +1,6 @@
 // Which topic names are allowed: Kafka's rules (Topic.validate, Topic.hasCollision).
 import type { MetadataImage } from '../../metadata/image.ts';
+import { collisionKey } from '../../metadata/image.ts';
 
 const MAX_LENGTH = 249;
 
@@ -16,19 +17,22 @@ export function topicNameError(name: string): string | undefined {
 
 /** Names that differ only in '.' against '_' are the same metric name: such a pair is not allowed. */
 export class NameCollisions {
-  readonly #names = new Map<string, string>();
+  readonly #image: MetadataImage;
+  readonly #added = new Map<string, string>();
 
   constructor(image: MetadataImage) {
-    for (const name of image.topicIds.keys()) this.add(name);
+    this.#image = image;
   }
 
   add(name: string): void {
-    this.#names.set(name.replaceAll('.', '_'), name);
+    const key = collisionKey(name);
+    if (key !== undefined) this.#added.set(key, name);
   }
 
   /** A taken name that collides with this one; the name itself does not count. */
   find(name: string): string | undefined {
-    const taken = this.#names.get(name.replaceAll('.', '_'));
+    const key = collisionKey(name);
+    const taken = key === undefined ? undefined : (this.#added.get(key) ?? this.#image.collidingNames.get(key));
     return taken === name ? undefined : taken;
   }
 }
