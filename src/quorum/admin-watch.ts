@@ -94,7 +94,7 @@ function recordsEvent(records: readonly Uint8Array[], last: boolean): Event {
  * Waits until everything below `endOffset` is committed, or nobody listens, or `timeoutMs` have passed (`not yet`). RpcError
  * UNAVAILABLE when the node stops.
  */
-async function moved(
+export async function moved(
   quorum: WatchedQuorum,
   clock: Clock,
   signal: AbortSignal,

@@ -3,11 +3,12 @@
 import type { Clock } from '../env/clock.ts';
 import type { RpcHandlers } from '../env/network.ts';
 import type { AdminServiceDefinition } from '../gen/kvorum/v1/admin.ts';
-import { describePartition } from '../metadata/describe.ts';
-import { itemError } from '../metadata/errors.ts';
-import { partitionOf, topicByName } from '../metadata/image.ts';
+import { explainPartition } from '../metadata/explain.ts';
 import type { MetadataPublisher } from '../metadata/publisher.ts';
-import type { Quorum } from '../quorum/quorum.ts';
+import type { ReadQuorum } from './committed-metadata.ts';
+import { CommittedMetadata } from './committed-metadata.ts';
+import { MetadataComparison, metadataHistory } from './metadata-changes.ts';
+import { partitionOutlook } from './partition-outlook.ts';
 
 export type MetadataAdmin = Pick<
   RpcHandlers<AdminServiceDefinition>,
@@ -16,37 +17,22 @@ export type MetadataAdmin = Pick<
 
 export interface MetadataAdminDeps {
   readonly clock: Clock;
-  readonly quorum: Quorum;
-  readonly publisher: MetadataPublisher;
+  readonly quorum: ReadQuorum;
+  /** The node's committed image. */
+  readonly publisher: Pick<MetadataPublisher, 'image'>;
 }
 
 /** The handlers, to be spread into AdminService. */
-export function metadataAdmin({ publisher, quorum }: MetadataAdminDeps): MetadataAdmin {
+export function metadataAdmin({ clock, quorum, publisher }: MetadataAdminDeps): MetadataAdmin {
+  const log = new CommittedMetadata(quorum, clock);
+  const comparison = new MetadataComparison(log, clock);
+  const evidence = {
+    recordAt: (offset: number) => log.recordAt(offset),
+    outlook: partitionOutlook,
+  };
   return {
-    explainPartition: (request) => {
-      const { image } = publisher;
-      const topic = topicByName(image, request.topic);
-      const state = topic && partitionOf(image, topic.topicId, request.partition);
-      return Promise.resolve({
-        topicId: topic?.topicId ?? '',
-        error: state
-          ? undefined
-          : itemError('UNKNOWN_TOPIC_OR_PARTITION', `there is no partition ${request.topic}-${request.partition}`),
-        state: state && describePartition(state, request.partition),
-        verdict: '',
-        decidedBy: undefined,
-        replicas: [],
-        whatWouldChange: [],
-        metadataEndOffset: image.endOffset,
-      });
-    },
-    // oxlint-disable-next-line require-await
-    async *metadataHistory() {
-      yield { event: { $case: 'logStartOffset', logStartOffset: quorum.describe().logStartOffset } };
-    },
-    // oxlint-disable-next-line require-await
-    async *diffMetadata() {
-      yield { entries: [] };
-    },
+    explainPartition: (request) => Promise.resolve(explainPartition(publisher.image, request, evidence)),
+    metadataHistory: (request, context) => metadataHistory(log, request, context),
+    diffMetadata: (request, context) => comparison.diff(request, context),
   };
 }
