@@ -42,7 +42,7 @@ export async function startDev(scope: Scope, build: Build, options: DevOptions =
     'dev',
     ...(options.dataDir === undefined ? ['--ephemeral'] : ['--data-dir', options.dataDir]),
     ...['--controllers', String(options.controllers ?? 1), '--brokers', String(options.brokers ?? 1)],
-    ...['--kafka-port', '0', '--controller-port', '0', '--grpc-port', '0', '--json'],
+    ...['--kafka-port', '0', '--controller-port', '0', '--grpc-port', '0', '--format', 'json'],
     ...(config.length === 0 ? [] : ['--config', ...config]),
   ]);
   const { bootstrap } = JSON.parse(await started.firstLine) as { bootstrap: string[] };

@@ -15,7 +15,7 @@ const WITHIN_MS = 10_000;
 
 /** For the node whose loop is to be watched. */
 export function watchArgs(folder: string): string[] {
-  return ['--import', `${pathToFileURL(WATCH)}?folder=${encodeURIComponent(folder)}`];
+  return ['--import', `${pathToFileURL(WATCH).href}?folder=${encodeURIComponent(folder)}`];
 }
 
 /** The worst since the last time that this was asked. */
