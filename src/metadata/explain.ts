@@ -17,7 +17,7 @@ import { partitionOf, topicByName } from './image.ts';
 import type { Outlook } from './outlook.ts';
 import { whatWouldChange } from './outlook.ts';
 import type { Subject } from './standing.ts';
-import { availabilityClause, availabilityText, isEligible, membershipText } from './standing.ts';
+import { availabilityClause, availabilityText, isAvailable, isEligible, membershipText } from './standing.ts';
 
 /** A record as the log still has it. */
 export interface LoggedRecord {
@@ -139,9 +139,15 @@ function verdictWithLeader(subject: Subject, unclean: UncleanElectionRecord | un
   const [preferred = NO_NODE] = replicas;
   const leads = `broker ${leader} leads: `;
   if (recovering || unclean !== undefined) {
-    const before = unclean && `, which ISR ${listText(unclean.oldIsr)} and ELR ${listText(unclean.oldElr)} had`;
-    const ends = recovering ? ', and it has not recovered yet' : '';
-    return `${leads}it was elected uncleanly, so acknowledged records may be lost${before ?? ''}${ends}`;
+    const epoch = unclean === undefined ? '' : ` before leader epoch ${unclean.newLeaderEpoch}`;
+    const had = [...(unclean?.oldIsr ?? []), ...(unclean?.oldElr ?? [])];
+    const holders = had.length === 0 ? '' : `, which were with ${listText(had)}`;
+    const ends = recovering ? '; it has not recovered yet' : '';
+    const by = unclean === undefined || unclean.cause === '' ? '' : ` (${unclean.cause})`;
+    return `${leads}it was elected uncleanly${by}, so that records acknowledged${epoch} may be lost${holders}${ends}`;
+  }
+  if (!isAvailable(subject, leader)) {
+    return `broker ${leader} leads still, though it is ${availabilityClause(subject, leader)}; the controller is moving it out`;
   }
   if (leader === preferred) return `${leads}it is the preferred leader, active and in the ISR`;
   const why = isEligible(subject, preferred)

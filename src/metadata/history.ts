@@ -172,7 +172,7 @@ function changeType(before: PartitionState, after: PartitionState): string {
 function sayUnclean(election: UncleanElectionRecord): Said {
   const { topicId, partition, leader, oldLeaderEpoch, newLeaderEpoch, oldIsr, oldElr, cause } = election;
   const change =
-    `broker ${leader} is made leader uncleanly, leader epoch ${oldLeaderEpoch} → ${newLeaderEpoch}: ` +
-    `it may lack records that were acknowledged before, by ISR ${listText(oldIsr)} and ELR ${listText(oldElr)}`;
+    `broker ${leader} is made leader uncleanly, leader epoch ${oldLeaderEpoch} → ${newLeaderEpoch}: it may lack records that ` +
+    `were acknowledged before; the ISR was ${listText(oldIsr)}, the ELR ${listText(oldElr)}`;
   return { type: 'uncleanElection', topicId, partition, change, cause };
 }
