@@ -5,7 +5,7 @@ const NAMES = `
   add.partitions.to.txn.retry.backoff.max.ms add.partitions.to.txn.retry.backoff.ms advertised.host.name
   advertised.port alter.config.policy.class.name alter.log.dirs.replication.quota.window.num
   alter.log.dirs.replication.quota.window.size.seconds authorizer.class.name auto.include.jmx.reporter
-  auto.leader.rebalance.enable background.threads broker.id broker.id.generation.enable
+  background.threads broker.id broker.id.generation.enable
   client.quota.callback.class compression.gzip.level compression.lz4.level compression.type compression.zstd.level
   connection.failed.authentication.delay.ms connections.max.reauth.ms control.plane.listener.name
   controlled.shutdown.enable controlled.shutdown.max.retries controlled.shutdown.retry.backoff.ms
@@ -32,7 +32,7 @@ const NAMES = `
   group.streams.session.timeout.ms host.name initial.broker.registration.timeout.ms inter.broker.protocol.version
   internal.metadata.delete.delay.millis internal.metadata.log.segment.bytes
   internal.metadata.max.batch.size.in.bytes internal.metadata.max.fetch.size.in.bytes
-  kafka.metrics.polling.interval.secs kafka.metrics.reporters leader.imbalance.check.interval.seconds
+  kafka.metrics.polling.interval.secs kafka.metrics.reporters
   leader.imbalance.per.broker.percentage log.cleaner.backoff.ms log.cleaner.dedupe.buffer.size
   log.cleaner.delete.retention.ms log.cleaner.enable log.cleaner.io.buffer.load.factor log.cleaner.io.buffer.size
   log.cleaner.io.max.bytes.per.second log.cleaner.max.compaction.lag.ms log.cleaner.min.cleanable.ratio
@@ -109,7 +109,7 @@ const NAMES = `
   transaction.partition.verification.enable transaction.remove.expired.transaction.cleanup.interval.ms
   transaction.state.log.load.buffer.size transaction.state.log.min.isr transaction.state.log.num.partitions
   transaction.state.log.replication.factor transaction.state.log.segment.bytes transaction.two.phase.commit.enable
-  transactional.id.expiration.ms unclean.leader.election.enable unclean.leader.election.interval.ms
+  transactional.id.expiration.ms
   unstable.api.versions.enable unstable.feature.versions.enable zookeeper.clientCnxnSocket zookeeper.connect
   zookeeper.connection.timeout.ms zookeeper.max.in.flight.requests zookeeper.metadata.migration.enable
   zookeeper.session.timeout.ms zookeeper.set.acl zookeeper.ssl.client.enable

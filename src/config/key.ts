@@ -1,17 +1,27 @@
 // One row of the key table, and how a value is read from text. Everything else (validation, defaults, help) derives from rows.
 
+/**
+ * Where a node key can be altered while nodes run. broker: of one broker, or of all. cluster: of all brokers only; where that is not
+ * done, the file of the active controller counts. committed: of all brokers only, and no file counts once a cluster is founded, as
+ * controllers and leaders must agree on the value (C-10.1).
+ */
+export type KeyScope = 'broker' | 'cluster' | 'committed';
+
 interface Common {
   /** One sentence, for people. */
   readonly doc: string;
+  /** Not set: a node key is read from the file at the start and nowhere else. */
+  readonly scope?: KeyScope;
 }
 
 export interface NumberKey extends Common {
   readonly type: 'number';
-  /** Whole numbers only, within these bounds. */
+  /** Whole numbers, unless `isFraction`, within these bounds. */
   readonly min: number;
   readonly max: number;
   readonly default: number;
   readonly unit?: 'ms' | 'bytes';
+  readonly isFraction?: true;
 }
 
 export interface BooleanKey extends Common {
@@ -25,12 +35,19 @@ export interface ChoiceKey<V extends string = string> extends Common {
   readonly default: V;
 }
 
+/** One or more of some words, comma separated. */
+export interface ListKey extends Common {
+  readonly type: 'list';
+  readonly values: readonly string[];
+  readonly default: string;
+}
+
 export interface TextKey extends Common {
   readonly type: 'text';
   readonly default: string;
 }
 
-export type Key = NumberKey | BooleanKey | ChoiceKey | TextKey;
+export type Key = NumberKey | BooleanKey | ChoiceKey | ListKey | TextKey;
 
 /** The type of a key's value. */
 export type ValueOf<K extends Key> = K extends NumberKey
@@ -43,15 +60,23 @@ export type ValueOf<K extends Key> = K extends NumberKey
 
 export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: string };
 
+/** The items of a comma list, each once, without blanks. */
+export function listItems(text: string): string[] {
+  const items = text.split(',').map((item) => item.trim());
+  return [...new Set(items.filter((item) => item !== ''))];
+}
+
 /** Reads a value. The error is a sentence that names the key, what was given and what is allowed. */
 export function parseValue(name: string, key: Key, text: string): Parsed<number | boolean | string> {
   const given = text.trim();
   switch (key.type) {
     case 'number': {
-      const value = /^[+-]?\d+$/.test(given) ? Number(given) : Number.NaN;
-      if (Number.isSafeInteger(value) && value >= key.min && value <= key.max) return { ok: true, value };
+      const isNumber = (key.isFraction ? /^[+-]?\d+(\.\d+)?$/ : /^[+-]?\d+$/).test(given);
+      const value = isNumber ? Number(given) + 0 : Number.NaN; // -0 is 0
+      const isExact = key.isFraction === true || Number.isSafeInteger(value);
+      if (isExact && value >= key.min && value <= key.max) return { ok: true, value };
       const unit = key.unit === undefined ? '' : ` ${key.unit}`;
-      return refuse(name, given, `a whole number from ${key.min} to ${key.max}${unit}`);
+      return refuse(name, given, `a ${key.isFraction ? '' : 'whole '}number from ${key.min} to ${key.max}${unit}`);
     }
     case 'boolean': {
       const lower = given.toLowerCase();
@@ -63,13 +88,24 @@ export function parseValue(name: string, key: Key, text: string): Parsed<number 
       if (value !== undefined) return { ok: true, value };
       return refuse(name, given, `one of ${key.values.join(', ')}`);
     }
+    case 'list': {
+      const items = listItems(given);
+      if (items.length > 0 && items.every((item) => key.values.includes(item)))
+        return { ok: true, value: items.join() };
+      return refuse(name, given, `one or more of ${key.values.join(', ')}, comma separated`);
+    }
     case 'text':
       return { ok: true, value: given };
   }
 }
 
+/** What somebody gave, for a message: not all of a long text. */
+export function clipped(given: string): string {
+  return given.length > 100 ? `${given.slice(0, 100)}…` : given;
+}
+
 function refuse(name: string, given: string, allowed: string): { ok: false; error: string } {
-  return { ok: false, error: `${name}=${given} is not valid: it takes ${allowed}` };
+  return { ok: false, error: `${name}=${clipped(given)} is not valid: it takes ${allowed}` };
 }
 
 const INT_MAX = 0x7fff_ffff;
@@ -98,4 +134,18 @@ export function choice<const V extends string>(values: readonly V[], value: NoIn
 
 export function text(value: string, doc: string): TextKey {
   return { type: 'text', default: value, doc };
+}
+
+export function list(values: readonly string[], value: string, doc: string): ListKey {
+  return { type: 'list', values, default: value, doc };
+}
+
+/** A number from 0 to 1, not only a whole one. */
+export function share(value: number, doc: string): NumberKey {
+  return { type: 'number', min: 0, max: 1, default: value, isFraction: true, doc };
+}
+
+/** A row whose key can be altered while nodes run: see {@link KeyScope}. */
+export function alterable<K extends Key, S extends KeyScope>(scope: S, key: K): K & { readonly scope: S } {
+  return { ...key, scope };
 }

@@ -18,8 +18,9 @@ function distance(a: string, b: string): number {
 export function nearestName(name: string, names: Iterable<string>): string | undefined {
   let best: string | undefined;
   let bestDistance = Number.POSITIVE_INFINITY;
+  const wrong = name.slice(0, 100).toLowerCase(); // longer than any right one
   for (const candidate of names) {
-    const edits = distance(name.toLowerCase(), candidate);
+    const edits = distance(wrong, candidate);
     if (edits < bestDistance) {
       best = candidate;
       bestDistance = edits;

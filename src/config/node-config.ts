@@ -6,7 +6,7 @@ import type { HostPort, ListenerConfig, Problems } from './listeners.ts';
 import { listOf, parseHostPort, parseListeners, parseVoters } from './listeners.ts';
 import { nearestName } from './nearest.ts';
 import type { NodeKeyName, NodeValues } from './node-keys.ts';
-import { NODE_KEYS } from './node-keys.ts';
+import { isNodeKey, NODE_KEYS } from './node-keys.ts';
 import { parseProperties } from './properties.ts';
 import { TIMING_PROFILES } from './timing.ts';
 
@@ -26,23 +26,28 @@ export interface NodeConfig {
   readonly metadataLogDir: string;
   readonly rack: string;
   readonly values: NodeValues;
+  /** The keys that the file sets, itself or by its timing.profile; the others have their defaults. */
+  readonly setKeys: ReadonlySet<NodeKeyName>;
 }
 
 export type ConfigResult =
   | { readonly ok: true; readonly config: NodeConfig; readonly warnings: readonly string[] }
   | { readonly ok: false; readonly errors: readonly string[] };
 
-function readValues(entries: ReadonlyMap<string, string>, problems: Problems): NodeValues {
+function readValues(
+  entries: ReadonlyMap<string, string>,
+  problems: Problems,
+): { values: NodeValues; setKeys: Set<NodeKeyName> } {
   const values: Record<string, number | boolean | string> = {};
   for (const [name, key] of Object.entries(NODE_KEYS)) values[name] = key.default;
-  const set = new Set<string>();
+  const setKeys = new Set<NodeKeyName>();
   const unused: string[] = [];
   for (const [name, text] of entries) {
-    if (Object.hasOwn(NODE_KEYS, name)) {
-      const parsed = parseValue(name, NODE_KEYS[name as NodeKeyName], text);
+    if (isNodeKey(name)) {
+      const parsed = parseValue(name, NODE_KEYS[name], text);
       if (parsed.ok) values[name] = parsed.value;
       else problems.errors.push(parsed.error);
-      set.add(name);
+      setKeys.add(name);
     } else if (isUnusedKafkaKey(name)) {
       unused.push(name);
     } else {
@@ -54,9 +59,16 @@ function readValues(entries: ReadonlyMap<string, string>, problems: Problems): N
     problems.warnings.push(`Kafka keys without use here, ignored: ${unused.sort().join(', ')}`);
   }
   const profile = TIMING_PROFILES[values['timing.profile'] as keyof typeof TIMING_PROFILES] ?? {};
-  for (const [name, value] of Object.entries(profile)) if (!set.has(name)) values[name] = value;
-  if (!set.has('node.id') && entries.has('broker.id')) values['node.id'] = Number(entries.get('broker.id'));
-  return values as NodeValues;
+  for (const [name, value] of Object.entries(profile)) {
+    if (!isNodeKey(name) || setKeys.has(name)) continue;
+    values[name] = value;
+    setKeys.add(name);
+  }
+  if (!setKeys.has('node.id') && entries.has('broker.id')) {
+    values['node.id'] = Number(entries.get('broker.id'));
+    setKeys.add('node.id');
+  }
+  return { values: values as NodeValues, setKeys };
 }
 
 function readRoles(text: string, problems: Problems): { isController: boolean; isBroker: boolean } {
@@ -120,6 +132,10 @@ function crossCheck(config: NodeConfig, problems: Problems): void {
   if (heartbeat >= session) {
     errors.push(`broker.heartbeat.interval.ms=${heartbeat} must be less than broker.session.timeout.ms=${session}`);
   }
+  const grace = config.values['broker.connection.grace.ms'];
+  if (grace > session) {
+    errors.push(`broker.connection.grace.ms=${grace} must be at most broker.session.timeout.ms=${session}`);
+  }
 }
 
 /** Reads the text of a server.properties file. Errors are sentences that name the key and the fix. */
@@ -132,7 +148,7 @@ export function parseNodeConfig(content: string): ConfigResult {
     if (!(error instanceof RangeError)) throw error;
     return { ok: false, errors: [error.message] };
   }
-  const values = readValues(entries, problems);
+  const { values, setKeys } = readValues(entries, problems);
   const roles = readRoles(values['process.roles'], problems);
   const listeners = parseListeners(
     {
@@ -157,6 +173,7 @@ export function parseNodeConfig(content: string): ConfigResult {
     metadataLogDir: values['metadata.log.dir'] || logDirs[0] || '',
     rack: values['broker.rack'],
     values,
+    setKeys,
   };
   crossCheck(config, problems);
   return problems.errors.length > 0

@@ -1,7 +1,8 @@
-// The table of node keys: Kafka's names where Kafka has the thing, `timing.profile`, `log.flush.mode`, `log.level` and `quorum.record.*` are ours.
+// The table of node keys: Kafka's names where Kafka has the thing, `timing.profile`, `log.flush.mode`, `log.level`,
+// `broker.connection.grace.ms` and `quorum.record.*` are ours.
 
-import type { ValueOf } from './key.ts';
-import { bytes, choice, count, flag, millis, text } from './key.ts';
+import type { Key, ValueOf } from './key.ts';
+import { alterable, bytes, choice, count, flag, millis, text } from './key.ts';
 
 export const NODE_KEYS = {
   'node.id': count(-1, 'Id of this node, unique in the cluster; required.', { min: -1 }),
@@ -35,30 +36,55 @@ export const NODE_KEYS = {
     'Timeouts as a set: default as in Kafka, fast for clusters on one quick network, dev for one process. Single keys win.',
   ),
   'log.level': choice(['debug', 'info', 'warn', 'error'], 'info', 'Least severe log line that is written.'),
-  'log.flush.mode': choice(
-    ['sync', 'async'],
-    'sync',
-    'sync: a record is on disk before it is acknowledged (group commit). async: in the page cache, as Apache Kafka does.',
+  'log.flush.mode': alterable(
+    'broker',
+    choice(
+      ['sync', 'async'],
+      'sync',
+      'sync: a record is on disk before it is acknowledged (group commit). async: in the page cache, as Apache Kafka does.',
+    ),
   ),
-  'num.partitions': count(1, 'Partitions of a topic created without a number.', { min: 1, max: 10_000 }),
-  'default.replication.factor': count(1, 'Replicas of a topic created without a number. This version stores one.', {
-    min: 1,
-    max: 32_767,
-  }),
-  'auto.create.topics.enable': flag(
-    true,
-    'Create a topic when a client asks for one that does not exist and allows it.',
+  'num.partitions': alterable(
+    'cluster',
+    count(1, 'Partitions of a topic created without a number.', { min: 1, max: 10_000 }),
   ),
-  'min.insync.replicas': count(1, 'In-sync replicas that acks=all needs; capped at the number of replicas.', {
-    min: 1,
-  }),
-  'message.max.bytes': bytes(1_048_588, 'Largest record batch, compressed as sent.'),
-  'log.segment.bytes': bytes(1_073_741_824, 'Size at which a new segment file is begun.', { min: 14 }),
-  'log.index.interval.bytes': bytes(4096, 'Bytes of log per index entry.'),
-  'log.message.timestamp.type': choice(
-    ['CreateTime', 'LogAppendTime'],
-    'CreateTime',
-    'Whether a record keeps the producer’s time or gets the broker’s.',
+  'default.replication.factor': alterable(
+    'cluster',
+    count(1, 'Replicas of a topic created without a number. This version stores one.', {
+      min: 1,
+      max: 32_767,
+    }),
+  ),
+  'auto.create.topics.enable': alterable(
+    'broker',
+    flag(true, 'Create a topic when a client asks for one that does not exist and allows it.'),
+  ),
+  'min.insync.replicas': alterable(
+    'committed',
+    count(1, 'In-sync replicas that acks=all needs; capped at the number of replicas.', {
+      min: 1,
+    }),
+  ),
+  'unclean.leader.election.enable': alterable(
+    'committed',
+    flag(
+      false,
+      'Whether a replica that may lack acknowledged records may lead where no other can: a choice against safety.',
+    ),
+  ),
+  'message.max.bytes': alterable('broker', bytes(1_048_588, 'Largest record batch, compressed as sent.')),
+  'log.segment.bytes': alterable(
+    'broker',
+    bytes(1_073_741_824, 'Size at which a new segment file is begun.', { min: 14 }),
+  ),
+  'log.index.interval.bytes': alterable('broker', bytes(4096, 'Bytes of log per index entry.')),
+  'log.message.timestamp.type': alterable(
+    'broker',
+    choice(
+      ['CreateTime', 'LogAppendTime'],
+      'CreateTime',
+      'Whether a record keeps the producer’s time or gets the broker’s.',
+    ),
   ),
   'socket.request.max.bytes': bytes(104_857_600, 'Largest request; a bigger one closes its connection.', { min: 1 }),
   'connections.max.idle.ms': millis(600_000, 'A connection without requests is closed after this.', { min: 1 }),
@@ -66,6 +92,21 @@ export const NODE_KEYS = {
   'request.timeout.ms': millis(30_000, 'How long a broker waits for the controller on behalf of a client.', { min: 1 }),
   'broker.session.timeout.ms': millis(9000, 'A broker without a heartbeat for this long is fenced.', { min: 1 }),
   'broker.heartbeat.interval.ms': millis(2000, 'How often a broker says that it lives.', { min: 1 }),
+  'broker.connection.grace.ms': millis(
+    500,
+    'A broker whose connection to the active controller broke is fenced after this, unless it is heard of again; at most broker.session.timeout.ms. 0: only its session counts.',
+  ),
+  'unclean.leader.election.interval.ms': millis(
+    1000,
+    'How often the active controller looks for partitions without a leader that may have one, also by unclean election where that is enabled. Kafka waits 300000.',
+    { min: 1 },
+  ),
+  'auto.leader.rebalance.enable': flag(true, 'Give leadership back to preferred replicas that are in sync again.'),
+  'leader.imbalance.check.interval.seconds': count(
+    300,
+    'How often the active controller looks for partitions that their preferred replica does not lead.',
+    { min: 1, max: 2_147_483 },
+  ),
   'controller.quorum.election.timeout.ms': millis(
     1000,
     'Without a leader for this long (up to twice), an election starts.',
@@ -104,3 +145,15 @@ export type NodeKeyName = keyof typeof NODE_KEYS;
 
 /** The value of every node key, by its Kafka name. */
 export type NodeValues = { readonly [K in NodeKeyName]: ValueOf<(typeof NODE_KEYS)[K]> };
+
+export function isNodeKey(name: string): name is NodeKeyName {
+  return Object.hasOwn(NODE_KEYS, name);
+}
+
+/** The row of a key, by what all rows have in common. */
+export function nodeKey(name: NodeKeyName): Key {
+  return NODE_KEYS[name];
+}
+
+/** Keys on whose values all nodes must agree (C-10.1). */
+export const COMMITTED_KEYS = ['min.insync.replicas', 'unclean.leader.election.enable'] as const;

@@ -5,6 +5,7 @@ type TimingKey = Extract<
   NodeKeyName,
   | 'broker.session.timeout.ms'
   | 'broker.heartbeat.interval.ms'
+  | 'broker.connection.grace.ms'
   | 'controller.quorum.election.timeout.ms'
   | 'controller.quorum.fetch.timeout.ms'
   | 'controller.quorum.request.timeout.ms'
@@ -16,6 +17,7 @@ export const TIMING_PROFILES: Readonly<Record<'default' | 'fast' | 'dev', Partia
   fast: {
     'broker.session.timeout.ms': 2000,
     'broker.heartbeat.interval.ms': 400,
+    'broker.connection.grace.ms': 250,
     'controller.quorum.election.timeout.ms': 150,
     'controller.quorum.fetch.timeout.ms': 300,
     'controller.quorum.request.timeout.ms': 1000,
@@ -23,6 +25,7 @@ export const TIMING_PROFILES: Readonly<Record<'default' | 'fast' | 'dev', Partia
   dev: {
     'broker.session.timeout.ms': 3000,
     'broker.heartbeat.interval.ms': 500,
+    'broker.connection.grace.ms': 300,
     'controller.quorum.election.timeout.ms': 250,
     'controller.quorum.fetch.timeout.ms': 600,
     'controller.quorum.request.timeout.ms': 1000,

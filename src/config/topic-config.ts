@@ -1,9 +1,10 @@
-// Topic configs: validation when they are set, and the typed values that a partition works with.
-import { parseValue } from './key.ts';
+// Topic configs as the typed values that a partition works with.
+import type { BrokerOverrides, Overrides } from './in-force.ts';
+import { topicOverride, valueInForce } from './in-force.ts';
+import { clipped } from './key.ts';
 import { nearestName } from './nearest.ts';
 import type { NodeValues } from './node-keys.ts';
-import type { TopicKeyName } from './topic-keys.ts';
-import { TOPIC_KEYS } from './topic-keys.ts';
+import { isTopicKey, TOPIC_KEYS, topicKey } from './topic-keys.ts';
 
 /** What a partition's log and leader need to know, in force now. */
 export interface TopicConfig {
@@ -15,49 +16,37 @@ export interface TopicConfig {
   readonly minInsyncReplicas: number;
 }
 
-function isTopicKey(name: string): name is TopicKeyName {
-  return Object.hasOwn(TOPIC_KEYS, name);
-}
-
-/** Why the value cannot be set, as one sentence; undefined if it can. */
-export function validateTopicConfig(name: string, value: string): string | undefined {
-  if (!isTopicKey(name)) {
-    return `${name} is not a topic config; the nearest is ${nearestName(name, Object.keys(TOPIC_KEYS))}`;
-  }
-  const parsed = parseValue(name, TOPIC_KEYS[name].key, value);
-  return parsed.ok ? undefined : parsed.error;
+/** What to say of a name that is not in the table. */
+export function unknownTopicKey(name: string): string {
+  return `${clipped(name)} is not a topic config; the nearest is ${nearestName(name, Object.keys(TOPIC_KEYS))}`;
 }
 
 /** Of these topic configs, the ones that this version stores without acting on them. */
 export function storedOnly(names: Iterable<string>): string[] {
-  return [...names].filter((name) => isTopicKey(name) && !TOPIC_KEYS[name].obeyed);
+  return [...names].filter((name) => isTopicKey(name) && !topicKey(name).obeyed);
 }
 
-/** The topic's own value where it is set (and valid), else the node's. */
-export function topicConfigOf(
-  overrides: { get(name: string): string | undefined },
-  node: Pick<
-    NodeValues,
-    | 'log.segment.bytes'
-    | 'log.index.interval.bytes'
-    | 'message.max.bytes'
-    | 'log.message.timestamp.type'
-    | 'log.flush.mode'
-    | 'min.insync.replicas'
-  >,
-): TopicConfig {
-  function own<T>(name: TopicKeyName, fallback: T): T {
-    const set = overrides.get(name);
-    if (set === undefined) return fallback;
-    const parsed = parseValue(name, TOPIC_KEYS[name].key, set);
-    return parsed.ok ? (parsed.value as T) : fallback;
-  }
+/** What topics without configs of their own have on a broker; `file` holds the values of its file. */
+export function topicDefaults(set: BrokerOverrides, file: NodeValues): TopicConfig {
   return {
-    segmentBytes: own('segment.bytes', node['log.segment.bytes']),
-    indexIntervalBytes: own('index.interval.bytes', node['log.index.interval.bytes']),
-    maxMessageBytes: own('max.message.bytes', node['message.max.bytes']),
-    timestampType: own('message.timestamp.type', node['log.message.timestamp.type']),
-    flushMode: own('log.flush.mode', node['log.flush.mode']),
-    minInsyncReplicas: own('min.insync.replicas', node['min.insync.replicas']),
+    segmentBytes: valueInForce('log.segment.bytes', set, file),
+    indexIntervalBytes: valueInForce('log.index.interval.bytes', set, file),
+    maxMessageBytes: valueInForce('message.max.bytes', set, file),
+    timestampType: valueInForce('log.message.timestamp.type', set, file),
+    flushMode: valueInForce('log.flush.mode', set, file),
+    minInsyncReplicas: valueInForce('min.insync.replicas', set, file),
+  };
+}
+
+/** The topic's own value where it is set (and valid), else the default; the defaults themselves if nothing is set. */
+export function topicConfigOf(topic: Overrides & { readonly size: number }, defaults: TopicConfig): TopicConfig {
+  if (topic.size === 0) return defaults;
+  return {
+    segmentBytes: topicOverride('segment.bytes', topic) ?? defaults.segmentBytes,
+    indexIntervalBytes: topicOverride('index.interval.bytes', topic) ?? defaults.indexIntervalBytes,
+    maxMessageBytes: topicOverride('max.message.bytes', topic) ?? defaults.maxMessageBytes,
+    timestampType: topicOverride('message.timestamp.type', topic) ?? defaults.timestampType,
+    flushMode: topicOverride('log.flush.mode', topic) ?? defaults.flushMode,
+    minInsyncReplicas: topicOverride('min.insync.replicas', topic) ?? defaults.minInsyncReplicas,
   };
 }

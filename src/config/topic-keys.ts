@@ -1,12 +1,12 @@
 // The table of topic configs, by Kafka's names. `fallback` is the node key that gives the default.
 
 import type { Key } from './key.ts';
-import { bytes, choice, count, flag, millis, text } from './key.ts';
+import { bytes, choice, count, flag, list, millis, share } from './key.ts';
 import type { NodeKeyName } from './node-keys.ts';
 
 const LONG_MAX = Number.MAX_SAFE_INTEGER;
 
-interface TopicKey {
+export interface TopicKey {
   readonly key: Key;
   readonly fallback?: NodeKeyName;
   /** False: checked and stored, but this version does not act on it yet. */
@@ -41,12 +41,11 @@ export const TOPIC_KEYS = {
     'min.insync.replicas',
   ),
   'compression.type': stored(choice(['producer'], 'producer', 'Batches are kept as the producer compressed them.')),
-  'unclean.leader.election.enable': stored(
-    choice(['false'], 'false', 'With one replica there is no other replica to elect.'),
+  'unclean.leader.election.enable': obeyed(
+    flag(false, 'Whether a replica that may lack acknowledged records may lead where no other can.'),
+    'unclean.leader.election.enable',
   ),
-  'cleanup.policy': stored(
-    choice(['delete', 'compact', 'compact,delete', 'delete,compact'], 'delete', 'What happens to old records.'),
-  ),
+  'cleanup.policy': stored(list(['delete', 'compact'], 'delete', 'What happens to old records.')),
   'retention.ms': stored(millis(604_800_000, 'Age at which records go, -1 for never.', { min: -1, max: LONG_MAX })),
   'retention.bytes': stored(
     bytes(-1, 'Size of a partition past which records go, -1 for none.', { min: -1, max: LONG_MAX }),
@@ -66,8 +65,17 @@ export const TOPIC_KEYS = {
     millis(LONG_MAX, 'How far in the past a timestamp may lie.', { max: LONG_MAX }),
   ),
   'message.timestamp.after.max.ms': stored(millis(3_600_000, 'How far ahead a timestamp may lie.', { max: LONG_MAX })),
-  'min.cleanable.dirty.ratio': stored(text('0.5', 'Share of uncompacted log that starts compaction.')),
+  'min.cleanable.dirty.ratio': stored(share(0.5, 'Share of uncompacted log that starts compaction.')),
   preallocate: stored(flag(false, 'Allocate segment files whole.')),
 } as const satisfies Record<string, TopicKey>;
 
 export type TopicKeyName = keyof typeof TOPIC_KEYS;
+
+export function isTopicKey(name: string): name is TopicKeyName {
+  return Object.hasOwn(TOPIC_KEYS, name);
+}
+
+/** The row of a key, by what all rows have in common. */
+export function topicKey(name: TopicKeyName): TopicKey {
+  return TOPIC_KEYS[name];
+}

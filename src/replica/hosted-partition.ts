@@ -1,5 +1,6 @@
 // A partition's place on this broker: opening, serving, failed or going. Committed states are applied one after the other,
 // while the metadata goes on; whoever wants to serve awaits `ready`.
+import type { TopicConfig } from '../config/topic-config.ts';
 import type { EnvError } from '../env/error.ts';
 import { isEnvError } from '../env/error.ts';
 import type { PartitionState } from '../metadata/image.ts';
@@ -47,6 +48,11 @@ export class HostedPartition {
       }
       await this.#partition.applyState(state);
     });
+  }
+
+  /** In force for what comes next, from the states given after this on. */
+  applyConfig(config: TopicConfig): void {
+    this.#enqueue(async () => this.#partition?.updateConfig(config));
   }
 
   /** Stops serving at once; then, after what is under way, runs `dispose` (deletion, say). */

@@ -25,7 +25,7 @@ export class Partition {
   readonly topicId: Uuid;
   readonly partition: number;
   readonly log: PartitionLog;
-  readonly config: TopicConfig;
+  #config: TopicConfig;
   readonly #brokerId: NodeId;
   readonly #logger: Logger;
   #role: Role | undefined;
@@ -49,11 +49,26 @@ export class Partition {
     this.topicId = identity.topicId;
     this.partition = identity.partition;
     this.log = log;
-    this.config = config;
+    this.#config = config;
     this.#brokerId = deps.brokerId;
     this.#logger = deps.logger;
     // D-6.5: what is known to be committed, until D-6.2 says more.
     this.#highWatermark = Math.max(log.logStartOffset, Math.min(knownHighWatermark, log.logEndOffset));
+  }
+
+  /** In force now. */
+  get config(): TopicConfig {
+    return this.#config;
+  }
+
+  /** Others are in force from now on; the high watermark never falls (D-6.4), whatever they say. */
+  updateConfig(config: TopicConfig): void {
+    if (this.#retired || this.#failure !== undefined) return;
+    this.#config = config;
+    this.log.updateConfig(config);
+    this.advance();
+    // Who waits until now for no flush may wait for one.
+    if (this.leader !== undefined) this.appended();
   }
 
   /** The role if this broker leads and its disk works. */

@@ -4,7 +4,8 @@ import { assert } from '../base/assert.ts';
 import type { NodeId, Offset } from '../base/ids.ts';
 import type { Uuid } from '../base/uuid.ts';
 import type { NodeValues } from '../config/node-keys.ts';
-import { topicConfigOf } from '../config/topic-config.ts';
+import type { TopicConfig } from '../config/topic-config.ts';
+import { topicConfigOf, topicDefaults } from '../config/topic-config.ts';
 import type { Clock, Timer } from '../env/clock.ts';
 import type { EnvError } from '../env/error.ts';
 import { isEnvError } from '../env/error.ts';
@@ -12,7 +13,7 @@ import type { Logger } from '../env/logger.ts';
 import type { LogDirectory } from '../log/log-directory.ts';
 import type { MetadataDelta } from '../metadata/delta.ts';
 import type { MetadataImage, TopicImage } from '../metadata/image.ts';
-import { configsOf, partitionOf, topicEntity } from '../metadata/image.ts';
+import { brokerEntity, configsOf, partitionOf, topicByName, topicEntity } from '../metadata/image.ts';
 import type { ErrorName } from '../protocol/error-codes.ts';
 import { HostedPartition } from './hosted-partition.ts';
 import { Partition } from './partition.ts';
@@ -40,6 +41,8 @@ export class ReplicaManager {
   readonly #places = new Map<Uuid, Map<number, Place>>();
   /** Folders that are being deleted, by name: a topic created again under the name waits for that (D-0.5). */
   readonly #leaving = new Map<string, Promise<void>>();
+  /** What topics without configs of their own have here; undefined before it was asked for. */
+  #topicDefaults: TopicConfig | undefined;
   #opened = false;
   #checkpointTimer: Timer | undefined;
   #closing = false;
@@ -112,10 +115,38 @@ export class ReplicaManager {
   apply(image: MetadataImage, delta: MetadataDelta): void {
     if (!this.#opened || this.#closing) return;
     for (const topicId of delta.removedTopics.keys()) this.#removeTopic(topicId);
+    this.#applyConfigs(image, delta);
     for (const topicId of delta.topics) {
       const topic = image.topics.get(topicId);
       if (topic !== undefined) this.#applyTopic(image, topic);
     }
+  }
+
+  /** Configs first: a partition state acts on those of its image (C-10.1). */
+  #applyConfigs(image: MetadataImage, { configs }: MetadataDelta): void {
+    if (configs.has(brokerEntity()) || configs.has(brokerEntity(this.#deps.brokerId))) {
+      this.#topicDefaults = undefined;
+      for (const topicId of this.#places.keys()) this.#applyConfig(image, image.topics.get(topicId));
+      return;
+    }
+    for (const entity of configs) {
+      if (entity.startsWith('topic:')) this.#applyConfig(image, topicByName(image, entity.slice('topic:'.length)));
+    }
+  }
+
+  #applyConfig(image: MetadataImage, topic: TopicImage | undefined): void {
+    if (topic === undefined) return;
+    const config = this.#configOf(image, topic);
+    for (const { hosted } of this.#places.get(topic.topicId)?.values() ?? []) hosted.applyConfig(config);
+  }
+
+  #configOf(image: MetadataImage, topic: TopicImage): TopicConfig {
+    const { brokerId, values } = this.#deps;
+    this.#topicDefaults ??= topicDefaults(
+      { broker: configsOf(image, brokerEntity(brokerId)), cluster: configsOf(image, brokerEntity()) },
+      values,
+    );
+    return topicConfigOf(configsOf(image, topicEntity(topic.name)), this.#topicDefaults);
   }
 
   #applyTopic(image: MetadataImage, topic: TopicImage): void {
@@ -131,7 +162,7 @@ export class ReplicaManager {
     const known = places.get(partition);
     if (known !== undefined) return known;
     const directory = this.#directoryFor(topic.topicId, partition);
-    const config = topicConfigOf(configsOf(image, topicEntity(topic.name)), this.#deps.values);
+    const config = this.#configOf(image, topic);
     const identity = { topic: topic.name, topicId: topic.topicId, partition };
     const predecessor = this.#leaving.get(folderOf(identity));
     const hosted = new HostedPartition(

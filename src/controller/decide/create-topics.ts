@@ -1,8 +1,8 @@
 // Creating topics (C-7.1, C-7.2): each topic of a request succeeds or fails on its own, all of them in one batch.
 import { assert } from '../../base/assert.ts';
-import type { NodeId } from '../../base/ids.ts';
 import type { Uuid } from '../../base/uuid.ts';
-import { validateTopicConfig } from '../../config/topic-config.ts';
+import { validValue } from '../../config/in-force.ts';
+import { NODE_KEYS } from '../../config/node-keys.ts';
 import type {
   CreatedTopic,
   CreateTopicsRequest,
@@ -14,18 +14,23 @@ import type { MetadataRecord } from '../../gen/kvorum/v1/metadata.ts';
 import { ConfigScope } from '../../gen/kvorum/v1/metadata.ts';
 import { itemError } from '../../metadata/errors.ts';
 import type { MetadataImage } from '../../metadata/image.ts';
-import { isActive } from '../../metadata/image.ts';
+import { brokerEntity, configsOf } from '../../metadata/image.ts';
 import { metadataRecord } from '../../metadata/record.ts';
+import { Budget } from './budget.ts';
+import { checkTopicValue } from './config-values.ts';
 import type { Decision } from './decision.ts';
-import { directoryFor, Placement } from './placement.ts';
+import { checkAssignments, checkReplicationFactor, newPartition } from './new-partitions.ts';
+import type { Assignment } from './placement.ts';
+import { Placement } from './placement.ts';
 import { NameCollisions, topicNameError } from './topic-name.ts';
 
-/** C-0.6: more partitions than this do not fit into one batch of the metadata log. */
-export const MAX_PARTITIONS_PER_REQUEST = 10_000;
-
 export interface CreateTopicsContext {
-  /** num.partitions. */
+  /** num.partitions of this node's file; what is altered for all brokers goes before. */
   readonly defaultPartitions: number;
+  /** default.replication.factor, likewise; `maxReplicationFactor` where that is less. */
+  readonly defaultReplicationFactor: number;
+  /** 1: brokers store one replica per partition. Infinity: the controller alone decides. */
+  readonly maxReplicationFactor: number;
   /** C-0.5: a random id that was never given out. */
   readonly newTopicId: () => Uuid;
 }
@@ -37,7 +42,13 @@ interface Work {
   readonly placement: Placement;
   readonly collisions: NameCollisions;
   readonly timesNamed: ReadonlyMap<string, number>;
-  partitionsLeft: number;
+  readonly budget: Budget;
+}
+
+/** A topic that can be created. */
+interface Plan {
+  readonly assignments: readonly Assignment[];
+  readonly configs: Record<string, string>;
 }
 
 export function decideCreateTopics(
@@ -53,27 +64,49 @@ export function decideCreateTopics(
     placement: new Placement(image),
     collisions: new NameCollisions(image),
     timesNamed,
-    partitionsLeft: MAX_PARTITIONS_PER_REQUEST,
+    budget: new Budget(),
   };
   const records: MetadataRecord[] = [];
   const topics = request.topics.map((topic): CreatedTopic => {
-    const { name, configs } = topic;
-    const error = checkName(work, name) ?? checkReplicationFactor(topic) ?? checkConfigs(topic);
-    const brokers = error ?? placePartitions(work, topic);
-    if (!Array.isArray(brokers)) {
-      return { name, error: brokers, topicId: '', partitions: -1, replicationFactor: -1, configs: {} };
+    const { name } = topic;
+    const plan = planTopic(work, topic);
+    if ('error' in plan) {
+      return { name, error: plan.error, topicId: '', partitions: -1, replicationFactor: -1, configs: {} };
     }
-    for (const id of brokers) work.placement.add(id);
+    const { assignments, configs } = plan;
+    work.placement.add(assignments);
     work.collisions.add(name);
-    work.partitionsLeft -= brokers.length;
-    const created = { name, error: undefined, partitions: brokers.length, replicationFactor: 1, configs };
+    const replicationFactor = assignments[0]?.length ?? 0;
+    const created = { name, error: undefined, partitions: assignments.length, replicationFactor, configs };
     if (request.validateOnly) return { ...created, topicId: '' };
     const topicId = context.newTopicId();
     assert(!image.topics.has(topicId), 'a new topic id is in use');
-    records.push(...topicRecords(image, topic, topicId, brokers));
+    addRecords(records, work.placement, { name, topicId }, plan);
     return { ...created, topicId };
   });
   return { records, respond: (after) => ({ topics, metadataEndOffset: after.endOffset }) };
+}
+
+function planTopic(work: Work, topic: NewTopic): Plan | { readonly error: ItemError } {
+  const { placement, budget } = work;
+  const badName = checkName(work, topic.name);
+  if (badName !== undefined) return { error: badName };
+  const configs = checkConfigs(work.image, topic);
+  if ('error' in configs) return configs;
+  const size = sizeOf(work, topic);
+  if ('error' in size) return size;
+  const { partitions, replicationFactor } = size;
+  const isManual = topic.assignments.length > 0;
+  const assigned = isManual
+    ? checkAssignments(placement, topic.assignments, { first: 0, replicationFactor: topic.replicationFactor })
+    : [];
+  if (!Array.isArray(assigned)) return { error: assigned };
+  const tooMuch = budget.take(partitions, replicationFactor);
+  if (tooMuch !== undefined) return { error: tooMuch };
+  return {
+    assignments: isManual ? assigned : placement.place(partitions, replicationFactor),
+    configs: configs.configs,
+  };
 }
 
 function checkName({ image, collisions, timesNamed }: Work, name: string): ItemError | undefined {
@@ -88,106 +121,67 @@ function checkName({ image, collisions, timesNamed }: Work, name: string): ItemE
   return itemError('INVALID_TOPIC_EXCEPTION', `'${name}' differs from topic '${other}' only in '.' against '_'`);
 }
 
-function checkReplicationFactor({ replicationFactor, assignments }: NewTopic): ItemError | undefined {
-  const wanted = Math.max(replicationFactor, ...assignments.map(({ replicas }) => replicas.length));
-  if (wanted > 1) {
-    return itemError(
-      'INVALID_REPLICATION_FACTOR',
-      `replication factor ${wanted} is not possible: this version stores one replica per partition; use 1 or -1`,
-    );
-  }
-  if (replicationFactor === 1 || replicationFactor === -1) return undefined;
-  return itemError(
-    'INVALID_REPLICATION_FACTOR',
-    `replication factor ${replicationFactor} is not possible: use 1, or -1 for the default`,
-  );
-}
-
-function checkConfigs({ configs }: NewTopic): ItemError | undefined {
-  for (const [key, value] of Object.entries(configs)) {
-    const error = validateTopicConfig(key, value);
-    if (error !== undefined) return itemError('INVALID_CONFIG', error);
-  }
-  return undefined;
-}
-
-/** The broker of each partition. */
-function placePartitions(work: Work, topic: NewTopic): NodeId[] | ItemError {
-  const manual = topic.assignments.length > 0;
-  const count = manual ? topic.assignments.length : partitionCount(work, topic);
-  if (count < 1) {
-    const message = `${topic.partitions} partitions are not possible: use at least 1, or -1 for the default`;
-    return itemError('INVALID_PARTITIONS', message);
-  }
-  if (count > work.partitionsLeft) {
-    const message = `a request can create at most ${MAX_PARTITIONS_PER_REQUEST} partitions: use several requests`;
-    return itemError('POLICY_VIOLATION', message);
-  }
-  if (manual) return placeManually(work.image, topic);
-  if (work.placement.brokerCount > 0) return work.placement.place(count);
-  return itemError('INVALID_REPLICATION_FACTOR', 'no broker can take a replica: none is registered and unfenced');
-}
-
-function partitionCount({ context }: Work, { partitions }: NewTopic): number {
-  return partitions === -1 ? context.defaultPartitions : partitions;
-}
-
-function placeManually(image: MetadataImage, { partitions, assignments }: NewTopic): NodeId[] | ItemError {
-  if (partitions !== -1 && partitions !== assignments.length) {
-    const message = `${partitions} partitions are asked for but ${assignments.length} are assigned: use -1`;
-    return itemError('INVALID_REQUEST', message);
-  }
-  const sorted = [...assignments].toSorted((a, b) => a.partition - b.partition);
-  const brokers: NodeId[] = [];
-  for (const { partition, replicas } of sorted) {
-    const [id] = replicas;
-    const problem =
-      partition !== brokers.length
-        ? `partitions must be assigned once each, from 0 to ${assignments.length - 1}`
-        : id === undefined
-          ? `partition ${partition} is assigned to no broker`
-          : !image.brokers.has(id)
-            ? `partition ${partition} is assigned to broker ${id}, which is not registered`
-            : !isActive(image.brokers.get(id))
-              ? `partition ${partition} is assigned to broker ${id}, which is fenced or about to stop`
-              : undefined;
-    if (problem !== undefined || id === undefined) return itemError('INVALID_REPLICA_ASSIGNMENT', problem ?? '');
-    brokers.push(id);
-  }
-  return brokers;
-}
-
-/** C-7.2: the ISR consists of active brokers, the leader is the first, both epochs are 0. */
-function topicRecords(
+function checkConfigs(
   image: MetadataImage,
-  { name, configs }: NewTopic,
-  topicId: Uuid,
-  brokers: readonly NodeId[],
-): MetadataRecord[] {
-  const scope = ConfigScope.TOPIC;
-  return [
-    metadataRecord({ $case: 'topic', topic: { name, topicId } }),
-    ...Object.entries(configs).map(([key, value]) =>
-      metadataRecord({ $case: 'config', config: { scope, entity: name, key, value } }),
-    ),
-    ...brokers.map((id, partition) =>
-      metadataRecord({
-        $case: 'partition',
-        partition: {
-          topicId,
-          partition,
-          replicas: [id],
-          isr: [id],
-          leader: id,
-          leaderEpoch: 0,
-          partitionEpoch: 0,
-          directories: [directoryFor(image.brokers.get(id))],
-          elr: [],
-          recovering: false,
-          adding: [],
-          removing: [],
-        },
-      }),
-    ),
-  ];
+  { configs }: NewTopic,
+): { readonly configs: Record<string, string> } | { readonly error: ItemError } {
+  const checked: Record<string, string> = {};
+  for (const [key, value] of Object.entries(configs)) {
+    const parsed = checkTopicValue(image, key, value);
+    if (!parsed.ok) return { error: itemError('INVALID_CONFIG', parsed.error) };
+    checked[key] = parsed.value;
+  }
+  return { configs: checked };
+}
+
+/** How many partitions and replicas, with the defaults for -1. */
+function sizeOf(
+  { image, placement, context }: Work,
+  { partitions, replicationFactor, assignments }: NewTopic,
+): { readonly partitions: number; readonly replicationFactor: number } | { readonly error: ItemError } {
+  const { defaultPartitions, defaultReplicationFactor, maxReplicationFactor: max } = context;
+  const isManual = assignments.length > 0;
+  if (isManual && partitions !== -1 && partitions !== assignments.length) {
+    const message = `${partitions} partitions are asked for but ${assignments.length} are assigned: use -1`;
+    return { error: itemError('INVALID_REQUEST', message) };
+  }
+  const ifNotSaid = isManual
+    ? {
+        partitions: assignments.length,
+        replicas: assignments.reduce((most, it) => Math.max(most, it.replicas.length), 1),
+      }
+    : {
+        partitions: clusterDefault(image, 'num.partitions') ?? defaultPartitions,
+        replicas: Math.min(clusterDefault(image, 'default.replication.factor') ?? defaultReplicationFactor, max),
+      };
+  const size = {
+    partitions: partitions === -1 ? ifNotSaid.partitions : partitions,
+    replicationFactor: replicationFactor === -1 ? ifNotSaid.replicas : replicationFactor,
+  };
+  if (size.partitions < 1) {
+    const message = `${partitions} partitions are not possible: use at least 1, or -1 for the default`;
+    return { error: itemError('INVALID_PARTITIONS', message) };
+  }
+  const error = checkReplicationFactor(placement, size.replicationFactor, max);
+  return error === undefined ? size : { error };
+}
+
+function clusterDefault(image: MetadataImage, name: 'num.partitions' | 'default.replication.factor') {
+  return validValue(name, NODE_KEYS[name], configsOf(image, brokerEntity()).get(name));
+}
+
+function addRecords(
+  records: MetadataRecord[],
+  placement: Placement,
+  topic: { readonly name: string; readonly topicId: Uuid },
+  { assignments, configs }: Plan,
+): void {
+  records.push(metadataRecord({ $case: 'topic', topic }));
+  for (const [key, value] of Object.entries(configs)) {
+    const config = { scope: ConfigScope.TOPIC, entity: topic.name, key, value };
+    records.push(metadataRecord({ $case: 'config', config }));
+  }
+  for (const [partition, replicas] of assignments.entries()) {
+    records.push(newPartition(placement, { topicId: topic.topicId, partition }, replicas));
+  }
 }

@@ -27,7 +27,7 @@ export function decideDeleteTopics(image: MetadataImage, request: DeleteTopicsRe
     if ((timesNamed.get(topicId) ?? 0) > 1) {
       return { name, topicId, error: itemError('INVALID_REQUEST', `the request names topic '${name}' more than once`) };
     }
-    records.push(metadataRecord({ $case: 'removeTopic', removeTopic: { topicId } }));
+    if (!request.validateOnly) records.push(metadataRecord({ $case: 'removeTopic', removeTopic: { topicId } }));
     return { name, topicId, error: undefined };
   });
   return { records, respond: (after) => ({ topics, metadataEndOffset: after.endOffset }) };

@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import { ignoredInFile, NO_OVERRIDES } from '../../../src/config/in-force.ts';
+import { parseValue } from '../../../src/config/key.ts';
 import { parseNodeConfig } from '../../../src/config/node-config.ts';
+import { COMMITTED_KEYS, nodeKey } from '../../../src/config/node-keys.ts';
 import { parseProperties } from '../../../src/config/properties.ts';
-import { storedOnly, topicConfigOf, validateTopicConfig } from '../../../src/config/topic-config.ts';
+import { storedOnly, topicConfigOf, topicDefaults } from '../../../src/config/topic-config.ts';
+import type { TopicKeyName } from '../../../src/config/topic-keys.ts';
+import { TOPIC_KEYS, topicKey } from '../../../src/config/topic-keys.ts';
 
 const BROKER = `
 node.id=4
@@ -128,22 +133,96 @@ describe('parseNodeConfig', () => {
 });
 
 describe('topic configs', () => {
-  it('checks names and values', () => {
-    expect(validateTopicConfig('segment.bytes', '1048576')).toBeUndefined();
-    expect(validateTopicConfig('segment.byte', '1')).toBe(
-      'segment.byte is not a topic config; the nearest is segment.bytes',
-    );
-    expect(validateTopicConfig('segment.bytes', '3')).toContain('from 14 to');
-    expect(validateTopicConfig('unclean.leader.election.enable', 'true')).toContain('it takes one of false');
-  });
+  const none = { broker: NO_OVERRIDES, cluster: NO_OVERRIDES };
 
   it('prefers the topic over the node', () => {
     const { values } = accepted(BROKER).config;
-    const config = topicConfigOf(new Map([['segment.bytes', '1000000']]), values);
+    const config = topicConfigOf(new Map([['segment.bytes', '1000000']]), topicDefaults(none, values));
     expect(config).toMatchObject({ segmentBytes: 1_000_000, flushMode: 'sync', maxMessageBytes: 1_048_588 });
+  });
+
+  it('prefers the broker over all brokers, and those over the file; a value that is not valid does not count', () => {
+    const { values } = accepted(
+      `${BROKER}log.segment.bytes=1000\nmessage.max.bytes=1000\nlog.flush.mode=async\n`,
+    ).config;
+    const cluster = new Map([
+      ['log.segment.bytes', '2000'],
+      ['message.max.bytes', '2000'],
+      ['log.flush.mode', 'later'],
+    ]);
+    const broker = new Map([['log.segment.bytes', '3000']]);
+    expect(topicDefaults({ broker, cluster }, values)).toEqual({
+      segmentBytes: 3000,
+      indexIntervalBytes: 4096,
+      maxMessageBytes: 2000,
+      timestampType: 'CreateTime',
+      flushMode: 'async',
+      minInsyncReplicas: 1,
+    });
+  });
+
+  it('C-10.1: min.insync.replicas is what the cluster says, never a file or one broker', () => {
+    const { values } = accepted(`${BROKER}min.insync.replicas=3\n`).config;
+    const broker = new Map([['min.insync.replicas', '4']]);
+    expect(topicDefaults({ broker, cluster: NO_OVERRIDES }, values).minInsyncReplicas).toBe(1);
+    const cluster = new Map([['min.insync.replicas', '2']]);
+    expect(topicDefaults({ broker, cluster }, values).minInsyncReplicas).toBe(2);
+  });
+
+  it('C-10.1: says which lines of a file are in vain', () => {
+    const { config } = accepted(`${BROKER}min.insync.replicas=3\nunclean.leader.election.enable=false\n`);
+    expect(ignoredInFile(NO_OVERRIDES, config)).toEqual([
+      expect.stringMatching(/^min\.insync\.replicas=3 .* one value, 1:/),
+    ]);
+    expect(ignoredInFile(new Map([['min.insync.replicas', '3']]), config)).toEqual([]);
+    expect(ignoredInFile(new Map([['min.insync.replicas', '2']]), accepted(BROKER).config)).toEqual([]);
+  });
+
+  it('shares the defaults among topics without configs', () => {
+    const defaults = topicDefaults(none, accepted(BROKER).config.values);
+    expect(topicConfigOf(new Map(), defaults)).toBe(defaults);
   });
 
   it('knows which configs are stored only', () => {
     expect(storedOnly(['segment.bytes', 'retention.ms'])).toEqual(['retention.ms']);
+  });
+});
+
+describe('the key table', () => {
+  it('reads lists, each item once', () => {
+    const { key } = topicKey('cleanup.policy');
+    expect(parseValue('cleanup.policy', key, ' compact , delete,compact')).toEqual({
+      ok: true,
+      value: 'compact,delete',
+    });
+    expect(parseValue('cleanup.policy', key, 'compact,shred')).toMatchObject({ ok: false });
+    expect(parseValue('cleanup.policy', key, ',')).toEqual({
+      ok: false,
+      error: 'cleanup.policy=, is not valid: it takes one or more of delete, compact, comma separated',
+    });
+  });
+
+  it('reads fractions where the key takes them', () => {
+    const { key } = topicKey('min.cleanable.dirty.ratio');
+    expect(parseValue('r', key, '0.25')).toEqual({ ok: true, value: 0.25 });
+    expect(parseValue('r', key, '1.5')).toEqual({
+      ok: false,
+      error: 'r=1.5 is not valid: it takes a number from 0 to 1',
+    });
+    expect(parseValue('r', topicKey('segment.bytes').key, '100.5')).toMatchObject({ ok: false });
+  });
+
+  it('knows which keys the file sets, itself or by its profile', () => {
+    const { setKeys } = accepted(`${BROKER}timing.profile=fast\n`).config;
+    expect(setKeys.has('timing.profile')).toBe(true);
+    expect(setKeys.has('controller.quorum.election.timeout.ms')).toBe(true);
+    expect(setKeys.has('num.partitions')).toBe(false);
+  });
+
+  it('every topic key falls back to a key that can be altered', () => {
+    for (const { fallback } of Object.keys(TOPIC_KEYS).map((name) => topicKey(name as TopicKeyName))) {
+      if (fallback !== undefined) expect(nodeKey(fallback).scope).toBeDefined();
+    }
+    expect(COMMITTED_KEYS.every((name) => nodeKey(name).scope === 'committed')).toBe(true);
   });
 });

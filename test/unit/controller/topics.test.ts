@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ZERO_UUID } from '../../../src/base/uuid.ts';
-import { decideCreateTopics, MAX_PARTITIONS_PER_REQUEST } from '../../../src/controller/decide/create-topics.ts';
+import { MAX_PARTITIONS_PER_REQUEST } from '../../../src/controller/decide/budget.ts';
+import { decideCreateTopics } from '../../../src/controller/decide/create-topics.ts';
 import { decideDeleteTopics } from '../../../src/controller/decide/delete-topics.ts';
 import { NameCollisions, topicNameError } from '../../../src/controller/decide/topic-name.ts';
 import type { CreatedTopic, NewTopic } from '../../../src/gen/kvorum/v1/admin.ts';
@@ -12,9 +13,10 @@ function newTopic(name: string, fields: Partial<NewTopic> = {}): NewTopic {
   return { name, partitions: 1, replicationFactor: -1, configs: {}, assignments: [], ...fields };
 }
 
-function create(image: MetadataImage, topics: NewTopic[], validateOnly = false) {
+function create(image: MetadataImage, topics: NewTopic[], validateOnly = false, maxReplicationFactor = 1) {
   let next = 500 + image.endOffset;
-  const context = { defaultPartitions: 3, newTopicId: () => uuid(next++) };
+  const defaults = { defaultPartitions: 3, defaultReplicationFactor: 3 };
+  const context = { ...defaults, maxReplicationFactor, newTopicId: () => uuid(next++) };
   const decision = decideCreateTopics(image, { topics, validateOnly, forwarded: false }, context);
   const result = after(image, ...decision.records);
   return { records: decision.records, image: result, response: decision.respond(result) };
@@ -111,7 +113,7 @@ describe('createTopics', () => {
     ['negative partitions', { partitions: -2 }, 'INVALID_PARTITIONS', /-2/],
     ['too many', { partitions: MAX_PARTITIONS_PER_REQUEST + 1 }, 'POLICY_VIOLATION', /several requests/],
     ['two replicas', { replicationFactor: 2 }, 'INVALID_REPLICATION_FACTOR', /stores one replica per partition/],
-    ['no replicas', { replicationFactor: 0 }, 'INVALID_REPLICATION_FACTOR', /use 1/],
+    ['no replicas', { replicationFactor: 0 }, 'INVALID_REPLICATION_FACTOR', /at least 1/],
     ['assigned replicas', assigned([1, 2]), 'INVALID_REPLICATION_FACTOR', /stores one replica per partition/],
     ['an unknown config', { configs: { 'segment.byte': '1' } }, 'INVALID_CONFIG', /segment\.bytes/],
     ['a bad config', { configs: { 'segment.bytes': 'x' } }, 'INVALID_CONFIG', /segment\.bytes/],

@@ -3,6 +3,7 @@
 import type { NodeValues } from '../../../src/config/node-keys.ts';
 import type { Env } from '../../../src/env/env.ts';
 import type { MetadataRecord } from '../../../src/gen/kvorum/v1/metadata.ts';
+import { ConfigScope } from '../../../src/gen/kvorum/v1/metadata.ts';
 import { LogDirectory } from '../../../src/log/log-directory.ts';
 import { writeMetaProperties } from '../../../src/log/storage.ts';
 import { MetadataPublisher } from '../../../src/metadata/publisher.ts';
@@ -11,7 +12,7 @@ import type { Partition } from '../../../src/replica/partition.ts';
 import { ReplicaManager } from '../../../src/replica/replica-manager.ts';
 import { World } from '../../../src/sim/world/world.ts';
 import { configText, parsed } from '../broker/bench.ts';
-import { partitionRecord, registration, topicRecord, uuid } from '../metadata/fixture.ts';
+import { partitionRecord, record, registration, topicRecord, uuid } from '../metadata/fixture.ts';
 
 export const SELF = 1;
 const CLUSTER = uuid(999);
@@ -71,4 +72,13 @@ export async function withReplicas(
 /** A topic with one partition on this broker, which leads it in epoch 0. */
 export function topic(name: string, topicId: string, fields: Parameters<typeof partitionRecord>[3] = {}) {
   return [topicRecord(name, topicId), partitionRecord(topicId, 0, [SELF], fields)];
+}
+
+/** The record that sets a key, or with undefined removes it, for all brokers, or for those of a topic or one broker. */
+export function config(scope: ConfigScope, entity: string, key: string, value: string | undefined): MetadataRecord {
+  return record({ $case: 'config', config: { scope, entity, key, value } });
+}
+
+export function allBrokers(key: string, value: string | undefined): MetadataRecord {
+  return config(ConfigScope.BROKER, '', key, value);
 }

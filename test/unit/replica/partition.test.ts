@@ -8,7 +8,7 @@ import { findEpochEnd, findOffset, readPartition } from '../../../src/replica/re
 import { batchOf } from '../broker/bench.ts';
 import { CALM, record, uuid } from '../metadata/fixture.ts';
 import type { Replicas } from './bench.ts';
-import { SELF, topic, withReplicas } from './bench.ts';
+import { allBrokers, SELF, topic, withReplicas } from './bench.ts';
 
 const T = uuid(50);
 
@@ -146,7 +146,7 @@ describe('acknowledgement', () => {
         await partition.applyState(state({ replicas: [SELF, 2], partitionEpoch: 2, leaderEpoch: 1, isr: [SELF, 2] }));
         expect(await findOffset(partition, -1, -1)).toMatchObject({ error: 'NONE', offset: 1 });
       },
-      { keys: { 'min.insync.replicas': '2' } },
+      { before: [allBrokers('min.insync.replicas', '2')] },
     );
   });
 

@@ -1,0 +1,98 @@
+// Changing configs of topics, of brokers, and of all brokers (C-10): each resource of a request whole or not at all, all of them in
+// one batch. Another min.insync.replicas ends ELRs in the same batch (C-5.5).
+import type {
+  AlterConfigsRequest,
+  AlterConfigsResponse,
+  AlteredResource,
+  ItemError,
+  ResourceAlteration,
+} from '../../gen/kvorum/v1/admin.ts';
+import type { ConfigScope, MetadataRecord } from '../../gen/kvorum/v1/metadata.ts';
+import { itemError } from '../../metadata/errors.ts';
+import type { ConfigEntity, MetadataImage } from '../../metadata/image.ts';
+import { configsOf } from '../../metadata/image.ts';
+import { metadataRecord } from '../../metadata/record.ts';
+import type { ConfigTarget } from './config-target.ts';
+import { configTarget } from './config-target.ts';
+import { alteredValue } from './config-values.ts';
+import type { Decision } from './decision.ts';
+import { endElrs } from './min-isr.ts';
+
+/** Keys that one request can change, and partitions whose ELR it can end (C-0.6). */
+export const MAX_CHANGES_PER_REQUEST = 10_000;
+
+/** What was decided so far: the configs as they will be, and the records that make them so. */
+interface Work {
+  configs: MetadataImage['configs'];
+  records: MetadataRecord[];
+  changesLeft: number;
+}
+
+/** `value` undefined: the key is removed. */
+interface ConfigChange {
+  readonly key: string;
+  readonly value: string | undefined;
+}
+
+export function decideAlterConfigs(image: MetadataImage, request: AlterConfigsRequest): Decision<AlterConfigsResponse> {
+  const targets = request.resources.map(({ resource }) => configTarget(image, resource));
+  const timesNamed = new Map<ConfigEntity, number>();
+  for (const { entity } of targets) {
+    if (entity !== undefined) timesNamed.set(entity, (timesNamed.get(entity) ?? 0) + 1);
+  }
+  const work: Work = { configs: image.configs, records: [], changesLeft: MAX_CHANGES_PER_REQUEST };
+  const resources = request.resources.map((alteration, i): AlteredResource => {
+    const { resource } = alteration;
+    const target = targets[i];
+    if (target?.entity === undefined) return { resource, error: target?.error };
+    if ((timesNamed.get(target.entity) ?? 0) > 1) {
+      return { resource, error: itemError('INVALID_REQUEST', `the request names ${target.text} more than once`) };
+    }
+    return { resource, error: alter(work, image, target, alteration) };
+  });
+  const records = request.validateOnly ? [] : work.records;
+  return { records, respond: (after) => ({ resources, metadataEndOffset: after.endOffset }) };
+}
+
+/** Adds what the resource needs to the work, or nothing at all: then why not. */
+function alter(
+  work: Work,
+  image: MetadataImage,
+  target: ConfigTarget,
+  { alterations }: ResourceAlteration,
+): ItemError | undefined {
+  if (alterations.length > work.changesLeft) return tooMuch(`change ${MAX_CHANGES_PER_REQUEST} keys`);
+  const present = configsOf(image, target.entity);
+  const seen = new Set<string>();
+  const changes: ConfigChange[] = [];
+  for (const alteration of alterations) {
+    const { key } = alteration;
+    if (seen.has(key)) return itemError('INVALID_REQUEST', `${target.text}: ${key} is altered more than once`);
+    seen.add(key);
+    const altered = alteredValue(image, target, alteration);
+    if (!altered.ok) return itemError('INVALID_CONFIG', `${target.text}: ${altered.error}`);
+    if (altered.value !== present.get(key)) changes.push({ key, value: altered.value });
+  }
+  if (changes.length === 0) return undefined;
+  const configs = work.configs.set(
+    target.entity,
+    changes.reduce((map, { key, value }) => (value === undefined ? map.delete(key) : map.set(key, value)), present),
+  );
+  const elrs = endElrs(image, { from: work.configs, to: configs }, target.topic);
+  if (elrs.length + alterations.length > work.changesLeft) {
+    return tooMuch(`end the ELRs of ${MAX_CHANGES_PER_REQUEST} partitions, as another min.insync.replicas does`);
+  }
+  work.configs = configs;
+  work.changesLeft -= elrs.length + alterations.length;
+  work.records.push(...changes.map((change) => configRecord(target, change)), ...elrs);
+  return undefined;
+}
+
+function tooMuch(what: string): ItemError {
+  return itemError('POLICY_VIOLATION', `a request can ${what} at most: use several, of fewer resources each`);
+}
+
+function configRecord({ scope, name }: { scope: ConfigScope; name: string }, change: ConfigChange): MetadataRecord {
+  const { key, value } = change;
+  return metadataRecord({ $case: 'config', config: { scope, entity: name, key, value } });
+}

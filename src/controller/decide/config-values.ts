@@ -1,0 +1,91 @@
+// Which values configs can be given in the cluster's metadata: what the key tables allow, and the metadata level.
+import { isUnusedKafkaKey } from '../../config/kafka-keys.ts';
+import type { Key, Parsed } from '../../config/key.ts';
+import { clipped, listItems, parseValue } from '../../config/key.ts';
+import { nearestName } from '../../config/nearest.ts';
+import type { NodeKeyName } from '../../config/node-keys.ts';
+import { isNodeKey, NODE_KEYS, nodeKey } from '../../config/node-keys.ts';
+import { unknownTopicKey } from '../../config/topic-config.ts';
+import type { TopicKeyName } from '../../config/topic-keys.ts';
+import { isTopicKey, topicKey } from '../../config/topic-keys.ts';
+import type { ConfigAlteration } from '../../gen/kvorum/v1/admin.ts';
+import { ConfigOperation } from '../../gen/kvorum/v1/admin.ts';
+import type { MetadataImage } from '../../metadata/image.ts';
+import { configsOf } from '../../metadata/image.ts';
+import { ELR_LEVEL } from '../../metadata/level.ts';
+import type { ConfigTarget } from './config-target.ts';
+
+/** The value that the alteration gives the key, as it is to be stored, undefined to remove it; or why it cannot be altered so. */
+export function alteredValue(
+  image: MetadataImage,
+  target: ConfigTarget,
+  { key, operation, value }: ConfigAlteration,
+): Parsed<string | undefined> {
+  const present = configsOf(image, target.entity).get(key);
+  if (operation === ConfigOperation.RESET) {
+    if (value !== '') return bad(`${key} is reset, and given the value ${value}`);
+    // What an earlier version has stored can be removed, whatever this version thinks of it.
+    const problem = present === undefined ? keyProblem(target, key) : undefined;
+    return problem === undefined ? { ok: true, value: undefined } : bad(problem);
+  }
+  const problem = keyProblem(target, key);
+  if (problem !== undefined) return bad(problem);
+  const row = rowOf(target, key);
+  switch (operation) {
+    case ConfigOperation.SET:
+      return checkValue(image, key, row, value);
+    case ConfigOperation.APPEND:
+    case ConfigOperation.SUBTRACT: {
+      if (row.type !== 'list') return bad(`${key} is not a list: set it`);
+      const items = listItems(value);
+      if (items.length === 0) return bad(`${key}: no item is named`);
+      const before = listItems(present ?? row.default);
+      const isAdded = operation === ConfigOperation.APPEND;
+      const after = isAdded ? [...before, ...items] : before.filter((item) => !items.includes(item));
+      return checkValue(image, key, row, after.join());
+    }
+    default:
+      return bad(`${key}: the operation is one of set, reset, append and subtract`);
+  }
+}
+
+function bad(error: string): { readonly ok: false; readonly error: string } {
+  return { ok: false, error };
+}
+
+/** Why the key cannot be altered there; undefined if it can. */
+function keyProblem({ topic, name }: ConfigTarget, key: string): string | undefined {
+  if (topic !== undefined) return isTopicKey(key) ? undefined : unknownTopicKey(key);
+  if (!isNodeKey(key)) {
+    if (isUnusedKafkaKey(key)) return `${key} is a key of Kafka that has no use here`;
+    const alterable = Object.keys(NODE_KEYS).filter((known) => isNodeKey(known) && nodeKey(known).scope !== undefined);
+    return `${clipped(key)} is not a broker config; the nearest that can be altered is ${nearestName(key, alterable)}`;
+  }
+  const { scope } = nodeKey(key);
+  if (scope === undefined) {
+    return `${key} cannot be altered while nodes run: set it in the file of each node, and start the node again`;
+  }
+  if (scope === 'broker' || name === '') return undefined;
+  return `${key} cannot differ between brokers: alter it for all of them, with an empty broker name`;
+}
+
+/** Of a key without {@link keyProblem}. */
+function rowOf({ topic }: ConfigTarget, key: string): Key {
+  if (topic !== undefined) return topicKey(key as TopicKeyName).key;
+  return nodeKey(key as NodeKeyName);
+}
+
+/** The value of a topic's key as it is to be stored, or why it cannot be set. */
+export function checkTopicValue(image: MetadataImage, name: string, value: string): Parsed<string> {
+  return isTopicKey(name) ? checkValue(image, name, topicKey(name).key, value) : bad(unknownTopicKey(name));
+}
+
+function checkValue({ level }: MetadataImage, name: string, row: Key, text: string): Parsed<string> {
+  const parsed = parseValue(name, row, text);
+  if (!parsed.ok) return parsed;
+  const value = String(parsed.value);
+  if (name !== 'unclean.leader.election.enable' || value === 'false' || level >= ELR_LEVEL) return { ok: true, value };
+  return bad(
+    `${name}=true needs metadata level ${ELR_LEVEL}, and the cluster is at ${level}: raise it by kvorum cluster upgrade`,
+  );
+}
