@@ -1,4 +1,5 @@
-// How a command fails: one sentence on standard error and an exit code. 1: it could not be done. 2: it was asked wrongly.
+// How a command fails: one sentence on standard error and an exit code. 1: it, or a part of it, could not be done. 2: it was asked
+// wrongly.
 import { ClientError } from '../client/client-error.ts';
 import { ProduceError } from '../client/produce-error.ts';
 import { RpcError } from '../env/network.ts';

@@ -5,12 +5,12 @@ import type { TopicMetadata } from '../client/metadata-cache.ts';
 import { loadCodecs } from '../codec/compression.ts';
 import { AdminServiceDefinition } from '../gen/kvorum/v1/admin.ts';
 import { StartError } from '../server/start-error.ts';
-import type { ServerOption } from './server-option.ts';
-import { withAdmin } from './server-option.ts';
+import { withAdmin } from './admin-client.ts';
+import type { ServerOption } from './common-options.ts';
 
 export async function withKafka<T>(option: ServerOption, work: (cluster: ClusterClient) => Promise<T>): Promise<T> {
-  return withAdmin(option, async ({ env, call }) => {
-    const { brokers } = await call(AdminServiceDefinition.methods.describeCluster, {});
+  return withAdmin(option, async ({ env, read }) => {
+    const { brokers } = await read(AdminServiceDefinition.methods.describeCluster, {});
     // A broker names its Kafka listeners first.
     const bootstrap = brokers.flatMap(({ fenced, endpoints }) => (fenced ? [] : endpoints.slice(0, 1)));
     if (bootstrap.length === 0)

@@ -25,10 +25,10 @@ async function failure(args: readonly string[]): Promise<{ code: number | null; 
 it('creates, lists, describes and deletes a topic', async () => {
   expect(await ask(['topic', 'create', 'orders', '--partitions', '6'])).toMatchObject({
     code: 0,
-    stdout: 'orders: created\n',
+    stdout: 'orders: created (6 partitions, 1 replica each)\n',
     stderr: '',
   });
-  const { topics } = JSON.parse(await kvorumOk(['topic', 'list', '--json', '--server', cluster.server])) as {
+  const { topics } = JSON.parse(await kvorumOk(['topic', 'list', '--format', 'json', '--server', cluster.server])) as {
     topics: { name: string; partitions: number }[];
   };
   expect(topics).toMatchObject([{ name: 'orders', partitions: 6 }]);
@@ -42,7 +42,7 @@ it('produces and consumes', async () => {
   await ask(['topic', 'create', 'lines', '--partitions', '3']);
   const args = ['produce', 'lines', '--key', 'customer-7', '--header', 'source=e2e', '--compression', 'zstd'];
   expect(await ask(args, 'one\ntwo\nthree\n')).toMatchObject({ code: 0, stderr: '3 records acknowledged\n' });
-  const { code, stdout } = await ask(['consume', 'lines', '--from', 'beginning', '--exit', '--json']);
+  const { code, stdout } = await ask(['consume', 'lines', '--from', 'beginning', '--exit', '--format', 'json']);
   expect(code).toBe(0);
   const records = stdout
     .trim()
@@ -55,7 +55,9 @@ it('produces and consumes', async () => {
 
 it('describes the cluster and the quorum from a broker and from a controller', async () => {
   for (const server of [cluster.grpc[2], cluster.controllers[1]] as string[]) {
-    const described = JSON.parse(await kvorumOk(['cluster', 'describe', '--json', '--server', server])) as object;
+    const described = JSON.parse(
+      await kvorumOk(['cluster', 'describe', '--format', 'json', '--server', server]),
+    ) as object;
     expect(described).toMatchObject({ brokers: [{ brokerId: 4 }, { brokerId: 5 }, { brokerId: 6 }] });
     const quorum = await kvorumOk(['quorum', 'describe', '--server', server]);
     expect(quorum.match(/^(leader|voter) +\d +[\w-]{22} /gm)).toHaveLength(3);

@@ -20,7 +20,7 @@ export async function kvorumOk(args: readonly string[], input = ''): Promise<str
   return stdout;
 }
 
-/** What `dev --json` prints first. */
+/** What `dev --format json` prints first. */
 export interface DevCluster {
   readonly bootstrap: readonly string[];
   readonly grpc: readonly string[];
@@ -38,7 +38,7 @@ export interface RunningDev extends DevCluster {
 export async function startDev(options: { dataDir?: string; args?: readonly string[] } = {}): Promise<RunningDev> {
   const data = options.dataDir === undefined ? ['--ephemeral'] : ['--data-dir', options.dataDir];
   const ports = ['--kafka-port', '0', '--controller-port', '0', '--grpc-port', '0'];
-  const args = [program, 'dev', '--json', ...data, ...ports, ...(options.args ?? [])];
+  const args = [program, 'dev', '--format', 'json', ...data, ...ports, ...(options.args ?? [])];
   const temporary = temporaryFolder();
   const process = new Process(globalThis.process.execPath, args, { cwd: temporary, temporary, group: true });
   await process.until(({ stdout }) => stdout.includes('\n'), 'first line');
@@ -104,7 +104,7 @@ export interface ClusterView {
 
 /** What the server says of the cluster. */
 export async function describeCluster(server: string): Promise<ClusterView> {
-  return JSON.parse(await kvorumOk(['cluster', 'describe', '--json', '--server', server])) as ClusterView;
+  return JSON.parse(await kvorumOk(['cluster', 'describe', '--format', 'json', '--server', server])) as ClusterView;
 }
 
 /** Waits until the server knows an active controller and `brokers` brokers that serve. */

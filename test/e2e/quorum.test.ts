@@ -59,7 +59,7 @@ function serverOf(nodeId: number): string {
 }
 
 async function describeQuorum(nodeId: number): Promise<DescribeQuorumResponse> {
-  const text = await kvorumOk(['quorum', 'describe', '--json', '--server', serverOf(nodeId)]);
+  const text = await kvorumOk(['quorum', 'describe', '--format', 'json', '--server', serverOf(nodeId)]);
   return JSON.parse(text) as DescribeQuorumResponse;
 }
 
@@ -95,7 +95,7 @@ it('is described by every node as its leader sees it', async () => {
 });
 
 it('shows its log to the command line and to any gRPC tool alike, and as it grows', async () => {
-  const text = await kvorumOk(['metadata', 'tail', '--json', '--server', serverOf(6)]);
+  const text = await kvorumOk(['metadata', 'tail', '--format', 'json', '--server', serverOf(6)]);
   const records = lines(text).filter(({ type }) => type === 'record');
   const offsets = records.map(({ offset }) => offset as number);
   expect(offsets).toEqual(offsets.map((_, i) => (offsets[0] as number) + i));
@@ -126,7 +126,7 @@ it('is snapshotted and trimmed, and its snapshots can be read', async () => {
     const { logStartOffset } = await describeQuorum(4);
     return logStartOffset > 0 ? true : undefined;
   });
-  const tail = lines(await kvorumOk(['metadata', 'tail', '--json', '--server', serverOf(4)]));
+  const tail = lines(await kvorumOk(['metadata', 'tail', '--format', 'json', '--server', serverOf(4)]));
   expect(tail[0]).toMatchObject({ type: 'snapshot' });
   const topics = tail.filter(({ kind }) => kind === 'topic');
   expect(topics).toHaveLength(61);
@@ -161,7 +161,7 @@ it('gets a controller with a new disk in the place of one whose disk died', asyn
   });
   expect(observer.directoryId).not.toBe(oldDirectory);
   // Its log cannot be as long as that: it began with a snapshot.
-  const own = lines(await kvorumOk(['metadata', 'tail', '--json', '--server', serverOf(lost)]));
+  const own = lines(await kvorumOk(['metadata', 'tail', '--format', 'json', '--server', serverOf(lost)]));
   expect(own[0]).toMatchObject({ type: 'snapshot' });
 
   const removed = await kvorumOk([
@@ -179,12 +179,12 @@ it('gets a controller with a new disk in the place of one whose disk died', asyn
   // The new one counts: two of three are enough, whichever.
   await end(leaderId, 'SIGKILL');
   await eventually('another controller leads', async () => {
-    const answer = await kvorum(['quorum', 'describe', '--json', '--server', serverOf(5)]);
+    const answer = await kvorum(['quorum', 'describe', '--format', 'json', '--server', serverOf(5)]);
     const { fromLeader, leaderId: now } = JSON.parse(answer.stdout) as DescribeQuorumResponse;
     return fromLeader && now !== leaderId ? true : undefined;
   });
   await createTopics('replaced', 1, serverOf(5));
-  const tail = lines(await kvorumOk(['metadata', 'tail', '--json', '--server', serverOf(lost)]));
+  const tail = lines(await kvorumOk(['metadata', 'tail', '--format', 'json', '--server', serverOf(lost)]));
   expect(tail.filter(({ kind }) => kind === 'topic')).toHaveLength(62);
   const changes = tail.filter(({ kind, type }) => kind === 'voters' && type === 'record');
   expect(changes.length).toBeGreaterThanOrEqual(2);
@@ -283,7 +283,7 @@ it('without a majority, is described as far as the asked node knows it, and dump
   expect(dump).toMatch(/^quorum state: epoch \d+/m);
   expect(dump).toMatch(/^snapshot \d+-\d+: \d+ bytes$/m);
   expect(dump).toMatch(/^log \d+ to \d+/m);
-  const dumped = lines(await kvorumOk(['metadata', 'dump', '--json', '--dir', node(first).dataDir]));
+  const dumped = lines(await kvorumOk(['metadata', 'dump', '--format', 'json', '--dir', node(first).dataDir]));
   const offsets = dumped.filter(({ type }) => type === 'record').map(({ offset }) => offset as number);
   expect(offsets).toEqual(offsets.map((_, i) => (offsets[0] as number) + i));
   expect(dumped.at(-1)).toMatchObject({

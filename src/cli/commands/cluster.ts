@@ -1,35 +1,36 @@
 // `kvorum cluster describe`.
-import type { BrokerDescription } from '../../gen/kvorum/v1/admin.ts';
+import type { BrokerDescription, DescribeClusterResponse } from '../../gen/kvorum/v1/admin.ts';
 import { AdminServiceDefinition } from '../../gen/kvorum/v1/admin.ts';
-import type { Asking } from '../command-options.ts';
-import { print, table } from '../output.ts';
-import { withAdmin } from '../server-option.ts';
+import { withAdmin } from '../admin-client.ts';
+import { brokerState, endpointText } from '../broker-text.ts';
+import type { ListOptions } from '../options.ts';
+import type { Column } from '../output.ts';
+import { columns, isoTime, print } from '../output.ts';
 
-function stateOf(broker: BrokerDescription): string {
-  return broker.inControlledShutdown ? 'leaving' : broker.fenced ? 'fenced' : 'active';
-}
-
-export async function describeCluster(options: Asking): Promise<void> {
+export async function describeCluster(options: ListOptions): Promise<void> {
   const { describeCluster: describe } = AdminServiceDefinition.methods;
-  const answer = await withAdmin(options, ({ call }) => call(describe, {}));
-  print(options.json, answer, () => {
-    const brokers = answer.brokers.map((broker) => [
-      broker.brokerId,
-      stateOf(broker),
-      broker.brokerEpoch,
-      broker.leaderCount,
-      broker.replicaCount,
-      broker.endpoints.map(({ listener, host, port }) => `${listener}://${host}:${port}`).join(' '),
-    ]);
-    const controllers = answer.controllers.map(({ listener, host, port }) => `${listener}@${host}:${port}`);
-    return `cluster ${answer.clusterId}, metadata level ${answer.metadataLevel}, metadata end offset ${answer.metadataEndOffset}
-active controller ${answer.controllerId < 0 ? 'none' : answer.controllerId} of ${controllers.join(' ')}
-
-${table(['BROKER', 'STATE', 'EPOCH', 'LEADS', 'REPLICAS', 'ENDPOINTS'], brokers)}`;
-  });
+  const answer = await withAdmin(options, (admin) => admin.read(describe, {}));
+  await print(options.format, answer, (wide) => `${heading(answer)}\n\n${columns(wide, COLUMNS, answer.brokers)}`);
   if (answer.controllerId >= 0) return;
   console.error(
     `kvorum: ${options.server} knows no active controller, so the cluster may have changed since: see that a majority of the controllers runs; kvorum quorum describe tells more`,
   );
   process.exitCode = 1;
 }
+
+function heading({ clusterId, metadataLevel, metadataEndOffset, ...answer }: DescribeClusterResponse): string {
+  const controllers = answer.controllers.map(({ listener, host, port }) => `${listener}@${host}:${port}`);
+  return `cluster ${clusterId}, metadata level ${metadataLevel}, metadata end offset ${metadataEndOffset}
+active controller ${answer.controllerId < 0 ? 'none' : answer.controllerId} of ${controllers.join(' ')}`;
+}
+
+const COLUMNS: readonly Column<BrokerDescription>[] = [
+  { head: 'BROKER', cell: ({ brokerId }) => brokerId },
+  { head: 'STATE', cell: brokerState },
+  { head: 'EPOCH', cell: ({ brokerEpoch }) => brokerEpoch },
+  { head: 'LEADS', cell: ({ leaderCount }) => leaderCount },
+  { head: 'REPLICAS', cell: ({ replicaCount }) => replicaCount },
+  { head: 'ENDPOINTS', cell: ({ endpoints }) => endpoints.map(endpointText).join(' ') },
+  { head: 'SINCE', cell: ({ state }) => isoTime(state?.timestampMs ?? -1), wide: true },
+  { head: 'WHY', cell: ({ state }) => state?.cause || '-', wide: true },
+];

@@ -2,9 +2,11 @@
 import { once } from 'node:events';
 import type { ConsumedRecord, StartAt } from '../../client/consumer.ts';
 import { Consumer } from '../../client/consumer.ts';
-import type { ConsumeOptions } from '../command-options.ts';
+import type { Format } from '../common-options.ts';
 import { UsageError } from '../failure.ts';
 import { existingTopic, withKafka } from '../kafka-client.ts';
+import type { ConsumeOptions } from '../options.ts';
+import { isoTime, shower } from '../output.ts';
 
 function startOf(text: string): StartAt {
   if (text === 'beginning' || text === 'end') return text;
@@ -16,6 +18,7 @@ function startOf(text: string): StartAt {
 
 export async function consume(topic: string, options: ConsumeOptions): Promise<void> {
   const start = startOf(options.from);
+  const write = await writer(options.format);
   await withKafka(options, async (cluster) => {
     const { partitions } = await existingTopic(cluster, topic);
     const wanted = options.partition === undefined ? partitions.map((_, i) => i) : [options.partition];
@@ -30,21 +33,35 @@ export async function consume(topic: string, options: ConsumeOptions): Promise<v
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => consumer.close());
     let left = options.count ?? Number.POSITIVE_INFINITY;
     for await (const record of consumer.records()) {
-      if (!process.stdout.write(`${options.json === true ? json(record) : (record.value?.toString() ?? '')}\n`)) {
-        await once(process.stdout, 'drain');
-      }
+      if (!write(record)) await once(process.stdout, 'drain');
       if (--left === 0) break;
     }
   });
 }
 
+/** Prints a record; false if nobody reads fast enough. */
+async function writer(format: Format): Promise<(record: ConsumedRecord) => boolean> {
+  if (format === 'text') return ({ value }) => process.stdout.write(`${value?.toString() ?? ''}\n`);
+  const show = await shower(format);
+  return (record) => {
+    const fields = fieldsOf(record);
+    show(fields, () => wideText(fields));
+    return !process.stdout.writableNeedDrain;
+  };
+}
+
 /** Keys, values and header values as text; null stays null. */
-function json(record: ConsumedRecord): string {
+function fieldsOf(record: ConsumedRecord) {
   const { key, value, headers, ...rest } = record;
-  return JSON.stringify({
+  return {
     ...rest,
     key: key?.toString() ?? null,
     value: value?.toString() ?? null,
     headers: headers.map((header) => [header.key, header.value?.toString() ?? null]),
-  });
+  };
+}
+
+function wideText({ topic, partition, offset, timestamp, key, value, headers }: ReturnType<typeof fieldsOf>): string {
+  const notes = headers.map(([name, text]) => `${name}=${text ?? 'null'}`);
+  return `${topic}-${partition}  ${offset}  ${isoTime(timestamp)}  ${key ?? '-'}  ${value ?? 'null'}  ${notes.join(' ')}`.trimEnd();
 }

@@ -4,8 +4,10 @@ import type { LocalCluster } from '../../node/local-cluster.ts';
 import { startLocalCluster } from '../../node/local-cluster.ts';
 import type { LogLevel } from '../../node/logger.ts';
 import { createLogger } from '../../node/logger.ts';
-import type { DevOptions } from '../command-options.ts';
+import { keyValues } from '../common-options.ts';
 import { UsageError } from '../failure.ts';
+import type { DevOptions } from '../options.ts';
+import { print } from '../output.ts';
 import { exitFatally, exitOnBugs, stopSignal } from '../run-nodes.ts';
 
 export async function dev(options: DevOptions): Promise<void> {
@@ -20,18 +22,16 @@ export async function dev(options: DevOptions): Promise<void> {
     kafkaPort: options.kafkaPort,
     controllerPort: options.controllerPort,
     grpcPort: options.grpcPort,
-    config: keyValues(options.config ?? []),
+    config: Object.fromEntries(keyValues('--config', options.config ?? [])),
     logLevel: level,
     onFatal: (nodeId, reason, cause) => exitFatally(logger, reason, cause, { node: nodeId }),
   });
   const cluster = await Promise.race([starting, stop.then(() => undefined)]);
   if (cluster === undefined) process.exit(0);
-  if (options.json === true) {
-    const { bootstrap, grpc, controllers, dataDir } = cluster;
-    console.log(JSON.stringify({ bootstrap, grpc, controllers, dataDir }));
-  } else console.log(greeting(cluster, options));
+  const { bootstrap, grpc, controllers, dataDir } = cluster;
+  await print(options.format, { bootstrap, grpc, controllers, dataDir }, () => greeting(cluster, options));
   await stop;
-  if (options.json !== true) console.log('stopping');
+  if (options.format === 'text' || options.format === 'wide') console.log('stopping');
   await cluster.stop();
 }
 
@@ -39,16 +39,6 @@ function logLevelOf(text: string): LogLevel {
   const level = (['debug', 'info', 'warn', 'error'] as const).find((it) => it === text);
   if (level === undefined) throw new UsageError(`--log-level takes debug, info, warn or error, not '${text}'`);
   return level;
-}
-
-function keyValues(pairs: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    pairs.map((pair) => {
-      const at = pair.indexOf('=');
-      if (at < 1) throw new UsageError(`--config takes key=value, not '${pair}'`);
-      return [pair.slice(0, at), pair.slice(at + 1)];
-    }),
-  );
 }
 
 /** How this program was called, for commands to copy. */

@@ -3,11 +3,11 @@ import { isUuid } from '../../base/uuid.ts';
 import { randomUuid } from '../../env/random.ts';
 import { createEnv } from '../../node/env.ts';
 import { foldersOf, formatStorage } from '../../server/storage.ts';
-import type { FormatOptions } from '../command-options.ts';
 import { UsageError } from '../failure.ts';
+import type { FormatStorageOptions } from '../options.ts';
 import { readConfig } from '../read-config.ts';
 
-export async function format(options: FormatOptions): Promise<void> {
+export async function format(options: FormatStorageOptions): Promise<void> {
   if (!isUuid(options.clusterId)) {
     throw new UsageError(
       `--cluster-id ${options.clusterId} is not an id of 22 base64url characters: kvorum random-id prints one`,

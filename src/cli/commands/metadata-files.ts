@@ -21,25 +21,20 @@ import {
 } from '../../quorum/storage.ts';
 import { StartError } from '../../server/start-error.ts';
 import { startErrorOf } from '../../server/storage.ts';
-import type { DumpOptions, SnapshotOptions } from '../command-options.ts';
 import { UsageError } from '../failure.ts';
 import type { PrintedRecord } from '../metadata-text.ts';
-import { bodyOfRecord, recordLine, recordsOfBatch } from '../metadata-text.ts';
+import { bodyOfRecord, recordLine, recordObject, recordsOfBatch } from '../metadata-text.ts';
+import type { DumpOptions, SnapshotOptions } from '../options.ts';
+import type { Show } from '../output.ts';
+import { isoTime, shower } from '../output.ts';
 
-/** `text` for people, or `line` as an object. */
-type Show = (text: () => string, line: object) => void;
-
-function shower(json: boolean | undefined): Show {
-  return (text, line) => console.log(json === true ? JSON.stringify(line) : text());
-}
-
-const showRecord = (show: Show, { type, record, ...place }: PrintedRecord, as = 'record'): void =>
-  show(() => recordLine({ ...place, type, record }), { type: as, ...place, kind: type, [type]: record });
+const showRecord = (show: Show, record: PrintedRecord, as = 'record'): void =>
+  show(recordObject(record, as), () => recordLine(record));
 
 export async function dumpMetadata(options: DumpOptions): Promise<void> {
   const env = createEnv({ level: 'error' });
   const directory = options.dir;
-  const show = shower(options.json);
+  const show = await shower(options.format);
   try {
     const meta = await formattedFolder(env, directory);
     const note = await readDurableEnd(env.disk, directory);
@@ -81,46 +76,55 @@ async function dump(
   show: Show,
 ): Promise<void> {
   const { clusterId, nodeId, directoryId } = meta;
-  show(() => `cluster ${clusterId}, node ${nodeId}, directory ${directoryId}`, {
-    type: 'replica',
-    clusterId,
-    nodeId,
-    directoryId,
-  });
+  show(
+    {
+      type: 'replica',
+      clusterId,
+      nodeId,
+      directoryId,
+    },
+    () => `cluster ${clusterId}, node ${nodeId}, directory ${directoryId}`,
+  );
   const state = await store.get(STATE_KEY);
-  if (state === undefined) show(() => 'quorum state: none was written yet', { type: 'quorumState' });
+  if (state === undefined) show({ type: 'quorumState' }, () => 'quorum state: none was written yet');
   else {
     const { leaderId, leaderEpoch, votedKey } = decodeState(state);
     const vote = votedKey === undefined ? 'no vote' : `voted for ${votedKey.id}@${votedKey.directoryId}`;
     const leader = leaderId < 0 ? 'no leader known' : `leader ${leaderId}`;
-    show(() => `quorum state: epoch ${leaderEpoch}, ${leader}, ${vote}`, {
-      type: 'quorumState',
-      leaderEpoch,
-      leaderId,
-      votedKey: votedKey ?? null,
-    });
+    show(
+      {
+        type: 'quorumState',
+        leaderEpoch,
+        leaderId,
+        votedKey: votedKey ?? null,
+      },
+      () => `quorum state: epoch ${leaderEpoch}, ${leader}, ${vote}`,
+    );
   }
   showNote(note, show);
   const catalogue = await store.get(CATALOGUE_KEY);
   const snapshots = catalogue === undefined ? [] : decodeCatalogue(catalogue);
   for (const { id, sizeBytes } of snapshots) {
-    show(() => `snapshot ${id.endOffset}-${id.epoch}: ${sizeBytes} bytes`, { type: 'snapshot', ...id, sizeBytes });
+    show({ type: 'snapshot', ...id, sizeBytes }, () => `snapshot ${id.endOffset}-${id.epoch}: ${sizeBytes} bytes`);
   }
   await dumpLog(store, snapshots[0]?.id.endOffset ?? 0, snapshots.at(-1)?.id.endOffset ?? 0, show);
 }
 
 function showNote(note: DurableEnd | DurableEndProblem, show: Show): void {
   if (typeof note === 'string') {
-    show(() => `durable-end note: ${note}`, { type: 'durableEnd', problem: note });
+    show({ type: 'durableEnd', problem: note }, () => `durable-end note: ${note}`);
     return;
   }
   const { logEndOffset, lastEpoch, leaderEpoch } = note;
-  show(() => `durable-end note: log up to offset ${logEndOffset}, epoch ${leaderEpoch}`, {
-    type: 'durableEnd',
-    logEndOffset,
-    lastEpoch,
-    leaderEpoch,
-  });
+  show(
+    {
+      type: 'durableEnd',
+      logEndOffset,
+      lastEpoch,
+      leaderEpoch,
+    },
+    () => `durable-end note: log up to offset ${logEndOffset}, epoch ${leaderEpoch}`,
+  );
 }
 
 /** `committed`: everything below surely is; of the rest this disk alone does not tell. */
@@ -138,12 +142,15 @@ async function dumpLog(store: Store, startOffset: number, committed: number, sho
     for (const record of recordsOfBatch(batchMessage(batch, 0))) showRecord(show, record);
   }
   const tail = next > committed ? ` (from offset ${committed} on, not every record need be committed)` : '';
-  show(() => `log ${startOffset} to ${next}${tail}`, {
-    type: 'log',
-    logStartOffset: startOffset,
-    logEndOffset: next,
-    surelyCommittedEndOffset: committed,
-  });
+  show(
+    {
+      type: 'log',
+      logStartOffset: startOffset,
+      logEndOffset: next,
+      surelyCommittedEndOffset: committed,
+    },
+    () => `log ${startOffset} to ${next}${tail}`,
+  );
 }
 
 export async function showSnapshot(file: string | undefined, options: SnapshotOptions): Promise<void> {
@@ -151,7 +158,7 @@ export async function showSnapshot(file: string | undefined, options: SnapshotOp
     throw new UsageError('give either a snapshot file or --dir with metadata.log.dir of a node');
   }
   const env = createEnv({ level: 'error' });
-  const show = shower(options.json);
+  const show = await shower(options.format);
   try {
     const path = file ?? (await newestIn(env, options.dir ?? ''));
     const reader = await SnapshotFileReader.open(env.disk, env.clock, path);
@@ -178,20 +185,23 @@ async function newestIn(env: Env, directory: string): Promise<string> {
 
 async function showOpened(reader: SnapshotFileReader, path: string, show: Show): Promise<void> {
   const { clusterId, id, voters, takenAtMs } = reader.header;
-  const takenAt = new Date(takenAtMs).toISOString();
+  const takenAt = isoTime(takenAtMs);
   const votes = voters.map((voter) => `${voter.id}@${voter.endpoint} (directory ${voter.directoryId})`).join(', ');
   const head = `${path}: ${reader.sizeBytes} bytes, cluster ${clusterId}
 everything below offset ${id.endOffset}, whose last record is of epoch ${id.epoch}; taken at ${takenAt}
 voters: ${votes}`;
-  show(() => head, {
-    type: 'snapshot',
-    path,
-    sizeBytes: reader.sizeBytes,
-    clusterId,
-    ...id,
-    takenAt,
-    voters: voters.map(voterMessage),
-  });
+  show(
+    {
+      type: 'snapshot',
+      path,
+      sizeBytes: reader.sizeBytes,
+      clusterId,
+      ...id,
+      takenAtMs,
+      voters: voters.map(voterMessage),
+    },
+    () => head,
+  );
   let count = 0;
   for await (const chunk of reader.chunks()) {
     for (const bytes of chunk) {
@@ -199,5 +209,5 @@ voters: ${votes}`;
       count++;
     }
   }
-  show(() => `${count} records, complete and intact`, { type: 'end', records: count });
+  show({ type: 'end', records: count }, () => `${count} records, complete and intact`);
 }

@@ -3,21 +3,23 @@ import { RpcError } from '../../env/network.ts';
 import type { WatchMetadataResponse } from '../../gen/kvorum/v1/admin.ts';
 import { AdminServiceDefinition as Admin } from '../../gen/kvorum/v1/admin.ts';
 import { StartError } from '../../server/start-error.ts';
-import type { TailOptions } from '../command-options.ts';
+import { withAdmin } from '../admin-client.ts';
 import { UsageError } from '../failure.ts';
-import type { PrintedRecord } from '../metadata-text.ts';
-import { bodyOfRecord, recordLine, recordsOfBatch } from '../metadata-text.ts';
-import { withAdmin } from '../server-option.ts';
+import { bodyOfRecord, recordLine, recordObject, recordsOfBatch } from '../metadata-text.ts';
+import type { TailOptions } from '../options.ts';
+import type { Show } from '../output.ts';
+import { shower } from '../output.ts';
 
 export async function tailMetadata(options: TailOptions): Promise<void> {
   const fromOffset = offsetOf(options.from);
+  const show = await shower(options.format);
   const untilNow = options.follow !== true;
   /** Where to go on, -1 while nothing came. */
   let next = -1;
   try {
     await withAdmin(options, async ({ stream }) => {
       for await (const { event } of stream(Admin.methods.watchMetadata, { fromOffset, untilNow })) {
-        next = show(event, options.json === true) ?? next;
+        next = showEvent(show, event) ?? next;
       }
     });
   } catch (error) {
@@ -37,36 +39,29 @@ function offsetOf(text: string): number {
 }
 
 /** Prints what came; the offset that follows, if it is known by now. */
-function show(event: WatchMetadataResponse['event'], json: boolean): number | undefined {
+function showEvent(show: Show, event: WatchMetadataResponse['event']): number | undefined {
   switch (event?.$case) {
     case 'snapshot': {
       const { snapshot } = event;
-      if (json) console.log(JSON.stringify({ type: 'snapshot', ...snapshot }));
-      else {
-        const voters = snapshot.voters.map(({ nodeId, endpoint }) => `${nodeId}@${endpoint}`).join(' ');
-        console.log(
-          `snapshot of everything below offset ${snapshot.endOffset} (epoch ${snapshot.epoch}), voters ${voters}:`,
-        );
-      }
+      const voters = snapshot.voters.map(({ nodeId, endpoint }) => `${nodeId}@${endpoint}`).join(' ');
+      show(
+        { type: 'snapshot', ...snapshot },
+        () => `snapshot of everything below offset ${snapshot.endOffset} (epoch ${snapshot.epoch}), voters ${voters}:`,
+      );
       return undefined;
     }
     case 'snapshotRecords':
-      for (const record of event.snapshotRecords.records) write(bodyOfRecord(record), json, 'snapshot-record');
+      for (const message of event.snapshotRecords.records) {
+        const record = bodyOfRecord(message);
+        show(recordObject(record, 'snapshot-record'), () => recordLine(record));
+      }
       return undefined;
     case 'batch': {
       const records = recordsOfBatch(event.batch);
-      for (const record of records) write(record, json);
+      for (const record of records) show(recordObject(record), () => recordLine(record));
       return event.batch.baseOffset + records.length;
     }
     default:
       return undefined;
-  }
-}
-
-function write(record: PrintedRecord, json: boolean, as = 'record'): void {
-  if (!json) console.log(recordLine(record));
-  else {
-    const { type, record: fields, ...place } = record;
-    console.log(JSON.stringify({ type: as, ...place, kind: type, [type]: fields }));
   }
 }

@@ -2,9 +2,9 @@
 import { createInterface } from 'node:readline';
 import type { ProducerOptions } from '../../client/producer.ts';
 import { Producer } from '../../client/producer.ts';
-import type { ProduceOptions } from '../command-options.ts';
 import { UsageError } from '../failure.ts';
 import { existingTopic, withKafka } from '../kafka-client.ts';
+import type { ProduceOptions } from '../options.ts';
 
 const CODECS = ['gzip', 'snappy', 'lz4', 'zstd'] as const;
 

@@ -1,16 +1,14 @@
-// `kvorum quorum describe|add-voter|remove-voter`.
-import type { ChangeVotersResponse, DescribeQuorumResponse, QuorumReplica } from '../../gen/kvorum/v1/admin.ts';
+// `kvorum quorum describe`.
+import type { DescribeQuorumResponse, QuorumReplica } from '../../gen/kvorum/v1/admin.ts';
 import { AdminServiceDefinition } from '../../gen/kvorum/v1/admin.ts';
-import type { AddVoterOptions, Asking, RemoveVoterOptions } from '../command-options.ts';
-import { UsageError } from '../failure.ts';
+import { withAdmin } from '../admin-client.ts';
+import type { ListOptions } from '../options.ts';
 import { print, table } from '../output.ts';
-import { withAdmin } from '../server-option.ts';
 
-const { describeQuorum: describe, addVoter: add, removeVoter: remove } = AdminServiceDefinition.methods;
-
-export async function describeQuorum(options: Asking): Promise<void> {
-  const answer = await withAdmin(options, ({ call }) => call(describe, { forwarded: false }));
-  print(options.json, answer, () => `${heading(answer)}\n\n${replicaTable(answer)}`);
+export async function describeQuorum(options: ListOptions): Promise<void> {
+  const { describeQuorum: describe } = AdminServiceDefinition.methods;
+  const answer = await withAdmin(options, (admin) => admin.read(describe, { forwarded: false }));
+  await print(options.format, answer, () => `${heading(answer)}\n\n${replicaTable(answer)}`);
   if (answer.fromLeader) return;
   console.error(`kvorum: no leader describes the quorum: ${answer.noLeaderReason}`);
   process.exitCode = 1;
@@ -56,37 +54,4 @@ function replicaTable(answer: DescribeQuorumResponse): string {
 function age({ fromLeader }: DescribeQuorumResponse, ms: number): string {
   if (ms < 0) return fromLeader ? 'never' : '?';
   return ms < 10_000 ? `${Math.round(ms)} ms ago` : `${Math.round(ms / 1000)} s ago`;
-}
-
-export async function addVoter(options: AddVoterOptions): Promise<void> {
-  const { controller } = options;
-  const answer = await withAdmin(options, ({ call }) => call(add, { controller, forwarded: false }));
-  report(options, answer, (who) => `${who} is a voter now`);
-}
-
-export async function removeVoter(options: RemoveVoterOptions): Promise<void> {
-  const match = /^(\d{1,10})(?:@([A-Za-z0-9_-]{22}))?$/.exec(options.voter);
-  if (match === null) {
-    throw new UsageError(
-      `--voter takes id or id@directoryId, as 'kvorum quorum describe' shows them, not '${options.voter}'`,
-    );
-  }
-  const request = { nodeId: Number(match[1]), directoryId: match[2] ?? '', forwarded: false };
-  const answer = await withAdmin(options, ({ call }) => call(remove, request));
-  report(options, answer, (who) => `${who} is no voter any more`);
-}
-
-function report(options: Asking, answer: ChangeVotersResponse, done: (who: string) => string): void {
-  const { failure, voter, voters } = answer;
-  if (failure !== undefined) {
-    if (options.json === true) console.log(JSON.stringify(answer));
-    console.error(`kvorum: ${failure.message}`);
-    process.exitCode = 1;
-    return;
-  }
-  print(options.json, answer, () => {
-    const who = voter === undefined ? 'the node' : `node ${voter.nodeId} (directory ${voter.directoryId})`;
-    const all = voters.map(({ nodeId, endpoint }) => `${nodeId}@${endpoint}`).join(' ');
-    return `${done(who)}\nvoters: ${all}`;
-  });
 }

@@ -4,7 +4,7 @@ import type { RecoveryFinding, RecoveryFolder } from '../../quorum/recover.ts';
 import type { Voter } from '../../raft/types.ts';
 import { sameReplica } from '../../raft/vote-grant.ts';
 import { openRecovery } from '../../server/recovery.ts';
-import type { RecoverOptions } from '../quorum-disk-options.ts';
+import type { RecoverOptions } from '../options.ts';
 import { readConfig } from '../read-config.ts';
 
 export async function recover(options: RecoverOptions): Promise<void> {

@@ -7,7 +7,7 @@ import { describeEffect } from '../../sim/raft/driver.ts';
 import type { MergedStep } from '../../sim/recorded/merge.ts';
 import { RecordedLife, RecordingError } from '../../sim/recorded/recorded-life.ts';
 import { replay } from '../../sim/recorded/replay.ts';
-import type { ReplayOptions } from '../quorum-disk-options.ts';
+import type { ReplayOptions } from '../options.ts';
 
 export async function replayRecordings(files: readonly string[], options: ReplayOptions): Promise<void> {
   try {

@@ -2,7 +2,7 @@
 import { loadCodecs } from '../../codec/compression.ts';
 import { createEnv } from '../../node/env.ts';
 import { startNode } from '../../server/node.ts';
-import type { StartOptions } from '../command-options.ts';
+import type { StartOptions } from '../options.ts';
 import { readConfig } from '../read-config.ts';
 import { exitFatally, exitOnBugs, stopSignal } from '../run-nodes.ts';
 

@@ -1,113 +1,151 @@
-// `kvorum topic create|list|describe|delete`.
-import { createInterface } from 'node:readline/promises';
-import type { ItemError } from '../../gen/kvorum/v1/admin.ts';
+// `kvorum topic create|delete|add-partitions`.
+import type { CreatedPartitions, CreatedTopic } from '../../gen/kvorum/v1/admin.ts';
 import { AdminServiceDefinition } from '../../gen/kvorum/v1/admin.ts';
-import type { Asking, CreateOptions, DeleteOptions } from '../command-options.ts';
+import { StartError } from '../../server/start-error.ts';
+import type { AdminClient } from '../admin-client.ts';
+import { changeFields, withAdmin } from '../admin-client.ts';
+import type { Sent } from '../batches.ts';
+import { inBatches } from '../batches.ts';
+import type { Changing } from '../common-options.ts';
+import { keyValues } from '../common-options.ts';
+import { confirm } from '../confirm.ts';
 import { UsageError } from '../failure.ts';
-import { print, table } from '../output.ts';
-import { withAdmin } from '../server-option.ts';
+import type { ItemLine } from '../items.ts';
+import { reportItems } from '../items.ts';
+import type { AddPartitionsOptions, CreateOptions, DeleteOptions } from '../options.ts';
+import { replicaAssignment } from '../replica-assignment.ts';
 
 const {
   createTopics: create,
-  listTopics: list,
-  describeTopics: describe,
+  createPartitions,
   deleteTopics: remove,
+  describeTopics: describe,
 } = AdminServiceDefinition.methods;
 
-function configsOf(pairs: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    pairs.map((pair) => {
-      const at = pair.indexOf('=');
-      if (at < 1) throw new UsageError(`--config takes key=value, not '${pair}'`);
-      return [pair.slice(0, at), pair.slice(at + 1)];
-    }),
-  );
-}
-
-/** One line per item; exit code 1 if one failed. */
-function report(
-  items: readonly { readonly name: string; readonly error?: ItemError | undefined }[],
-  done: string,
-): string {
-  return items
-    .map(({ name, error }) => (error === undefined ? `${name}: ${done}` : `${name}: ${failure(error)}`))
-    .join('\n');
-}
-
-function failure(error: ItemError): string {
-  return `${error.name}: ${error.message}`;
-}
-
-function exitCodeFor(items: readonly { readonly error?: ItemError | undefined }[]): void {
-  if (items.some(({ error }) => error !== undefined)) process.exitCode = 1;
+interface BatchAnswer<Item> {
+  readonly topics: readonly Item[];
+  readonly metadataEndOffset: number;
 }
 
 export async function createTopics(names: string[], options: CreateOptions): Promise<void> {
-  const configs = configsOf(options.config ?? []);
+  const { partitions, replicationFactor, dryRun } = options;
+  if (options.replicaAssignment !== undefined && (partitions !== undefined || replicationFactor !== undefined)) {
+    throw new UsageError(
+      '--replica-assignment says how many partitions and replicas there are: leave out --partitions and --replication-factor',
+    );
+  }
+  const configs = Object.fromEntries(keyValues('--config', options.config ?? []));
+  const assignments = options.replicaAssignment === undefined ? [] : replicaAssignment(options.replicaAssignment);
   const topics = names.map((name) => ({
     name,
-    partitions: options.partitions ?? -1,
-    replicationFactor: options.replicationFactor ?? -1,
+    partitions: partitions ?? -1,
+    replicationFactor: replicationFactor ?? -1,
     configs,
-    assignments: [],
+    assignments,
   }));
-  const validateOnly = options.validateOnly === true;
-  const answer = await withAdmin(options, ({ call }) => call(create, { topics, validateOnly, forwarded: false }));
-  exitCodeFor(answer.topics);
-  print(options.json, answer, () => report(answer.topics, validateOnly ? 'could be created' : 'created'));
-}
-
-export async function listTopics(options: Asking): Promise<void> {
-  const answer = await withAdmin(options, ({ call }) => call(list, {}));
-  print(options.json, answer, () =>
-    table(
-      ['TOPIC', 'PARTITIONS', 'REPLICATION', 'ID'],
-      answer.topics.map((topic) => [topic.name, topic.partitions, topic.replicationFactor, topic.topicId]),
+  const sent = await withAdmin(options, (admin) =>
+    inBatches(topics, (batch) =>
+      admin.command(create, {
+        topics: batch,
+        ...changeFields(options),
+      }),
     ),
   );
+  await report(options, names.length, sent, ({ name, error, ...topic }: CreatedTopic) => ({
+    name,
+    error,
+    text: `${dryRun === true ? 'could be created' : 'created'}${extent(topic)}`,
+  }));
 }
 
-export async function describeTopics(names: string[], options: Asking): Promise<void> {
-  const topics = names.map((name) => ({ name, topicId: '' }));
-  const answer = await withAdmin(options, ({ call }) => call(describe, { topics }));
-  exitCodeFor(answer.topics);
-  print(options.json, answer, () =>
-    answer.topics
-      .map((topic) => {
-        if (topic.error !== undefined) return `${topic.name}: ${failure(topic.error)}`;
-        const configs = Object.entries(topic.configs).map(([key, value]) => `${key}=${value}`);
-        const head = `${topic.name} (id ${topic.topicId}${configs.length > 0 ? `, ${configs.join(', ')}` : ''})`;
-        const rows = topic.partitions.map((it) => [
-          it.partition,
-          it.leader < 0 ? 'none' : it.leader,
-          it.leaderEpoch,
-          it.replicas.join(','),
-          it.isr.join(','),
-        ]);
-        return `${head}\n${table(['PARTITION', 'LEADER', 'EPOCH', 'REPLICAS', 'ISR'], rows)}`;
-      })
-      .join('\n\n'),
-  );
+function extent({ partitions, replicationFactor }: Pick<CreatedTopic, 'partitions' | 'replicationFactor'>): string {
+  if (partitions <= 0) return '';
+  const replicas =
+    replicationFactor > 0 ? `, ${replicationFactor === 1 ? '1 replica' : `${replicationFactor} replicas`} each` : '';
+  return ` (${partitions === 1 ? '1 partition' : `${partitions} partitions`}${replicas})`;
 }
 
 export async function deleteTopics(names: string[], options: DeleteOptions): Promise<void> {
-  if (options.yes !== true && !(await confirm(`Delete ${names.join(', ')} with all records?`))) {
-    throw new UsageError('nothing was deleted: confirm with y, or give --yes');
+  if (options.dryRun === true) {
+    await tellWhatGoes(names, options);
+    return;
   }
+  const what = names.length > 10 ? `${names.length} topics (${names.slice(0, 10).join(', ')}, …)` : names.join(', ');
+  await confirm(options, `Delete ${what} with all records?`, 'nothing was deleted');
   const topics = names.map((name) => ({ name, topicId: '' }));
-  const answer = await withAdmin(options, ({ call }) =>
-    call(remove, { topics, validateOnly: false, forwarded: false }),
+  const sent = await withAdmin(options, (admin) =>
+    inBatches(topics, (batch) => admin.command(remove, { topics: batch, ...changeFields(options) })),
   );
-  exitCodeFor(answer.topics);
-  print(options.json, answer, () => report(answer.topics, 'deleted'));
+  await report(options, names.length, sent, ({ name, error }) => ({ name, error, text: 'deleted' }));
 }
 
-async function confirm(question: string): Promise<boolean> {
-  if (!process.stdin.isTTY) return false;
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    return /^y(es)?$/i.test((await terminal.question(`${question} [y/N] `)).trim());
-  } finally {
-    terminal.close();
+/** A server that does not know `validate_only` of DeleteTopics would delete: `--dry-run` only looks. */
+async function tellWhatGoes(names: readonly string[], options: DeleteOptions): Promise<void> {
+  const request = { topics: names.map((name) => ({ name, topicId: '' })) };
+  const answer = await withAdmin(options, (admin) => admin.read(describe, request));
+  const topics = answer.topics.map(({ name, topicId, error }) => ({ name, topicId, error }));
+  await reportItems(
+    options.format,
+    { ...answer, topics },
+    answer.topics.map(({ name, error, partitions }) => ({
+      name,
+      error,
+      text: `would be deleted with all records${extent({ partitions: partitions.length, replicationFactor: -1 })}`,
+    })),
+  );
+}
+
+export async function addPartitions(names: string[], options: AddPartitionsOptions): Promise<void> {
+  const { total, replicaAssignment: brokers } = options;
+  if (total === undefined && brokers === undefined) {
+    throw new UsageError('say how many partitions each topic has afterwards: --total <n>');
   }
+  if (brokers !== undefined && names.length > 1) {
+    throw new UsageError('--replica-assignment places the new partitions of one topic: name one');
+  }
+  const sent = await withAdmin(options, async (admin) => {
+    const assignments = brokers === undefined ? [] : await placement(admin, names[0] ?? '', brokers);
+    const totalCount = total ?? (assignments.at(-1)?.partition ?? -1) + 1;
+    const topics = names.map((topic) => ({ topic, totalCount, assignments }));
+    return inBatches(topics, (batch) =>
+      admin.command(createPartitions, {
+        topics: batch,
+        ...changeFields(options),
+      }),
+    );
+  });
+  const verb = options.dryRun === true ? 'could have' : 'has now';
+  await report(options, names.length, sent, ({ topic, error, totalCount }: CreatedPartitions) => ({
+    name: topic,
+    error,
+    text: `${verb} ${totalCount} partitions`,
+  }));
+}
+
+/** The new partitions are numbered from the present count on. */
+async function placement(admin: AdminClient, name: string, brokers: string) {
+  replicaAssignment(brokers);
+  const { topics } = await admin.read(describe, { topics: [{ name, topicId: '' }] });
+  const topic = topics[0];
+  if (topic === undefined || topic.error !== undefined) {
+    throw new StartError(`${name}: ${topic?.error?.name}: ${topic?.error?.message}`);
+  }
+  return replicaAssignment(brokers, topic.partitions.length);
+}
+
+/** Prints what was answered; where a call failed, says of how many items nothing is known after that. */
+async function report<Item>(
+  options: Changing,
+  count: number,
+  { answers, failure }: Sent<BatchAnswer<Item>>,
+  lineOf: (item: Item) => ItemLine,
+): Promise<void> {
+  const topics = answers.flatMap((answer) => answer.topics);
+  const metadataEndOffset = answers.at(-1)?.metadataEndOffset ?? -1;
+  if (answers.length > 0) await reportItems(options.format, { topics, metadataEndOffset }, topics.map(lineOf));
+  if (failure === undefined) return;
+  if (answers.length > 0) {
+    console.error(`kvorum: of ${count} topics the last ${count - topics.length} have no answer; the reason follows`);
+  }
+  throw failure;
 }

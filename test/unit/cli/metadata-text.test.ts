@@ -1,7 +1,7 @@
 // How records of the metadata log are printed.
 import { expect, test } from 'vitest';
 import { uuidFromBytes } from '../../../src/base/uuid.ts';
-import { recordLine, recordsOfBatch } from '../../../src/cli/metadata-text.ts';
+import { recordLine, recordObject, recordsOfBatch } from '../../../src/cli/metadata-text.ts';
 import { encodeRecord, metadataRecord } from '../../../src/metadata/record.ts';
 import { batchMessage } from '../../../src/quorum/admin-messages.ts';
 import { encodeControlRecord } from '../../../src/raft/control-record.ts';
@@ -12,7 +12,10 @@ function linesOf(batch: Parameters<typeof batchMessage>[0], from = 0): string[] 
   return recordsOfBatch(batchMessage(batch, from)).map(recordLine);
 }
 
-test('a record is a line: offset, epoch, kind, fields', () => {
+/** Where a record has no time of its own. */
+const noTime = ' '.repeat('2026-01-31T12:00:00.000Z'.length);
+
+test('a record is a line: offset, epoch, time of its batch, kind, fields', () => {
   const records = [
     metadataRecord({ $case: 'topic', topic: { name: 'orders', topicId: 'id' } }),
     metadataRecord({
@@ -28,11 +31,28 @@ test('a record is a line: offset, epoch, kind, fields', () => {
   ];
   const batch = { baseOffset: 12, epoch: 3, control: false, records: records.map(encodeRecord) };
   expect(linesOf(batch)).toEqual([
-    '      12     3  topic            name=orders topicId=id',
-    '      13     3  brokerChange     brokerId=4 brokerEpoch=3 fenced=false cause="session expired"',
+    `      12     3  ${noTime}  topic            name=orders topicId=id`,
+    `      13     3  ${noTime}  brokerChange     brokerId=4 brokerEpoch=3 fenced=false cause="session expired"`,
   ]);
   expect(linesOf(batch, 13)).toEqual([
-    '      13     3  brokerChange     brokerId=4 brokerEpoch=3 fenced=false cause="session expired"',
+    `      13     3  ${noTime}  brokerChange     brokerId=4 brokerEpoch=3 fenced=false cause="session expired"`,
+  ]);
+});
+
+test('times and bytes are written for people', () => {
+  const first = {
+    ...metadataRecord({
+      $case: 'command',
+      command: { clientId: 'id', sequence: 1, method: 'CreateTopics', reply: Buffer.from([1, 2, 255]) },
+    }),
+    timestampMs: 1_769_860_800_000,
+  };
+  const batch = { baseOffset: 12, epoch: 3, control: false, records: [encodeRecord(first)] };
+  expect(linesOf(batch)).toEqual([
+    '      12     3  2026-01-31T12:00:00.000Z  command          clientId=id sequence=1 method=CreateTopics reply=AQL/',
+  ]);
+  expect(recordsOfBatch(batchMessage(batch, 0)).map((record) => recordObject(record))).toMatchObject([
+    { type: 'record', offset: 12, epoch: 3, timestampMs: 1_769_860_800_000, kind: 'command', command: { sequence: 1 } },
   ]);
 });
 
@@ -51,15 +71,15 @@ test('control records, all kinds', () => {
     Buffer.from('ff', 'hex'),
   ];
   expect(linesOf({ baseOffset: 0, epoch: 1, control: true, records })).toEqual([
-    `       0     1  leaderChange     leader={nodeId=1 directoryId=${directoryId}} voters=[{nodeId=1 directoryId=${directoryId}}] grantingVoters=[{nodeId=1 directoryId=${directoryId}}]`,
-    `       1     1  voters           voters=[{nodeId=1 directoryId=${directoryId} endpoint=c1:9093}]`,
-    `       2     1  recovery         replica={nodeId=1 directoryId=${directoryId}} previousVoters=[{nodeId=1 directoryId=${directoryId} endpoint=c1:9093}, {nodeId=2 directoryId=${directoryId} endpoint="[::1]:9093"}] committedEndOffset=5 timestampMs=1000`,
-    '       3     1  unknown          hex=ff',
+    `       0     1  ${noTime}  leaderChange     leader={nodeId=1 directoryId=${directoryId}} voters=[{nodeId=1 directoryId=${directoryId}}] grantingVoters=[{nodeId=1 directoryId=${directoryId}}]`,
+    `       1     1  ${noTime}  voters           voters=[{nodeId=1 directoryId=${directoryId} endpoint=c1:9093}]`,
+    `       2     1  ${noTime}  recovery         replica={nodeId=1 directoryId=${directoryId}} previousVoters=[{nodeId=1 directoryId=${directoryId} endpoint=c1:9093}, {nodeId=2 directoryId=${directoryId} endpoint="[::1]:9093"}] committedEndOffset=5 timestampMs=1970-01-01T00:00:01.000Z`,
+    `       3     1  ${noTime}  unknown          hex=ff`,
   ]);
 });
 
 test('a record of a newer version is shown as unknown', () => {
   // Field 99 of the oneof, which this version does not have.
   const batch = { baseOffset: 7, epoch: 2, control: false, records: [Buffer.from('9a0600', 'hex')] };
-  expect(linesOf(batch)).toEqual(['       7     2  unknown']);
+  expect(linesOf(batch)).toEqual([`       7     2  ${noTime}  unknown`]);
 });

@@ -1,0 +1,38 @@
+// `kvorum partition …`.
+import type { GroupRow } from '../command-table.ts';
+import { asking, destroying } from '../common-options.ts';
+import type { ElectOptions, ExplainOptions } from '../options.ts';
+
+export const PARTITION: GroupRow = {
+  name: 'partition',
+  text: 'Why a partition has the leader it has, and electing another.',
+  commands: [
+    asking({
+      name: 'explain <topic> [partition]',
+      text: 'Say why a partition has this leader or none, which metadata record decided it, and what would change it.',
+      examples: ['kvorum partition explain orders 3', 'kvorum partition explain orders-3 --format wide'],
+      run: async (topic: string, partition: string | undefined, options: ExplainOptions) =>
+        (await import('../commands/partition-explain.ts')).explainPartition(topic, partition, options),
+    }),
+    destroying({
+      name: 'elect [partition...]',
+      text: 'Elect leaders: of TOPIC-PARTITION, of all partitions of TOPIC, or with --all of all where it changes something.',
+      options: [
+        {
+          flags: '--type <type>',
+          text: 'preferred: the first replica, without loss; unclean: any replica that lives where nobody else can lead, and what it lacks is lost (asks first)',
+          choices: ['preferred', 'unclean'],
+          standard: 'preferred',
+        },
+        { flags: '--all', text: 'all partitions for which it changes something' },
+      ],
+      examples: [
+        'kvorum partition elect orders-3 orders-4',
+        'kvorum partition elect --all',
+        'kvorum partition elect --type unclean orders-3 --dry-run',
+      ],
+      run: async (partitions: string[], options: ElectOptions) =>
+        (await import('../commands/partition-elect.ts')).electLeaders(partitions, options),
+    }),
+  ],
+};

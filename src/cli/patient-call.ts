@@ -1,0 +1,93 @@
+// A call to one of several servers, repeated as far as that is safe: what only reads may be asked of anybody; a command with a name
+// takes effect once however often it is sent (C-9.1c); anything else is sent again only if it was surely not carried out.
+import type { Ms } from '../base/ids.ts';
+import { RpcError } from '../env/network.ts';
+import { StartError } from '../server/start-error.ts';
+
+/** `read`: changes nothing. `named`: carries a CommandId. `unnamed`: changes something, and repeated it would do so again. */
+export type CallKind = 'read' | 'named' | 'unnamed';
+
+export interface CallPlan {
+  readonly kind: CallKind;
+  /** `host:port` of each, at least one; the first is asked first. */
+  readonly servers: readonly string[];
+  readonly timeoutMs: Ms;
+  readonly now: () => Ms;
+  readonly wait: (ms: Ms) => Promise<void>;
+  /** Told whenever it goes on after a failure. */
+  readonly again?: (failure: RpcError) => void;
+}
+
+const FIRST_WAIT_MS = 100;
+const MAX_WAIT_MS = 1000;
+
+/** StartError if no server is there; RpcError if the answer is an error, or none came in time. */
+export async function callPatiently<T>(
+  plan: CallPlan,
+  send: (server: string, timeoutMs: Ms) => Promise<T>,
+): Promise<T> {
+  const { kind, servers } = plan;
+  const deadline = plan.now() + plan.timeoutMs;
+  let mayHaveTakenEffect = false;
+  let refusedInARow = 0;
+  for (let attempt = 0; ; attempt++) {
+    const server = servers[attempt % servers.length] ?? '';
+    try {
+      return await send(server, attemptTimeout(plan, deadline - plan.now()));
+    } catch (error) {
+      if (!(error instanceof RpcError)) throw error;
+      refusedInARow = error.transport === 'refused' ? refusedInARow + 1 : 0;
+      mayHaveTakenEffect ||= kind !== 'read' && isTransient(error) && !surelyUndone(error);
+      const waitMs =
+        attempt + 1 < servers.length ? 0 : Math.min(FIRST_WAIT_MS * 2 ** (attempt / servers.length), MAX_WAIT_MS);
+      const isLast =
+        !isTransient(error) ||
+        (kind === 'read' && attempt + 1 >= servers.length) ||
+        (kind === 'unnamed' && mayHaveTakenEffect) ||
+        (!mayHaveTakenEffect && refusedInARow >= servers.length) ||
+        plan.now() + waitMs >= deadline;
+      if (isLast) throw lastWord(plan, error, server, mayHaveTakenEffect);
+      plan.again?.(error);
+      if (waitMs > 0) await plan.wait(waitMs);
+    }
+  }
+}
+
+/** Whoever hangs is given up for the next server in time for that to answer; but not where nothing could be sent to it. */
+function attemptTimeout({ kind, servers }: CallPlan, leftMs: Ms): Ms {
+  return servers.length === 1 || kind === 'unnamed' ? leftMs : Math.min(leftMs, Math.max(FIRST_WAIT_MS, leftMs / 2));
+}
+
+/** Another server, or the same a moment later, may well answer otherwise. */
+function isTransient({ status }: RpcError): boolean {
+  return status === 'UNAVAILABLE' || status === 'DEADLINE_EXCEEDED';
+}
+
+function surelyUndone({ transport, detail }: RpcError): boolean {
+  return transport === 'refused' || detail?.mayTakeEffect === false;
+}
+
+function lastWord(plan: CallPlan, error: RpcError, server: string, mayHaveTakenEffect: boolean): Error {
+  const { status, transport, detail } = error;
+  if (!mayHaveTakenEffect && transport === 'refused') return nobodyThere(plan.servers, error);
+  const saysSo = detail?.mayTakeEffect === true;
+  const unknown = mayHaveTakenEffect && isTransient(error) && !saysSo;
+  const doubt = unknown ? '; whether it was done is not known: look before you do it again' : '';
+  return new RpcError(status, `${reasonOf(error, server)}${doubt}`, transport, detail);
+}
+
+/** In terms of the command line where no server said it. */
+export function reasonOf({ status, transport, detail, message }: RpcError, server: string): string {
+  if (transport === 'refused') return `nothing answers at ${server} any more`;
+  if (transport === 'broken') return `the connection to ${server} broke`;
+  if (status === 'UNIMPLEMENTED') return `${server} does not know this command: it runs another version`;
+  if (status !== 'DEADLINE_EXCEEDED' || detail !== undefined) return message;
+  return `no answer from ${server} in time: see whether it hangs, give more with --timeout, or ask another with --server`;
+}
+
+export function nobodyThere(servers: readonly string[], cause: RpcError): StartError {
+  return new StartError(
+    `nothing answers at ${servers.join(', ')}: start the node, or name another with --server`,
+    cause,
+  );
+}
