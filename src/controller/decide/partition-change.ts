@@ -25,7 +25,7 @@ export interface PartitionTarget {
 
 /** What a change goes by besides the partition itself. */
 export interface ChangeRules extends ElectionRules {
-  /** min.insync.replicas of the topic; capped here at the number of replicas. */
+  /** min.insync.replicas of the topic; capped here at the replication factor. */
   readonly minIsr: number;
   /** The metadata level has ELRs. Without, the ISR is never empty (C-5.4), and no election is unclean. */
   readonly hasElr: boolean;
@@ -49,7 +49,7 @@ export function nextPartition(state: PartitionState, target: PartitionTarget, ru
   const { leader, unclean } = elect(state, { replicas, directories, isr: placed.isr, elr }, allowed);
   const takesOver = leader !== NO_NODE && (unclean || !placed.isr.includes(leader));
   const isr = takesOver ? [leader] : placed.isr;
-  const noElr = unclean || isr.length >= Math.min(minIsr, replicas.length);
+  const noElr = unclean || isr.length >= Math.min(minIsr, replicationFactor(placed));
   const known = leader !== NO_NODE ? NO_NODE : state.leader !== NO_NODE ? state.leader : state.lastKnownLeader;
   return {
     ...placed,
@@ -90,14 +90,20 @@ function completeReassignment(state: PartitionState, target: PartitionTarget, mi
   };
 }
 
+/** While replicas are being added, the one before. */
+function replicationFactor({ replicas, adding }: Placement): number {
+  return replicas.length - adding.length;
+}
+
 /** C-5.5: below min.insync.replicas nothing is acknowledged, so that whoever was in sync until then has everything. */
 function targetElr(
   state: PartitionState,
   { unclean }: PartitionTarget,
-  { replicas, isr }: Placement,
+  placed: Placement,
   minIsr: number,
 ): readonly NodeId[] {
-  if (isr.length >= Math.min(minIsr, replicas.length)) return [];
+  const { replicas, isr } = placed;
+  if (isr.length >= Math.min(minIsr, replicationFactor(placed))) return [];
   const wasEligible = (id: NodeId): boolean => state.elr.includes(id) || state.isr.includes(id);
   return replicas.filter((id) => wasEligible(id) && !isr.includes(id) && unclean?.has(id) !== true);
 }
