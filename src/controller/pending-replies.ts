@@ -41,11 +41,11 @@ export class PendingReplies {
     return new Promise((resolve, reject) => {
       const late = 'not committed before the deadline; it may still take effect';
       const detail = { reason: 'DEADLINE', mayTakeEffect: true, controllerId: NO_NODE };
-      const overdue = new RpcError('DEADLINE_EXCEEDED', late, undefined, detail);
       const timer = Number.isFinite(remainingMs)
         ? this.#clock.schedule(Math.max(0, remainingMs), () => {
             this.#remove(reply);
-            reject(overdue);
+            // Made here: an error costs as much as the rest of the call, and most calls are answered.
+            reject(new RpcError('DEADLINE_EXCEEDED', late, undefined, detail));
           })
         : undefined;
       const reply: Reply = { endOffset, timer, complete: resolve, fail: reject };
