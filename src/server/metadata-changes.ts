@@ -200,15 +200,8 @@ export class MetadataComparison {
     let image = start;
     for await (const slice of this.#log.read(image.endOffset, to)) {
       if (signal.aborted) return undefined;
-      ({ image } = replay(image, dated(slice)));
+      ({ image } = replay(image, slice));
     }
     return image;
   }
-}
-
-/** The first record of a slice in the middle of a batch says when the batch was decided, as the first of the batch does. */
-function dated(slice: RecordSlice): RecordSlice {
-  const [first, ...others] = slice.records;
-  if (first === undefined || slice.timestampMs < 0) return slice;
-  return { ...slice, records: [{ ...first, timestampMs: slice.timestampMs }, ...others] };
 }
