@@ -537,6 +537,8 @@ export interface ResourceDescription {
     | undefined;
   /** By key. */
   entries: ConfigEntry[];
+  /** What the node that answers does not know, and who does; not set: nothing is left out. */
+  note?: string | undefined;
 }
 
 export interface DescribeConfigsResponse {
@@ -3581,7 +3583,7 @@ export const ConfigEntry: MessageFns<ConfigEntry> = {
 };
 
 function createBaseResourceDescription(): ResourceDescription {
-  return { resource: undefined, error: undefined, entries: [] };
+  return { resource: undefined, error: undefined, entries: [], note: undefined };
 }
 
 export const ResourceDescription: MessageFns<ResourceDescription> = {
@@ -3594,6 +3596,9 @@ export const ResourceDescription: MessageFns<ResourceDescription> = {
     }
     for (const v of message.entries) {
       ConfigEntry.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.note !== undefined) {
+      writer.uint32(34).string(message.note);
     }
     return writer;
   },
@@ -3635,6 +3640,14 @@ export const ResourceDescription: MessageFns<ResourceDescription> = {
             message.entries.push(ConfigEntry.decode(reader, reader.uint32()));
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.note = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3652,6 +3665,7 @@ export const ResourceDescription: MessageFns<ResourceDescription> = {
       resource: isSet(object.resource) ? ConfigResource.fromJSON(object.resource) : undefined,
       error: isSet(object.error) ? ItemError.fromJSON(object.error) : undefined,
       entries: globalThis.Array.isArray(object?.entries) ? object.entries.map((e: any) => ConfigEntry.fromJSON(e)) : [],
+      note: isSet(object.note) ? globalThis.String(object.note) : undefined,
     };
   },
 
@@ -3665,6 +3679,9 @@ export const ResourceDescription: MessageFns<ResourceDescription> = {
     }
     if (message.entries?.length) {
       obj.entries = message.entries.map((e) => ConfigEntry.toJSON(e));
+    }
+    if (message.note !== undefined) {
+      obj.note = message.note;
     }
     return obj;
   },
