@@ -7,6 +7,7 @@ import { RpcError } from '../env/network.ts';
 import { randomUuid } from '../env/random.ts';
 import type { CommandId } from '../gen/kvorum/v1/admin.ts';
 import { AdminServiceDefinition as Admin } from '../gen/kvorum/v1/admin.ts';
+import { ELR_LEVEL } from '../metadata/level.ts';
 import { createEnv } from '../node/env.ts';
 import type { Changing, ServerOption } from './common-options.ts';
 import { DEFAULT_SERVER, DEFAULT_TIMEOUT_MS } from './common-options.ts';
@@ -80,11 +81,13 @@ function createAdminClient(
 
   async function call<Request, Response>(kind: CallKind, method: RpcMethod<Request, Response>, request: Request) {
     const progress = createProgress();
+    const remembersNames = async (server: string, limitMs: Ms): Promise<boolean> =>
+      (await clientOf(server).call(Admin, Admin.methods.describeCluster, {}, limitMs)).metadataLevel >= ELR_LEVEL;
     const again = ({ message }: RpcError): void => progress.say(`asking again: ${message}`);
     const wait = (ms: Ms): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));
     try {
       return await callPatiently(
-        { kind, servers, timeoutMs, now: () => performance.now(), wait, again },
+        { kind, servers, timeoutMs, now: () => performance.now(), wait, remembersNames, again },
         (server, attemptMs) => clientOf(server).call(Admin, method, request, attemptMs),
       );
     } finally {

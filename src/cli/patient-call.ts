@@ -14,12 +14,20 @@ export interface CallPlan {
   readonly timeoutMs: Ms;
   readonly now: () => Ms;
   readonly wait: (ms: Ms) => Promise<void>;
+  /**
+   * Of `named`: whether the cluster remembers commands by their names, as the server knows; RpcError if that cannot be asked. Where it
+   * does not, nothing is sent twice that may have been carried out.
+   */
+  readonly remembersNames: (server: string, timeoutMs: Ms) => Promise<boolean>;
   /** Told whenever it goes on after a failure. */
   readonly again?: (failure: RpcError) => void;
 }
 
 const FIRST_WAIT_MS = 100;
 const MAX_WAIT_MS = 1000;
+
+/** Nothing is sent again. */
+class NotRemembered extends Error {}
 
 /** StartError if no server is there; RpcError if the answer is an error, or none came in time. */
 export async function callPatiently<T>(
@@ -28,25 +36,31 @@ export async function callPatiently<T>(
 ): Promise<T> {
   const { kind, servers } = plan;
   const deadline = plan.now() + plan.timeoutMs;
-  let mayHaveTakenEffect = false;
+  const timeout = (): Ms => attemptTimeout(plan, deadline - plan.now());
+  /** The last failure after which nobody knows whether it was carried out. */
+  let doubt: { readonly error: RpcError; readonly server: string } | undefined;
+  let mayRepeat = kind === 'named' ? undefined : kind === 'read';
   let refusedInARow = 0;
   for (let attempt = 0; ; attempt++) {
     const server = servers[attempt % servers.length] ?? '';
     try {
-      return await send(server, attemptTimeout(plan, deadline - plan.now()));
+      if (doubt !== undefined) mayRepeat ??= await plan.remembersNames(server, timeout());
+      if (doubt !== undefined && mayRepeat === false) throw new NotRemembered();
+      return await send(server, timeout());
     } catch (error) {
+      if (error instanceof NotRemembered && doubt !== undefined) throw lastWord(plan, doubt.error, doubt.server, true);
       if (!(error instanceof RpcError)) throw error;
       refusedInARow = error.transport === 'refused' ? refusedInARow + 1 : 0;
-      mayHaveTakenEffect ||= kind !== 'read' && isTransient(error) && !surelyUndone(error);
+      if (kind !== 'read' && isTransient(error) && !surelyUndone(error)) doubt = { error, server };
       const waitMs =
         attempt + 1 < servers.length ? 0 : Math.min(FIRST_WAIT_MS * 2 ** (attempt / servers.length), MAX_WAIT_MS);
       const isLast =
         !isTransient(error) ||
         (kind === 'read' && attempt + 1 >= servers.length) ||
-        (kind === 'unnamed' && mayHaveTakenEffect) ||
-        (!mayHaveTakenEffect && refusedInARow >= servers.length) ||
+        (kind === 'unnamed' && doubt !== undefined) ||
+        (doubt === undefined && refusedInARow >= servers.length) ||
         plan.now() + waitMs >= deadline;
-      if (isLast) throw lastWord(plan, error, server, mayHaveTakenEffect);
+      if (isLast) throw lastWord(plan, error, server, doubt !== undefined);
       plan.again?.(error);
       if (waitMs > 0) await plan.wait(waitMs);
     }

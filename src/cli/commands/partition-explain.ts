@@ -34,7 +34,10 @@ function requestOf(topic: string, partition: string | undefined): { topic: strin
 export function explanation(name: string, answer: ExplainPartitionResponse, wide: boolean): string {
   const { state, topicId, verdict, decidedBy, replicas, whatWouldChange } = answer;
   const lines = [`${name}${wide ? ` (topic id ${topicId})` : ''}: ${verdict}`];
-  if (decidedBy !== undefined) lines.push(`decided by ${recordText(decidedBy)}`);
+  if (decidedBy !== undefined) {
+    const isSaid = verdict.includes(decidedBy.cause);
+    lines.push(`decided by ${recordText(isSaid ? { ...decidedBy, cause: '' } : decidedBy)}`);
+  }
   if (state !== undefined) {
     const more = [
       `partition epoch ${state.partitionEpoch}`,

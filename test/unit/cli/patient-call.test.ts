@@ -14,8 +14,10 @@ const late = new RpcError('DEADLINE_EXCEEDED', 'Deadline exceeded');
 const invalid = new RpcError('INVALID_ARGUMENT', 'topics: name one');
 
 /** Each answer of the script takes 10 ms, but a late one all that it is given; the last is repeated. */
-async function call(kind: CallKind, servers: string[], script: (RpcError | 'done')[], timeoutMs = 5000) {
+async function call(kind: CallKind, servers: string[], script: (RpcError | 'done')[], remembers: boolean[] = [true]) {
+  const timeoutMs = 5000;
   let time = 0;
+  let questions = 0;
   const sent: string[] = [];
   const result = await callPatiently(
     {
@@ -27,6 +29,10 @@ async function call(kind: CallKind, servers: string[], script: (RpcError | 'done
         time += ms;
         return Promise.resolve();
       },
+      remembersNames: () => {
+        const answer = remembers[questions++];
+        return answer === undefined ? Promise.reject(refused) : Promise.resolve(answer);
+      },
     },
     (server, attemptMs) => {
       const answer = script[Math.min(sent.length, script.length - 1)];
@@ -35,7 +41,7 @@ async function call(kind: CallKind, servers: string[], script: (RpcError | 'done
       return answer instanceof RpcError ? Promise.reject(answer) : Promise.resolve(answer);
     },
   ).catch((error: unknown) => (error as Error).message);
-  return { result, sent, time };
+  return { result, sent, time, questions };
 }
 
 describe('a question', () => {
@@ -85,6 +91,23 @@ describe('a command with a name', () => {
     expect((await call('named', ['a:1'], [late])).result).toBe(
       `no answer from a:1 in time: see whether it hangs, give more with --timeout, or ask another with --server${doubt}`,
     );
+  });
+
+  it('is not repeated by a cluster that does not remember names', async () => {
+    const says = 'the connection to a:1 broke; whether it was done is not known: look before you do it again';
+    expect(await call('named', ['a:1', 'b:1'], [broken, 'done'], [false])).toMatchObject({
+      result: says,
+      sent: ['a:1'],
+    });
+    const undone = await call('named', ['a:1'], [noController, 'done'], [false]);
+    expect(undone).toMatchObject({ result: 'done', questions: 0 });
+  });
+
+  it('waits for somebody who knows whether names are remembered', async () => {
+    expect(await call('named', ['a:1', 'b:1'], [broken, 'done'], [])).toMatchObject({
+      result: expect.stringContaining('whether it was done is not known'),
+      sent: ['a:1'],
+    });
   });
 
   it('fails at once where nobody is there', async () => {
