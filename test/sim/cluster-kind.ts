@@ -23,12 +23,13 @@ export async function loadClusterKind(source: string): Promise<SimKind> {
       ...(stopAtMs === undefined ? {} : { stopAtMs }),
     });
     const { ok, violation, atMs, events, hash, stats, log } = verdict;
-    const { faults, logged, ...numbers } = stats;
+    const { faults, logged, metadata, ...numbers } = stats;
     const named = (what: string, counts: ReadonlyMap<string, number>) =>
       [...counts].map(([name, count]) => [`${what} ${name}`, count] as const);
     const counters = Object.fromEntries([
       ...Object.entries(numbers),
       ...named('fault', faults),
+      ...named('metadata', metadata),
       ...named('logged', logged),
     ]);
     return { ok, ...violation, atMs, events, hash, counters, states: new Set(), log };

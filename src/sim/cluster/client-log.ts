@@ -1,16 +1,24 @@
 // What the clients of a run did and saw, as they note it down, and what asks them to come to an end.
 import type { Ms, Offset } from '../../base/ids.ts';
+import type { ConfigAction, CountAction } from '../../check/config-operations.ts';
 import type { Read, WriteOutcome } from '../../check/history.ts';
 import type { TopicAction } from '../../check/topic-operations.ts';
 import type { TopicCreation } from '../../check/topics.ts';
 
 /** A call of a registrar and what became of it. */
-export interface TopicCall {
-  readonly topic: string;
+export interface Call<Action> {
+  readonly object: string;
   invokedAtMs: Ms;
   answeredAtMs: Ms;
   /** What it may have done, or was told; undefined where it surely did nothing and learned nothing. */
-  action: TopicAction | undefined;
+  action: Action | undefined;
+}
+
+/** Calls of registrars, by what they are about. */
+export interface AdminCalls {
+  readonly topics: Call<TopicAction>[];
+  readonly configs: Call<ConfigAction>[];
+  readonly counts: Call<CountAction>[];
 }
 
 /** A write under way or over. */
@@ -38,7 +46,7 @@ export interface ClientLog {
   readonly writes: PendingWrite[];
   readonly reads: Read[];
   readonly creations: TopicCreation[];
-  readonly topicCalls: TopicCall[];
+  readonly adminCalls: AdminCalls;
   readonly voterCalls: VoterCall[];
   undecided: number;
   /** What a consumer was told when the log had lost what it read. */
@@ -58,7 +66,7 @@ export function newClientLog(): ClientLog {
     writes: [],
     reads: [],
     creations: [],
-    topicCalls: [],
+    adminCalls: { topics: [], configs: [], counts: [] },
     voterCalls: [],
     undecided: 0,
     truncations: [],

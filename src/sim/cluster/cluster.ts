@@ -55,6 +55,7 @@ export function createCluster(
     reigns: ghost.reigns,
     now: () => world.nowMs,
   });
+  ghost.committed = watch.ghost.committed;
   const nodes = Array.from({ length: config.controllers + config.brokers }, (_, index): SimNode => {
     const id = index + 1;
     const isController = index < config.controllers;

@@ -73,6 +73,7 @@ function drawLinks(draw: SwarmDraw): LinkSwarm {
 
 function drawWorkload(draw: SwarmDraw, kinds: readonly FaultKind[]): Workload {
   const requestTimeoutMs = draw.spread('request timeout', 500, 10_000);
+  const replicatedTopics = draw.chance('replicated?', 0.5) ? draw.between('replicated', 1, 3) : 0;
   return {
     producers: draw.between('producers', 1, 2),
     intervalMs: draw.spread('interval', 5, 500),
@@ -93,6 +94,10 @@ function drawWorkload(draw: SwarmDraw, kinds: readonly FaultKind[]): Workload {
     registrars: draw.chance('register?', 0.5) ? draw.between('registrars', 1, 4) : 0,
     contestedTopics: draw.between('contested', 1, 3),
     registerEveryMs: draw.spread('register', 20, 1000),
+    replicatedTopics,
+    keepEveryMs: replicatedTopics > 0 && draw.chance('keepers?', 0.8) ? draw.spread('keep', 20, 1000) : 0,
+    governEveryMs: replicatedTopics > 0 && draw.chance('governor?', 0.6) ? draw.spread('govern', 50, 2000) : 0,
+    uncleanElections: draw.chance('unclean', 0.3),
     operateEveryMs: draw.chance('operator?', 0.5) ? draw.spread('operate', 100, 3000) : 0,
     // What the operator takes out and what disks take away together could be a majority.
     voterChurn: !kinds.includes('loseDisk') && draw.chance('churn', 0.3),

@@ -1,4 +1,5 @@
 // The checks that need the whole run: histories of clients against the logs, topics, metadata logs, and what is left open.
+import { checkConfigOperations, checkCountOperations } from '../../check/config-operations.ts';
 import type { ClientHistory, FinalLog } from '../../check/history.ts';
 import { checkFullReading, checkReadsAgree, checkReadsCommitted, checkReadsInOrder } from '../../check/reads.ts';
 import type { TopicAction } from '../../check/topic-operations.ts';
@@ -6,12 +7,14 @@ import { checkTopicOperations } from '../../check/topic-operations.ts';
 import { checkTopics } from '../../check/topics.ts';
 import { checkIdempotence, checkNoAckedLoss, checkNoInvention, checkOrder, checkOutcomes } from '../../check/writes.ts';
 import type { MetadataImage } from '../../metadata/image.ts';
-import { topicsInOrder } from '../../metadata/image.ts';
+import { configsOf, topicByName, topicEntity, topicsInOrder } from '../../metadata/image.ts';
 import type { ClientLog } from './client-log.ts';
 import type { SimCluster } from './cluster.ts';
 import { diskLogs, logRecords } from './disk-logs.ts';
+import { REPLICATED } from './isr-keepers.ts';
 import { DATA_DIRECTORY } from './node.ts';
-import { CONTESTED, operationsOf } from './registrars.ts';
+import { CONTESTED_KEY } from './registrar-calls.ts';
+import { CONTESTED, GROWING, operationsOf } from './registrars.ts';
 import { must, ViolatedError } from './violated.ts';
 
 /** The session that reads everything at the end. */
@@ -24,10 +27,10 @@ export function checkClients(cluster: SimCluster, log: ClientLog, image: Metadat
   const history: ClientHistory = { writes, reads, losses, logs: finalLogs(cluster, image) };
   must(
     checkTopics(
-      log.creations,
+      log.creations.filter(({ topic }) => !topic.startsWith(CONTESTED)),
       new Map(
         topicsInOrder(image)
-          .filter(({ name }) => !name.startsWith(CONTESTED))
+          .filter(({ name }) => !name.startsWith(CONTESTED) && !name.startsWith(REPLICATED))
           .map(({ name, partitions }) => [name, partitions.size]),
       ),
     ),
@@ -52,16 +55,24 @@ export function checkClients(cluster: SimCluster, log: ClientLog, image: Metadat
 /** S-M9, with what the active controller has at the end as the last answer. Returns how many histories took too long to judge. */
 export function checkRegistrars(cluster: SimCluster, log: ClientLog, image: MetadataImage): number {
   const { nowMs } = cluster.world;
-  const operations = operationsOf(log.topicCalls);
-  const names = new Set(operations.map(({ topic }) => topic));
-  for (const topic of names) {
-    const topicId = image.topicIds.get(topic);
+  const now = { invokedAtMs: nowMs, answeredAtMs: nowMs };
+  const topics = operationsOf(log.adminCalls.topics);
+  for (const object of new Set(topics.map((operation) => operation.object))) {
+    const topicId = image.topicIds.get(object);
     const action: TopicAction = topicId === undefined ? { type: 'absent' } : { type: 'present', topicId };
-    operations.push({ topic, invokedAtMs: nowMs, answeredAtMs: nowMs, action });
+    topics.push({ object, ...now, action });
   }
-  const { violation, undecided } = checkTopicOperations(operations);
-  must(violation);
-  return undecided;
+  const growing = topicByName(image, GROWING);
+  const configs = operationsOf(log.adminCalls.configs);
+  const counts = operationsOf(log.adminCalls.counts);
+  if (growing !== undefined) {
+    const value = configsOf(image, topicEntity(GROWING)).get(CONTESTED_KEY);
+    configs.push({ object: GROWING, ...now, action: { type: 'is', value } });
+    counts.push({ object: GROWING, ...now, action: { type: 'counted', count: growing.partitions.size } });
+  }
+  const verdicts = [checkTopicOperations(topics), checkConfigOperations(configs), checkCountOperations(counts)];
+  for (const { violation } of verdicts) must(violation);
+  return verdicts.reduce((sum, { undecided }) => sum + undecided, 0);
 }
 
 /** The log of every partition, at the broker that leads it, or will. */

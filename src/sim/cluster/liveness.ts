@@ -1,6 +1,7 @@
 // L-M1 and L-R1 after the heal: everybody is back within the deadline, and the cluster does what it is for.
 
 import { sleep } from '../../env/clock.ts';
+import type { PartitionState } from '../../metadata/image.ts';
 import { brokersInOrder, isActive, topicsInOrder } from '../../metadata/image.ts';
 import type { QuorumDescription } from '../../raft/types.ts';
 import { nameOf } from '../raft/ghost.ts';
@@ -8,6 +9,7 @@ import type { ClientLog } from './client-log.ts';
 import { clusterClient, createTopic, produce, spawnClient } from './clients.ts';
 import type { SimCluster } from './cluster.ts';
 import { CONTROLLER_PORT } from './cluster.ts';
+import { REPLICATED } from './isr-keepers.ts';
 import type { SimNode } from './node.ts';
 import { seenImage } from './observe.ts';
 import { createContested } from './registrars.ts';
@@ -87,11 +89,25 @@ function notConverged(cluster: SimCluster): string | undefined {
   const fenced = cluster.brokers.find(({ id }) => !isActive(image.brokers.get(id)));
   if (fenced !== undefined) return `broker ${fenced.id} is fenced`;
   if (brokersInOrder(image).length !== cluster.brokers.length) return 'there are brokers that nobody started';
+  const isKept = cluster.scenario.workload.keepEveryMs > 0;
   for (const { name, partitions } of topicsInOrder(image)) {
-    const leaderless = partitions.findIndex((partition) => partition.leader < 0);
-    if (leaderless >= 0) return `${name}-${leaderless} has no leader`;
+    for (const [partition, state] of partitions.entries()) {
+      const why = whyNotWell(state, isKept && name.startsWith(REPLICATED));
+      if (why !== undefined) return `${name}-${partition} ${why}`;
+    }
   }
   return undefined;
+}
+
+/** Of a partition, while all brokers are in service. `isKept`: there is somebody who makes its ISR whole. */
+function whyNotWell({ leader, isr, elr, replicas, recovering }: PartitionState, isKept: boolean): string | undefined {
+  // Without anybody who surely has all records somebody must ask for an unclean election (C-5.7).
+  const isLost = isr.length === 0 && elr.length === 0 && replicas.length > 1;
+  if (isLost) return undefined;
+  if (leader < 0) return 'has no leader';
+  if (!isKept) return undefined;
+  if (recovering) return 'has not recovered';
+  return isr.length < replicas.length ? `has the ISR [${isr.join()}] of [${replicas.join()}]` : undefined;
 }
 
 /** L-R1: what is asked of the leader is committed. */

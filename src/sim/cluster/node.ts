@@ -4,6 +4,7 @@ import type { NodeId } from '../../base/ids.ts';
 import type { Uuid } from '../../base/uuid.ts';
 import type { NodeConfig } from '../../config/node-config.ts';
 import type { Env } from '../../env/env.ts';
+import type { MetadataDelta } from '../../metadata/delta.ts';
 import type { MetadataImage } from '../../metadata/image.ts';
 import type { Node, QuorumLimits } from '../../server/node.ts';
 import { startNode } from '../../server/node.ts';
@@ -12,7 +13,7 @@ import type { SimProcess } from '../process/process.ts';
 import type { World } from '../world/world.ts';
 import { diskLogs, endOffsetOf } from './disk-logs.ts';
 import type { Ghost, SeenLine } from './observe.ts';
-import { batchesOf, observedLogger, seenImage } from './observe.ts';
+import { batchesOf, observedLogger } from './observe.ts';
 import type { NodeWatch } from './raft-watch.ts';
 import { must, ViolatedError } from './violated.ts';
 
@@ -83,8 +84,8 @@ export function startLife(node: SimNode): void {
     }
     node.node = started;
     const { publisher } = started;
-    if (publisher.image.endOffset > 0) seeImage(node, publisher.image);
-    publisher.subscribe((image) => seeImage(node, image));
+    if (publisher.image.endOffset > 0) seeImage(node, publisher.image, undefined);
+    publisher.subscribe((image, delta) => seeImage(node, image, delta));
   });
 }
 
@@ -183,8 +184,8 @@ function seeLine(node: SimNode, { level, event, fields }: SeenLine): void {
   world.fail('S-X2', new ViolatedError({ property: 'S-X2', detail }, error));
 }
 
-function seeImage(node: SimNode, image: MetadataImage): void {
+function seeImage(node: SimNode, image: MetadataImage, delta: MetadataDelta | undefined): void {
   const { ghost, process, world } = node;
-  const violation = ghost.images.see(process.name, seenImage(image));
+  const violation = ghost.published(process.name, process.lives, image, delta);
   if (violation !== undefined) world.fail(violation.property, new ViolatedError(violation));
 }

@@ -1,53 +1,86 @@
 // The ghost state of a run (safety.md 6): what nodes show of themselves, checked as it comes. Nodes never read it.
-import type { NodeId } from '../../base/ids.ts';
+import type { NodeId, Offset } from '../../base/ids.ts';
 import { hash32 } from '../../base/keyed-random.ts';
 import { AppendHistory } from '../../check/appends.ts';
 import type { TailLoss } from '../../check/history.ts';
-import type { SeenImage, SeenPartition } from '../../check/metadata.ts';
-import { ImageHistory } from '../../check/metadata.ts';
+import type { SeenImage } from '../../check/images.ts';
+import { checkFold, ImageHistory } from '../../check/images.ts';
+import { MetadataHistory } from '../../check/metadata.ts';
+import type { Violation } from '../../check/violation.ts';
+import { violation } from '../../check/violation.ts';
 import type { LogFields, Logger } from '../../env/logger.ts';
+import type { MetadataDelta } from '../../metadata/delta.ts';
 import type { MetadataImage, TopicImage } from '../../metadata/image.ts';
-import { brokersInOrder, EMPTY_IMAGE, isActive, topicsInOrder } from '../../metadata/image.ts';
+import { EMPTY_IMAGE, topicsInOrder } from '../../metadata/image.ts';
 import { imageToRecords } from '../../metadata/image-records.ts';
-import { encodeRecord } from '../../metadata/record.ts';
+import { decodeRecords, encodeRecord } from '../../metadata/record.ts';
+import type { LogEntry } from '../raft/log-entry.ts';
 import type { DiskLog } from './disk-logs.ts';
 import { Reigns } from './reigns.ts';
 
 export class Ghost {
   readonly images = new ImageHistory();
+  readonly metadata = new MetadataHistory();
   readonly appends = new AppendHistory();
   readonly reigns = new Reigns();
   readonly losses: TailLoss[] = [];
+  /** What the quorum has committed, by batch; grows. */
+  committed: readonly LogEntry[] = [];
   /** Told of each line that a node logs: of its id and what happened. */
   onMoment: (nodeId: NodeId, moment: string) => void = () => {};
   /** Moments of nodes, by name. */
   readonly moments = new Map<string, number>();
+  /** Batches that {@link metadata} has seen. */
+  #judged = 0;
 
   /** A node logged this line, or came to this moment. */
   happened(nodeId: NodeId, moment: string): void {
-    this.moments.set(moment, (this.moments.get(moment) ?? 0) + 1);
+    this.count(moment);
     this.onMoment(nodeId, moment);
+  }
+
+  /** Something happened that belongs to no node. */
+  count(what: string): void {
+    this.moments.set(what, (this.moments.get(what) ?? 0) + 1);
+  }
+
+  /** A node published this image. `delta`: what it changes; undefined for what a life begins with. */
+  published(node: string, life: number, image: MetadataImage, delta: MetadataDelta | undefined): Violation | undefined {
+    return (
+      this.judge(image.endOffset) ??
+      (delta === undefined ? undefined : this.#checkFold(image, delta)) ??
+      this.images.see(node, life, seenImage(image))
+    );
+  }
+
+  /** Takes in what is committed up to this offset. */
+  judge(endOffset: Offset): Violation | undefined {
+    while (this.metadata.endOffset < endOffset) {
+      const entry = this.committed[this.#judged++];
+      if (entry === undefined) return violation('S-M8', `there is an image at offset ${endOffset}, not committed`);
+      const { baseOffset, control, records: bytes } = entry.batch;
+      const records = control ? [] : decodeRecords(bytes, baseOffset);
+      const found = this.metadata.commit({ baseOffset, endOffset: entry.endOffset, records });
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  /** Who comes first to an offset is compared with the log, the others with the first. */
+  #checkFold(image: MetadataImage, { topics, removedTopics, brokers }: MetadataDelta): Violation | undefined {
+    if (image.endOffset !== this.metadata.endOffset) return undefined;
+    return checkFold(this.metadata.state, {
+      endOffset: image.endOffset,
+      topics: [...topics].flatMap((id) => image.topics.get(id) ?? []),
+      removedTopics: removedTopics.keys(),
+      brokers: [...brokers].flatMap((id) => image.brokers.get(id) ?? []),
+    });
   }
 }
 
-/** The parts of an image that are checked, and a digest of all of it. */
+/** An image by its end and a digest of all of it. */
 export function seenImage(image: MetadataImage): SeenImage {
-  let partitions: SeenPartition[] | undefined;
-  return {
-    endOffset: image.endOffset,
-    digest: digestOf(image),
-    brokers: brokersInOrder(image).map((broker) => {
-      const { brokerId, brokerEpoch, incarnationId } = broker;
-      return { brokerId, brokerEpoch, incarnationId, isActive: isActive(broker) };
-    }),
-    // Most images are known by their digest already.
-    get partitions() {
-      partitions ??= topicsInOrder(image).flatMap(({ name, topicId, partitions: states }) =>
-        [...states].map((state, partition) => ({ topic: name, topicId, partition, ...state })),
-      );
-      return partitions;
-    },
-  };
+  return { endOffset: image.endOffset, digest: digestOf(image) };
 }
 
 /** By topic: an image shares those that did not change with the one before. */

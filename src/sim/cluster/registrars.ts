@@ -1,131 +1,137 @@
-// Clients that create, delete and describe the same few topics at controllers, and what they were told: the history for S-M9.
-// Each call goes to one controller and is not repeated, so that what is not answered is truly unknown.
+// Clients that create, delete and describe the same few topics at controllers, set configs and add partitions, and what they
+// were told: the histories for S-M9.
 import type { Ms, NodeId } from '../../base/ids.ts';
-import type { TopicAction, TopicOperation } from '../../check/topic-operations.ts';
+import type { ObjectOperation } from '../../check/operations.ts';
+import type { TopicAction } from '../../check/topic-operations.ts';
 import { sleep } from '../../env/clock.ts';
 import type { Env } from '../../env/env.ts';
 import type { RpcClient } from '../../env/network.ts';
-import { RpcError } from '../../env/network.ts';
-import { AdminServiceDefinition as Admin } from '../../gen/kvorum/v1/admin.ts';
-import type { Stop, TopicCall } from './client-log.ts';
+import type { AdminCalls, Call, Stop } from './client-log.ts';
 import type { SimCluster } from './cluster.ts';
 import { CONTROLLER_PORT } from './cluster.ts';
+import type { Attempt, Told } from './registrar-calls.ts';
+import {
+  alterConfigAttempt,
+  countAttempt,
+  describeConfigAttempt,
+  growAttempt,
+  topicAttempt,
+} from './registrar-calls.ts';
 import type { Workload } from './scenario.ts';
 
 /** Names that belong to registrars, and to nobody else. */
 export const CONTESTED = 'contested-';
+/** Is there from the beginning, with one partition. */
+export const GROWING = `${CONTESTED}count`;
+/** Partitions that it grows to at most. */
+const GROWN = 12;
 
-type Request = 'create' | 'delete' | 'describe';
+const TOPIC_REQUESTS = ['create', 'create', 'delete', 'describe', 'describe'] as const;
 
-const REQUESTS: readonly Request[] = ['create', 'create', 'delete', 'describe', 'describe'];
+interface Registrar {
+  readonly cluster: SimCluster;
+  readonly calls: AdminCalls;
+  readonly timeoutMs: Ms;
+  readonly draw: (what: string, bound: number) => number;
+}
 
-/** What was answered to a call: `nothing` was done or learned, or it is `unknown` whether anything was. */
-type Told = TopicAction | 'nothing' | 'unknown';
+interface Place {
+  readonly id: NodeId;
+  readonly client: RpcClient;
+}
 
-/** Calls controllers until it is asked to stop. */
+/** Calls controllers until it is asked to stop. `index`: of the registrar. */
 export async function register(
   cluster: SimCluster,
   env: Env,
   workload: Workload,
-  calls: TopicCall[],
+  calls: AdminCalls,
   stop: Stop,
+  index: number,
 ): Promise<void> {
-  const controllers = cluster.controllers.map(({ id, process }) => {
+  const controllers = cluster.controllers.map(({ id, process }): Place => {
     return { id, client: env.network.client({ host: process.name, port: CONTROLLER_PORT }) };
   });
   const draw = (what: string, bound: number): number => env.random.below(`registrar.${what}`, bound);
+  const registrar = { cluster, calls, timeoutMs: workload.requestTimeoutMs, draw };
   let at = 0;
-  while (!stop.producing) {
+  for (let number = 1; !stop.producing; number++) {
     await sleep(env.clock, draw('pause', 2 * workload.registerEveryMs + 1));
-    const topic = `${CONTESTED}${1 + draw('topic', workload.contestedTopics)}`;
-    const request = REQUESTS[draw('request', REQUESTS.length)] ?? 'describe';
-    const { id, client } = controllers[at] as (typeof controllers)[number];
-    const call = newCall(topic, request, cluster.world.nowMs);
-    calls.push(call);
-    const told = await ask(client, request, topic, workload.requestTimeoutMs);
-    note(cluster, id, call, request, told);
+    const place = controllers[at] as Place;
+    const told = await callOnce(registrar, place, workload, `${number}${index}`);
     if (told === 'nothing' || told === 'unknown' || draw('other', 20) === 0)
       at = draw('controller', controllers.length);
   }
   for (const { client } of controllers) client.close();
 }
 
-/** Creates a topic that belongs to registrars, at this controller. */
-export function createContested(client: RpcClient, name: string, timeoutMs: Ms): Promise<Told> {
-  return ask(client, 'create', `${CONTESTED}${name}`, timeoutMs);
+/** `unique`: digits that nobody else uses. */
+function callOnce(
+  registrar: Registrar,
+  place: Place,
+  { contestedTopics }: Workload,
+  unique: string,
+): Promise<Told<unknown>> {
+  const { draw, calls } = registrar;
+  const what = draw('what', 10);
+  if (what < 6) {
+    const topic = `${CONTESTED}${1 + draw('topic', contestedTopics)}`;
+    return attempt(registrar, place, calls.topics, topicAttempt(pick(draw('request', 5)), topic));
+  }
+  if (what < 8) {
+    const request = draw('config', 4);
+    const ask =
+      request < 2 ? describeConfigAttempt(GROWING) : alterConfigAttempt(GROWING, request === 2 ? unique : undefined);
+    return attempt(registrar, place, calls.configs, ask);
+  }
+  const ask = what === 8 ? countAttempt(GROWING) : growAttempt(GROWING, 2 + draw('grow', GROWN - 1));
+  return attempt(registrar, place, calls.counts, ask);
 }
 
-/** The calls that say something. */
-export function operationsOf(calls: readonly TopicCall[]): TopicOperation[] {
-  return calls.flatMap(({ action, ...call }) => (action === undefined ? [] : [{ ...call, action }]));
+function pick(index: number): (typeof TOPIC_REQUESTS)[number] {
+  return TOPIC_REQUESTS[index] ?? 'describe';
 }
 
-function newCall(topic: string, request: Request, invokedAtMs: Ms): TopicCall {
-  const actions = {
-    create: { type: 'created', topicId: undefined },
-    delete: { type: 'deleted', topicId: undefined },
-    describe: undefined,
-  } as const;
-  return { topic, invokedAtMs, answeredAtMs: Number.POSITIVE_INFINITY, action: actions[request] };
+async function attempt<Action>(
+  { cluster, timeoutMs }: Registrar,
+  { id, client }: Place,
+  calls: Call<Action>[],
+  asked: Attempt<Action>,
+): Promise<Told<Action>> {
+  const { object, mayHaveDone: action } = asked;
+  const call = { object, invokedAtMs: cluster.world.nowMs, answeredAtMs: Number.POSITIVE_INFINITY, action };
+  calls.push(call);
+  const told = await asked.send(client, timeoutMs);
+  note(cluster, id, call, asked, told);
+  return told;
 }
 
-function note(cluster: SimCluster, nodeId: NodeId, call: TopicCall, request: Request, told: Told): void {
+function note<Action>(
+  cluster: SimCluster,
+  nodeId: NodeId,
+  call: Call<Action>,
+  { mayHaveDone, teaches }: Attempt<Action>,
+  told: Told<Action>,
+): void {
   if (told === 'unknown') return;
   call.action = told === 'nothing' ? undefined : told;
   call.answeredAtMs = cluster.world.nowMs;
-  if (told === 'nothing' || told.type === 'created' || told.type === 'deleted') return;
+  if (told === 'nothing' || !teaches(told)) return;
   // What was read was the committed state of a controller. Any of them describes what it has; what the active one has is all
   // that was committed before another was elected.
   const { reigns } = cluster.ghost;
   const reign = reigns.during(nodeId, call.invokedAtMs, call.answeredAtMs);
   const isWhole = reign !== undefined && reign.fromMs <= call.invokedAtMs && reign.toMs >= call.answeredAtMs;
-  if (reign === undefined || (request === 'describe' && !isWhole)) call.action = undefined;
+  if (reign === undefined || (mayHaveDone === undefined && !isWhole)) call.action = undefined;
   else call.invokedAtMs = Math.min(call.invokedAtMs, reigns.replacedAt(reign.epoch));
 }
 
-async function ask(client: RpcClient, request: Request, topic: string, timeoutMs: Ms): Promise<Told> {
-  const { createTopics, deleteTopics, describeTopics } = Admin.methods;
-  const topics = [{ name: topic, topicId: '' }];
-  try {
-    switch (request) {
-      case 'create': {
-        const wanted = { name: topic, partitions: 1, replicationFactor: 1, configs: {}, assignments: [] };
-        const message = { topics: [wanted], validateOnly: false, forwarded: true };
-        const [answer] = (await client.call(Admin, createTopics, message, timeoutMs)).topics;
-        return toldOf('created', answer);
-      }
-      case 'delete': {
-        const [answer] = (
-          await client.call(Admin, deleteTopics, { topics, validateOnly: false, forwarded: true }, timeoutMs)
-        ).topics;
-        return toldOf('deleted', answer);
-      }
-      case 'describe': {
-        const [answer] = (await client.call(Admin, describeTopics, { topics }, timeoutMs)).topics;
-        return toldOf('present', answer);
-      }
-    }
-  } catch (error) {
-    if (!(error instanceof RpcError)) throw error;
-    const isSure = error.status === 'FAILED_PRECONDITION' || error.status === 'RESOURCE_EXHAUSTED';
-    return isSure || error.transport === 'refused' || request === 'describe' ? 'nothing' : 'unknown';
-  }
+/** Creates a topic that belongs to registrars, at this controller. */
+export function createContested(client: RpcClient, name: string, timeoutMs: Ms): Promise<Told<TopicAction>> {
+  return topicAttempt('create', `${CONTESTED}${name}`).send(client, timeoutMs);
 }
 
-function toldOf(
-  type: 'created' | 'deleted' | 'present',
-  answer: { readonly topicId: string; readonly error?: { readonly name: string } | undefined } | undefined,
-): Told {
-  if (answer === undefined) throw new Error('an answer about one topic has one entry');
-  switch (answer.error?.name) {
-    case undefined:
-      return { type, topicId: answer.topicId };
-    case 'TOPIC_ALREADY_EXISTS':
-      return { type: 'present', topicId: undefined };
-    case 'UNKNOWN_TOPIC_OR_PARTITION':
-      return { type: 'absent' };
-    default:
-      // Refused for another reason, such as too few brokers.
-      return 'nothing';
-  }
+/** The calls that say something. */
+export function operationsOf<Action>(calls: readonly Call<Action>[]): ObjectOperation<Action>[] {
+  return calls.flatMap(({ action, ...call }) => (action === undefined ? [] : [{ ...call, action }]));
 }

@@ -4,22 +4,26 @@
 import type { Ms } from '../../base/ids.ts';
 import { hash32 } from '../../base/keyed-random.ts';
 import type { Violation } from '../../check/violation.ts';
+import type { Env } from '../../env/env.ts';
 import { SimulationFailure } from '../world/failure.ts';
 import type { ClientLog, Stop } from './client-log.ts';
 import { newClientLog } from './client-log.ts';
 import { administrate, clusterClient, consume, createTopic, produce, readEverything, spawnClient } from './clients.ts';
 import type { SimCluster } from './cluster.ts';
-import { createCluster } from './cluster.ts';
+import { CONTROLLER_PORT, createCluster } from './cluster.ts';
 import { Nemesis } from './faults.ts';
 import { checkBounded, checkClients, checkNothingLeft, checkRegistrars, FINAL_READER } from './final-checks.ts';
+import { createReplicated, govern } from './governors.ts';
+import type { KeeperStop } from './isr-keepers.ts';
+import { keepIsrs, REPLICATED } from './isr-keepers.ts';
 import { CONVERGE_LIMIT_MS, converge, probe } from './liveness.ts';
 import type { SimNode } from './node.ts';
 import { endLife, formatNode, startLife } from './node.ts';
 import { operate } from './operator.ts';
-import { operationsOf, register } from './registrars.ts';
+import { GROWING, operationsOf, register } from './registrars.ts';
 import type { ClusterScenario } from './scenario.ts';
 import { CALM_WORKLOAD } from './scenario.ts';
-import { ViolatedError } from './violated.ts';
+import { must, ViolatedError } from './violated.ts';
 
 export interface ClusterRunOptions {
   /** Wraps what a node is given of the world, to see that a broken port is found out. */
@@ -51,9 +55,13 @@ export interface ClusterStats {
   readonly topics: number;
   /** What S-M9 is judged by, and of how many topics it took too long. */
   readonly topicCalls: number;
+  readonly configCalls: number;
+  readonly countCalls: number;
   readonly undecided: number;
   /** Voters added and removed. */
   readonly voterChanges: number;
+  /** What the metadata log shows. */
+  readonly metadata: ReadonlyMap<string, number>;
   /** Lines that nodes logged, by event name, and other moments. */
   readonly logged: ReadonlyMap<string, number>;
 }
@@ -126,9 +134,16 @@ async function play(
   const admin = spawnClient(cluster, 'admin', (env) => administrate(cluster, env, workload, log, stop));
   const registrarsStop: Stop = { producing: false, consuming: false };
   const operatorStop: Stop = { producing: false, consuming: false };
+  const keeperStop: KeeperStop = { calm: false, isOver: false };
+  const keepers = clients('isr-keeper', workload.keepEveryMs > 0 ? 1 : 0, (name) =>
+    spawnClient(cluster, name, (env) => keepIsrs(cluster, env, workload, keeperStop)),
+  );
+  const governors = clients('governor', workload.governEveryMs > 0 ? 1 : 0, (name) =>
+    spawnClient(cluster, name, (env) => govern(cluster, env, workload, registrarsStop)),
+  );
   const isCopying = config.links.duplicatePermille > 0;
-  const registrars = clients('registrar', isCopying ? 0 : workload.registrars, (name) =>
-    spawnClient(cluster, name, (env) => register(cluster, env, workload, log.topicCalls, registrarsStop)),
+  const registrars = clients('registrar', isCopying ? 0 : workload.registrars, (name, index) =>
+    spawnClient(cluster, name, (env) => register(cluster, env, workload, log.adminCalls, registrarsStop, index)),
   );
   const operators = clients('operator', workload.operateEveryMs > 0 ? 1 : 0, (name) =>
     spawnClient(cluster, name, (env) => operate(cluster, env, workload, log.voterCalls, operatorStop)),
@@ -140,13 +155,15 @@ async function play(
   nemesis.heal();
   registrarsStop.producing = true;
   operatorStop.consuming = true;
+  keeperStop.calm = true;
   await converge(cluster);
   phase('liveness');
   stop.producing = true;
   operatorStop.producing = true;
+  keeperStop.isOver = true;
   const patience = workload.deliveryTimeoutMs + CLIENT_SLACK_MS;
   await world.runUntil(
-    () => [...producers, ...registrars, ...operators, admin].every(({ isDone }) => isDone),
+    () => [...producers, ...registrars, ...operators, ...keepers, ...governors, admin].every(({ isDone }) => isDone),
     patience,
     'L-M1: producers come to their end',
   );
@@ -162,8 +179,8 @@ async function play(
   await finish(cluster, log);
 }
 
-function clients<T>(name: string, count: number, make: (name: string) => T): T[] {
-  return Array.from({ length: count }, (_, i) => make(`${name}${i + 1}`));
+function clients<T>(name: string, count: number, make: (name: string, index: number) => T): T[] {
+  return Array.from({ length: count }, (_, i) => make(`${name}${i + 1}`, i));
 }
 
 /** Formats and starts all nodes, and creates the first topics. */
@@ -178,9 +195,24 @@ async function bootstrap(cluster: SimCluster, log: ClientLog): Promise<void> {
     for (let number = 1; number <= topics; number++) {
       await createTopic(cluster, client, log, `topic-${number}`, partitions, BOOTSTRAP_LIMIT_MS);
     }
+    await createTopic(cluster, client, log, GROWING, 1, BOOTSTRAP_LIMIT_MS);
+    log.topics.delete(GROWING);
     client.close();
+    await createReplicatedTopics(cluster, env);
   });
   await world.runUntil(() => founding.isDone, BOOTSTRAP_LIMIT_MS, 'L-M1: the first topics are created');
+}
+
+async function createReplicatedTopics(cluster: SimCluster, env: Env): Promise<void> {
+  const { workload, config } = cluster.scenario;
+  const leader = cluster.controllers.find(({ node }) => node?.quorum.describe().role === 'leader');
+  if (leader === undefined || workload.replicatedTopics === 0) return;
+  const client = env.network.client({ host: leader.process.name, port: CONTROLLER_PORT });
+  const replicationFactor = Math.min(3, config.brokers);
+  for (let number = 1; number <= workload.replicatedTopics; number++) {
+    await createReplicated(client, `${REPLICATED}${number}`, 2, replicationFactor, BOOTSTRAP_LIMIT_MS);
+  }
+  client.close();
 }
 
 async function finish(cluster: SimCluster, log: ClientLog): Promise<void> {
@@ -190,6 +222,7 @@ async function finish(cluster: SimCluster, log: ClientLog): Promise<void> {
   // Later ones have no leaders any more.
   const { image } = active.publisher;
   checkBounded(cluster);
+  must(cluster.ghost.metadata.commands.unfounded());
   checkClients(cluster, log, image);
   log.undecided += checkRegistrars(cluster, log, image);
   await stopAll(cluster, brokers);
@@ -228,7 +261,7 @@ function outcome(
     hash:
       (world.hash ^
         hash32(
-          JSON.stringify([log.writes, log.reads, log.creations, log.truncations, log.topicCalls, log.voterCalls]),
+          JSON.stringify([log.writes, log.reads, log.creations, log.truncations, log.adminCalls, log.voterCalls]),
         )) >>>
       0,
     stats: {
@@ -241,9 +274,12 @@ function outcome(
       truncations: log.truncations.length,
       tailsLost: ghost.losses.length,
       topics: log.topics.size,
-      topicCalls: operationsOf(log.topicCalls).length,
+      topicCalls: operationsOf(log.adminCalls.topics).length,
+      configCalls: operationsOf(log.adminCalls.configs).length,
+      countCalls: operationsOf(log.adminCalls.counts).length,
       undecided: log.undecided,
       voterChanges: log.voterCalls.filter((call) => call.outcome === 'done').length,
+      metadata: ghost.metadata.counts,
       logged: ghost.moments,
     },
     log: () => world.log.format(),

@@ -117,6 +117,8 @@ export const MOMENTS = [
   'topic-created',
   'broker-registered',
   'broker-unfenced',
+  'broker-fenced',
+  'unclean-election',
   'broker-ready',
   'log-recovered',
   'partition-leader',
@@ -159,6 +161,14 @@ export interface Workload {
   readonly registrars: number;
   readonly contestedTopics: number;
   readonly registerEveryMs: Ms;
+  /** Topics with several replicas, to which nothing is written: `replicated-1` and so on. */
+  readonly replicatedTopics: number;
+  /** Mean pause between two changes of their ISRs in the name of leaders; 0: none. */
+  readonly keepEveryMs: Ms;
+  /** Mean pause between two commands of their administrator; 0: there is none. */
+  readonly governEveryMs: Ms;
+  /** The administrator also allows unclean elections, and asks for them. */
+  readonly uncleanElections: boolean;
   /** Mean pause between two looks of the operator, who makes the controllers that run the voters; 0: there is none. */
   readonly operateEveryMs: Ms;
   /** The operator also takes out voters without need. */
@@ -209,6 +219,10 @@ export const CALM_WORKLOAD: Workload = {
   registrars: 0,
   contestedTopics: 1,
   registerEveryMs: 500,
+  replicatedTopics: 0,
+  keepEveryMs: 0,
+  governEveryMs: 0,
+  uncleanElections: false,
   operateEveryMs: 0,
   voterChurn: false,
 };

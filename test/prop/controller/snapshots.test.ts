@@ -6,7 +6,8 @@ import type { MetadataImage } from '../../../src/metadata/image.ts';
 import { imageToRecords, snapshotRecords } from '../../../src/metadata/image-records.ts';
 import { MetadataPublisher } from '../../../src/metadata/publisher.ts';
 import { encodeRecord } from '../../../src/metadata/record.ts';
-import { commands, World } from './model.ts';
+import { World } from './world.ts';
+import { commands } from './world-commands.ts';
 
 const EPOCH = 7;
 

@@ -1,8 +1,6 @@
-// The checkers of what nodes show: appends, images, topics. Good histories pass, bad ones do not.
+// The checkers of what nodes show: appends, topics. Good histories pass, bad ones do not.
 import { describe, expect, test } from 'vitest';
 import { AppendHistory } from '../../../src/check/appends.ts';
-import type { SeenBroker, SeenImage, SeenPartition } from '../../../src/check/metadata.ts';
-import { ImageHistory } from '../../../src/check/metadata.ts';
 import { checkTopics } from '../../../src/check/topics.ts';
 
 describe('appends', () => {
@@ -21,63 +19,6 @@ describe('appends', () => {
     history.see('b#1', batch);
     expect(history.see('b#1', { ...batch, crc: 78 })).toMatchObject({ property: 'S-D4' });
     expect(history.see('b#1', { ...batch, crc: 79, partition: 1 })).toBeUndefined();
-  });
-});
-
-describe('images', () => {
-  const broker: SeenBroker = { brokerId: 4, brokerEpoch: 1, incarnationId: 'i', isActive: true };
-  const partition: SeenPartition = {
-    ...{ topic: 't', topicId: 'id', partition: 0, replicas: [4, 5], isr: [4] },
-    ...{ leader: 4, leaderEpoch: 1, partitionEpoch: 1 },
-  };
-  const image = (endOffset: number, change: Partial<SeenImage> = {}): SeenImage => {
-    return { endOffset, digest: String(endOffset), brokers: [broker], partitions: [partition], ...change };
-  };
-  /** The property that the second image breaks, after a good first one. */
-  const broken = (change: Partial<SeenImage>): string | undefined => {
-    const history = new ImageHistory();
-    expect(history.see('a', image(10))).toBeUndefined();
-    return history.see('a', image(11, change))?.property;
-  };
-  const withPartition = (change: Partial<SeenPartition>) => broken({ partitions: [{ ...partition, ...change }] });
-
-  test('a good one passes', () => {
-    expect(broken({})).toBeUndefined();
-    expect(withPartition({ leader: -1, leaderEpoch: 2, partitionEpoch: 2 })).toBeUndefined();
-  });
-
-  test('S-M8: two images at one offset, a batch end that the others do not have, a topic id used again', () => {
-    const history = new ImageHistory();
-    history.see('a', image(10));
-    history.see('a', image(12));
-    expect(history.see('b', image(10))).toBeUndefined();
-    expect(history.see('b', image(11))).toMatchObject({ property: 'S-M8' });
-    expect(history.see('b', image(12, { digest: 'x' }))).toMatchObject({ property: 'S-M8' });
-    expect(withPartition({ topic: 'u' })).toBe('S-M8');
-  });
-
-  test('S-M1: epochs', () => {
-    expect(withPartition({ leaderEpoch: 0 })).toBe('S-M1');
-    expect(withPartition({ partitionEpoch: 0 })).toBe('S-M1');
-    expect(withPartition({ leader: -1, partitionEpoch: 2 })).toBe('S-M1');
-    expect(withPartition({ leaderEpoch: 2 })).toBe('S-M1');
-  });
-
-  test('S-M2: leader and ISR', () => {
-    expect(withPartition({ leader: 5, leaderEpoch: 2, partitionEpoch: 2 })).toBe('S-M2');
-    expect(withPartition({ leader: -1, leaderEpoch: 2, partitionEpoch: 2, isr: [] })).toBe('S-M2');
-    expect(withPartition({ partitionEpoch: 2, isr: [4, 6] })).toBe('S-M2');
-  });
-
-  test('S-M6: a fenced broker leads nothing and is in no ISR with others', () => {
-    expect(broken({ brokers: [{ ...broker, isActive: false }] })).toBe('S-M6');
-    expect(withPartition({ partitionEpoch: 2, isr: [4, 5] })).toBe('S-M6');
-  });
-
-  test('S-M7: broker epochs', () => {
-    expect(broken({ brokers: [{ ...broker, brokerEpoch: 0 }] })).toBe('S-M7');
-    expect(broken({ brokers: [{ ...broker, incarnationId: 'j' }] })).toBe('S-M7');
-    expect(broken({ brokers: [broker, { ...broker, brokerId: 5 }] })).toBe('S-M7');
   });
 });
 

@@ -8,7 +8,7 @@ import { checkTopicOperations } from '../../../src/check/topic-operations.ts';
 const OPEN = Number.POSITIVE_INFINITY;
 
 function told(invokedAtMs: number, answeredAtMs: number, action: TopicAction, topic = 't'): TopicOperation {
-  return { topic, invokedAtMs, answeredAtMs, action };
+  return { object: topic, invokedAtMs, answeredAtMs, action };
 }
 
 const created = (topicId?: string): TopicAction => ({ type: 'created', topicId });
