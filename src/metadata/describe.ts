@@ -2,7 +2,6 @@
 // since only the leader of the quorum can answer it.
 
 import type { NodeId } from '../base/ids.ts';
-import { NO_NODE } from '../base/ids.ts';
 import type { Uuid } from '../base/uuid.ts';
 import type {
   BrokerDescription,
@@ -86,16 +85,6 @@ export function describePartition(state: PartitionState, partition: number): Par
 }
 
 export function describeCluster(image: MetadataImage, facts: ClusterFacts): DescribeClusterResponse {
-  const leaders = new Map<NodeId, number>();
-  const replicas = new Map<NodeId, number>();
-  const inSync = new Map<NodeId, number>();
-  for (const topic of image.topics.values()) {
-    for (const state of topic.partitions) {
-      if (state.leader !== NO_NODE) leaders.set(state.leader, (leaders.get(state.leader) ?? 0) + 1);
-      for (const id of state.replicas) replicas.set(id, (replicas.get(id) ?? 0) + 1);
-      for (const id of state.isr) inSync.set(id, (inSync.get(id) ?? 0) + 1);
-    }
-  }
   const brokers = brokersInOrder(image).map(
     (broker): BrokerDescription => ({
       brokerId: broker.brokerId,
@@ -105,9 +94,9 @@ export function describeCluster(image: MetadataImage, facts: ClusterFacts): Desc
       inControlledShutdown: broker.inControlledShutdown,
       endpoints: [...broker.endpoints],
       rack: broker.rack,
-      leaderCount: leaders.get(broker.brokerId) ?? 0,
-      replicaCount: replicas.get(broker.brokerId) ?? 0,
-      isrCount: inSync.get(broker.brokerId) ?? 0,
+      leaderCount: image.loads.get(broker.brokerId)?.leaders ?? 0,
+      replicaCount: image.loads.get(broker.brokerId)?.replicas ?? 0,
+      isrCount: image.loads.get(broker.brokerId)?.inSync ?? 0,
       logDirs: [...broker.logDirs],
       bootCounter: broker.bootCounter,
       minMetadataLevel: broker.minMetadataLevel,
