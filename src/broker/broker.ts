@@ -14,8 +14,8 @@ import type { Endpoint } from '../gen/kvorum/v1/metadata.ts';
 import type { LogDirectory } from '../log/log-directory.ts';
 import type { MetadataImage } from '../metadata/image.ts';
 import type { MetadataPublisher } from '../metadata/publisher.ts';
-import type { QuorumAdmin } from '../quorum/admin.ts';
 import { ReplicaManager } from '../replica/replica-manager.ts';
+import type { BrokerAdmin } from './admin-service.ts';
 import { adminService } from './admin-service.ts';
 import type { BrokerContext } from './context.ts';
 import { FramePool } from './frame-pool.ts';
@@ -33,8 +33,8 @@ export interface BrokerDeps {
   /** The node's committed image. */
   readonly publisher: MetadataPublisher;
   readonly controller: ControllerChannel;
-  /** What AdminService answers about the quorum. */
-  readonly quorumAdmin: QuorumAdmin;
+  /** What AdminService is on every node, and the way to the active controller. */
+  readonly admin: BrokerAdmin;
   /** Opened, locked, this start counted. */
   readonly logDirectories: readonly LogDirectory[];
   /** The leader of the quorum as this node knows it, -1 if none. */
@@ -84,12 +84,11 @@ export class Broker {
       buffers: new FramePool(POOL_BYTES),
       controller,
       producerIds: new ProducerIds({ controller, logger, brokerId, brokerEpoch: () => this.#brokerEpoch }),
-      topics: new TopicCommands({ clock, logger, controller, metadata: publisher, values: config.values }),
-      quorumAdmin: deps.quorumAdmin,
+      topics: new TopicCommands({ logger, controller, forwarder: deps.admin.forwarder, values: config.values }),
       servedApis: SERVED_APIS,
       quorumLeader: () => deps.quorumLeader(),
     };
-    this.service = adminService(this.#context);
+    this.service = adminService(deps.admin);
   }
 
   get #brokerEpoch(): Offset {
@@ -122,6 +121,7 @@ export class Broker {
     const brokerEpoch = await registration.register();
     if (brokerEpoch === undefined || this.#stopping) return false;
     void registration.keepAlive();
+    void registration.holdSession();
     await publisher.whenAt(brokerEpoch + 1); // D-0.7
     if (this.#stopping) return false;
     this.#opening = this.#replicas.open(() => publisher.image, brokerEpoch);

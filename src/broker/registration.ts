@@ -1,4 +1,5 @@
-// A broker's membership (C-2, C-3): registers this incarnation, keeps its session by heartbeats, and says goodbye.
+// A broker's membership (C-2, C-3): registers this incarnation, keeps its session by heartbeats and a held connection, and says
+// goodbye.
 import type { Ms, NodeId, Offset } from '../base/ids.ts';
 import type { Uuid } from '../base/uuid.ts';
 import type { ControllerChannel } from '../client/controller-channel.ts';
@@ -31,6 +32,12 @@ export interface RegistrationDeps {
 
 /** Pause after a failed attempt to register. */
 const RETRY_MS: Ms = 200;
+
+/**
+ * Pause before a connection is held again that did not last, or that the controller would not have: well within the grace that a
+ * broken one has.
+ */
+const HOLD_AGAIN_MS: Ms = 50;
 
 /** Interval of heartbeats while the controller moves the leaders of a broker that wants to go. */
 const LEAVING_INTERVAL_MS: Ms = 50;
@@ -112,6 +119,27 @@ export class Registration {
       if (response !== undefined) for (const listener of [...this.#heard]) listener(response);
       const everyMs = this.#wantShutdown ? Math.min(LEAVING_INTERVAL_MS, intervalMs) : intervalMs;
       await this.#pause(Math.max(0, everyMs - (clock.now() - sentAt)));
+    }
+  }
+
+  /**
+   * Holds a connection to the active controller until `stop`, which shows when this process dies: again at once where one breaks.
+   * What the controller says against it is said to heartbeats as well.
+   */
+  async holdSession(): Promise<void> {
+    const { clock, controller, config } = this.#deps;
+    const request = { brokerId: this.#brokerId, brokerEpoch: this.#brokerEpoch };
+    const findWithinMs = config.values['broker.session.timeout.ms'];
+    while (!this.#stopped) {
+      let wasHeld = false;
+      try {
+        for await (const _ of controller.stream(Service, Service.methods.holdSession, request, findWithinMs)) {
+          wasHeld = true;
+        }
+      } catch (error) {
+        if (!(error instanceof RpcError)) throw error;
+      }
+      if (!wasHeld && !this.#stopped) await sleep(clock, HOLD_AGAIN_MS);
     }
   }
 

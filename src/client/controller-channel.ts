@@ -6,7 +6,7 @@ import type { Ms, NodeId } from '../base/ids.ts';
 import { NO_NODE } from '../base/ids.ts';
 import type { Clock, Timer } from '../env/clock.ts';
 import { sleep } from '../env/clock.ts';
-import type { Address, Network, RpcClient, RpcMethod, RpcServiceDefinition } from '../env/network.ts';
+import type { Address, Network, RpcClient, RpcMethod, RpcServiceDefinition, RpcStreamMethod } from '../env/network.ts';
 import { RpcError } from '../env/network.ts';
 import type { Random } from '../env/random.ts';
 import { backoffMs } from './backoff.ts';
@@ -119,6 +119,32 @@ export class ControllerChannel {
           throw afterAll(method.name, error, uncertain);
         }
       }
+    }
+  }
+
+  /**
+   * A stream of the active controller, for which `timeoutMs` is waited; how long the stream itself lasts is the controller's and the
+   * caller's to say. One attempt: RpcError as `RpcClient.stream`, or as `call` where no active controller is found. Whoever calls
+   * again looks for the active controller anew where that is worth while.
+   */
+  async *stream<Request, Response>(
+    service: RpcServiceDefinition,
+    method: RpcStreamMethod<Request, Response>,
+    request: Request,
+    timeoutMs: Ms,
+  ): AsyncGenerator<Response, void> {
+    if (this.#closed) throw new RpcError('CANCELLED', 'the controller channel is closed', 'refused');
+    this.#refresh();
+    const options = { patient: true };
+    const at = this.#active ?? (await this.#find(this.#clock.now() + timeoutMs, options));
+    if (typeof at === 'string') throw this.#nobody(method.name, at, timeoutMs, options);
+    this.#active = at;
+    try {
+      yield* at.client.stream(service, method, request, Number.POSITIVE_INFINITY);
+    } catch (error) {
+      if (error instanceof RpcError && leadsToNext(error) && this.#active?.client === at.client)
+        this.#active = undefined;
+      throw error;
     }
   }
 

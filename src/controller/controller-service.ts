@@ -1,75 +1,84 @@
-// ControllerService: what brokers say to the active controller. A controller that is not active refuses; callers look for it.
-import type { Ms, NodeId, Offset } from '../base/ids.ts';
+// ControllerService: what brokers say to the active controller. A controller that is not active refuses; callers look for it. A
+// broker speaks for itself alone, as the incarnation that is registered (C-2.5).
+import type { NodeId, Offset } from '../base/ids.ts';
 import type { RpcService } from '../env/network.ts';
-import { RpcError, rpcService } from '../env/network.ts';
-import type { BrokerHeartbeatRequest, BrokerHeartbeatResponse } from '../gen/kvorum/v1/controller.ts';
+import { rpcService } from '../env/network.ts';
 import { ControllerServiceDefinition } from '../gen/kvorum/v1/controller.ts';
+import type { MetadataImage } from '../metadata/image.ts';
+import { heartbeat, noteMoves, registerBroker } from './broker-commands.ts';
 import type { Claim } from './claim.ts';
+import { decideAlterPartition } from './decide/alter-partition.ts';
+import { decideCreateTopics } from './decide/create-topics.ts';
 import type { Decided } from './decide/decision.ts';
-import { checkBrokerEpoch, decideHeartbeat } from './decide/heartbeat.ts';
+import { checkBrokerEpoch } from './decide/heartbeat.ts';
+import { electionPolicyOf } from './decide/policy.ts';
 import { decideAllocateProducerIds } from './decide/producer-ids.ts';
-import { decideRegisterBroker } from './decide/register-broker.ts';
+import { decideAssignReplicasToDirs } from './decide/replica-directories.ts';
 import type { CommandRunner, ControllerDeps } from './deps.ts';
+import { holdSession } from './held-sessions.ts';
+import { createTopicsContext } from './topic-creation.ts';
 
-/** Replaced one by one. */
-const notYet = () => Promise.reject(new RpcError('UNIMPLEMENTED', 'this version does not serve this call'));
-// oxlint-disable-next-line require-yield
-async function* notYetStream(): AsyncGenerator<never> {
-  throw new RpcError('UNIMPLEMENTED', 'this version does not serve this call');
+/** As many as a replication factor can be in Kafka's protocol. */
+const MAX_REPLICATION_FACTOR = 32_767;
+
+interface Speaker {
+  readonly brokerId: NodeId;
+  readonly brokerEpoch: Offset;
+}
+
+/** C-2.5: first of all it is the registered incarnation that speaks. */
+function asRegistered<Request extends Speaker, T>(
+  request: Request,
+  decide: (image: MetadataImage, request: Request) => Decided<T>,
+): (claim: Claim) => Decided<T> {
+  return ({ working }) => {
+    const checked = checkBrokerEpoch(working, request);
+    return 'refused' in checked ? checked : decide(working, request);
+  };
 }
 
 export function controllerService(
-  controller: Pick<CommandRunner, 'execute'>,
-  { clusterId }: Pick<ControllerDeps, 'clusterId'>,
+  controller: CommandRunner,
+  deps: Pick<ControllerDeps, 'clusterId' | 'env' | 'config'>,
 ): RpcService {
+  const { clusterId } = deps;
+  const replicated = createTopicsContext(deps, MAX_REPLICATION_FACTOR);
   return rpcService(ControllerServiceDefinition, {
     registerBroker: (request, context) =>
+      controller.execute(context, (claim, now) => registerBroker(claim, request, { clusterId, now }), {
+        operation: `RegisterBroker of broker ${request.brokerId}`,
+        decided: (claim, now) => {
+          const broker = claim.working.brokers.get(request.brokerId);
+          if (broker !== undefined) claim.sessions.touch(broker.brokerId, broker.brokerEpoch, now);
+        },
+      }),
+    brokerHeartbeat: (request, context) =>
+      controller.execute(context, (claim) => heartbeat(claim, request), {
+        operation: `BrokerHeartbeat of broker ${request.brokerId}`,
+        // C-3.5: whatever comes of the rest.
+        lifeSign: (claim, now) => {
+          if ('refused' in checkBrokerEpoch(claim.working, request)) return;
+          claim.sessions.touch(request.brokerId, request.brokerEpoch, now);
+          claim.sessions.report(request.brokerId, request.metadataEndOffset);
+        },
+        decided: (claim, _, records) => noteMoves(claim, request.brokerId, records),
+      }),
+    holdSession: (request, context) => holdSession(controller, request, context),
+    alterPartition: (request, context) =>
       controller.execute(
         context,
-        (claim, now) => {
-          const sessionValid = claim.sessions.isValid(request.brokerId, now);
-          return decideRegisterBroker(claim.working, request, { clusterId, sessionValid });
-        },
-        {
-          decided: (claim, now) => {
-            const broker = claim.working.brokers.get(request.brokerId);
-            if (broker !== undefined) claim.sessions.touch(broker.brokerId, broker.brokerEpoch, now);
-          },
-        },
+        asRegistered(request, (image) => decideAlterPartition(image, request, electionPolicyOf(image))),
+        { operation: `AlterPartition of broker ${request.brokerId}` },
       ),
-    brokerHeartbeat: (request, context) =>
-      controller.execute(context, (claim, now) => heartbeat(claim, request, now), {
-        decided: (claim) => shutdownEndOffset(claim, request.brokerId),
-        isLifeSign: true,
+    assignReplicasToDirs: (request, context) =>
+      controller.execute(context, asRegistered(request, decideAssignReplicasToDirs), {
+        operation: `AssignReplicasToDirs of broker ${request.brokerId}`,
       }),
-    holdSession: notYetStream,
-    alterPartition: notYet,
-    assignReplicasToDirs: notYet,
-    createReplicatedTopics: notYet,
+    createReplicatedTopics: (request, context) =>
+      controller.execute(context, ({ working }) => decideCreateTopics(working, request, replicated)),
     allocateProducerIds: (request, context) =>
-      controller.execute(context, ({ working }) => {
-        const checked = checkBrokerEpoch(working, request);
-        return 'refused' in checked ? checked : decideAllocateProducerIds(working, request);
+      controller.execute(context, asRegistered(request, decideAllocateProducerIds), {
+        operation: `AllocateProducerIds of broker ${request.brokerId}`,
       }),
   });
-}
-
-/** Remembers where the broker's controlled shutdown began; 0 if it has not. */
-function shutdownEndOffset({ working, sessions }: Claim, brokerId: NodeId): Offset {
-  if (working.brokers.get(brokerId)?.inControlledShutdown !== true) return 0;
-  return sessions.shutdownEndOffset(brokerId, working.endOffset);
-}
-
-function heartbeat(claim: Claim, request: BrokerHeartbeatRequest, now: Ms): Decided<BrokerHeartbeatResponse> {
-  const { working, sessions } = claim;
-  const checked = checkBrokerEpoch(working, request);
-  if ('refused' in checked) return checked;
-  sessions.touch(request.brokerId, request.brokerEpoch, now); // C-3.5: first, whatever comes of the rest
-  sessions.report(request.brokerId, request.metadataEndOffset);
-  const decision = decideHeartbeat(working, request, {
-    shutdownEndOffset: shutdownEndOffset(claim, request.brokerId),
-    lowestActiveEndOffset: sessions.lowestActiveEndOffset(working),
-  });
-  if (decision.next === 'SHUTDOWN_NOW') sessions.end(request.brokerId);
-  return decision;
 }

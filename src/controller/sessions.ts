@@ -1,5 +1,6 @@
 // Broker sessions: what the active controller remembers of brokers beside the image. Soft state, begun anew with each claim
-// (C-1.2). It decides when a broker is fenced, never what is safe: that is the epochs' (M-3).
+// (C-1.2). It decides when a broker is fenced, never what is safe: that is the epochs' (M-3). A broker is silent for a session, or
+// its connection broke and nothing is heard of it for a short grace.
 import type { Ms, NodeId, Offset } from '../base/ids.ts';
 import type { MetadataImage } from '../metadata/image.ts';
 import { isActive } from '../metadata/image.ts';
@@ -9,18 +10,30 @@ interface Session {
   readonly brokerEpoch: Offset;
   /** Monotonic time at which it lapses. */
   deadline: Ms;
+  /** The connection that the broker holds; undefined: none that is known. */
+  connection: object | undefined;
+  /** When the broken connection ends the session; undefined: none broke, or the broker was heard of since. */
+  lostDeadline: Ms | undefined;
   /** End of the broker's image as last reported, -1 if it never said. */
   metadataEndOffset: Offset;
   /** See {@link BrokerSessions.shutdownEndOffset}. */
   shutdownEndOffset: Offset | undefined;
 }
 
+export interface Expired {
+  readonly brokerId: NodeId;
+  readonly cause: 'session expired' | 'connection lost';
+}
+
 export class BrokerSessions {
   readonly #timeoutMs: Ms;
+  readonly #graceMs: Ms;
   readonly #sessions = new Map<NodeId, Session>();
 
-  constructor(timeoutMs: Ms) {
+  /** `graceMs` 0: broken connections do not matter. */
+  constructor(timeoutMs: Ms, graceMs: Ms) {
     this.#timeoutMs = timeoutMs;
+    this.#graceMs = graceMs;
   }
 
   /** C-1.2: a full new session for every registered broker, fenced or not. */
@@ -32,8 +45,47 @@ export class BrokerSessions {
   touch(brokerId: NodeId, brokerEpoch: Offset, now: Ms): void {
     const deadline = now + this.#timeoutMs;
     const session = this.#sessions.get(brokerId);
-    if (session?.brokerEpoch === brokerEpoch) session.deadline = Math.max(session.deadline, deadline);
-    else this.#sessions.set(brokerId, { brokerEpoch, deadline, metadataEndOffset: -1, shutdownEndOffset: undefined });
+    if (session?.brokerEpoch === brokerEpoch) {
+      session.deadline = Math.max(session.deadline, deadline);
+      session.lostDeadline = undefined;
+    } else {
+      this.#sessions.set(brokerId, {
+        brokerEpoch,
+        deadline,
+        connection: undefined,
+        lostDeadline: undefined,
+        metadataEndOffset: -1,
+        shutdownEndOffset: undefined,
+      });
+    }
+  }
+
+  /** The broker holds this connection from now on, instead of one before. */
+  connected(brokerId: NodeId, brokerEpoch: Offset, connection: object): void {
+    const session = this.#sessions.get(brokerId);
+    if (session?.brokerEpoch !== brokerEpoch) return;
+    session.connection = connection;
+    session.lostDeadline = undefined;
+  }
+
+  /** The connection broke; true if the session ends early for that, unless the broker is heard of. */
+  disconnected(brokerId: NodeId, connection: object, now: Ms): boolean {
+    const session = this.#sessions.get(brokerId);
+    if (session?.connection !== connection) return false;
+    session.connection = undefined;
+    if (this.#graceMs === 0) return false;
+    session.lostDeadline = now + this.#graceMs;
+    return true;
+  }
+
+  /**
+   * C-3.5: this process stood still, and what brokers have said meanwhile is not read yet: nobody's session ends before these times.
+   */
+  hold(until: Ms, lostUntil: Ms): void {
+    for (const session of this.#sessions.values()) {
+      session.deadline = Math.max(session.deadline, until);
+      if (session.lostDeadline !== undefined) session.lostDeadline = Math.max(session.lostDeadline, lostUntil);
+    }
   }
 
   /** What the broker says of its image; late heartbeats do not take it back. */
@@ -44,7 +96,7 @@ export class BrokerSessions {
 
   isValid(brokerId: NodeId, now: Ms): boolean {
     const session = this.#sessions.get(brokerId);
-    return session !== undefined && now < session.deadline;
+    return session !== undefined && now < endOf(session);
   }
 
   /** Whether the broker has one, lapsed or not. A registered broker without one has said goodbye. */
@@ -57,10 +109,13 @@ export class BrokerSessions {
     this.#sessions.delete(brokerId);
   }
 
-  /**
-   * The end of the batch that began the broker's controlled shutdown, which the image shows; `endOffset` the first time it is
-   * asked for: the end of that batch, or a later one after a new claim.
-   */
+  /** The last batch that moved something for the broker's controlled shutdown ends here. */
+  movedUntil(brokerId: NodeId, endOffset: Offset): void {
+    const session = this.#sessions.get(brokerId);
+    if (session !== undefined) session.shutdownEndOffset = endOffset;
+  }
+
+  /** As told by {@link movedUntil}; else, as after a new claim, `endOffset` of the first time this is asked. */
   shutdownEndOffset(brokerId: NodeId, endOffset: Offset): Offset {
     const session = this.#sessions.get(brokerId);
     if (session === undefined) return endOffset;
@@ -78,25 +133,33 @@ export class BrokerSessions {
     return lowest;
   }
 
-  /** An unfenced broker without a valid session: the one that has been silent for longest, ties by id. */
-  firstExpired(image: MetadataImage, now: Ms): NodeId | undefined {
+  /** An unfenced broker without a valid session: the one whose session ended first, ties by id. */
+  firstExpired(image: MetadataImage, now: Ms): Expired | undefined {
     const first = this.#firstUnfenced(image);
-    return first !== undefined && first.deadline <= now ? first.brokerId : undefined;
+    if (first === undefined || first.deadline > now) return undefined;
+    const { brokerId } = first;
+    return { brokerId, cause: first.isLost ? 'connection lost' : 'session expired' };
   }
 
-  /** When {@link firstExpired} can next name a broker, if none is heard of until then. */
+  /** When {@link firstExpired} can next name a broker, if nothing is heard until then. */
   nextDeadline(image: MetadataImage, now: Ms): Ms {
     return this.#firstUnfenced(image)?.deadline ?? now + this.#timeoutMs;
   }
 
-  #firstUnfenced(image: MetadataImage): { brokerId: NodeId; deadline: Ms } | undefined {
-    let first: { brokerId: NodeId; deadline: Ms } | undefined;
+  #firstUnfenced(image: MetadataImage): { brokerId: NodeId; deadline: Ms; isLost: boolean } | undefined {
+    let first: { brokerId: NodeId; deadline: Ms; isLost: boolean } | undefined;
     for (const { brokerId, fenced } of image.brokers.values()) {
       if (fenced) continue;
-      const deadline = this.#sessions.get(brokerId)?.deadline ?? Number.NEGATIVE_INFINITY;
+      const session = this.#sessions.get(brokerId);
+      const deadline = session === undefined ? Number.NEGATIVE_INFINITY : endOf(session);
       const earlier = first === undefined || deadline < first.deadline;
-      if (earlier || (deadline === first?.deadline && brokerId < first.brokerId)) first = { brokerId, deadline };
+      if (!earlier && (deadline !== first?.deadline || brokerId > first.brokerId)) continue;
+      first = { brokerId, deadline, isLost: session !== undefined && deadline < session.deadline };
     }
     return first;
   }
+}
+
+function endOf({ deadline, lostDeadline }: Session): Ms {
+  return Math.min(deadline, lostDeadline ?? deadline);
 }

@@ -123,6 +123,11 @@ export class Quorum {
     return { baseOffset, lastOffset };
   }
 
+  /** Where the next batch of this leader will be. */
+  get logEndOffset(): Offset {
+    return this.#parts.loop.raft.log.endOffset;
+  }
+
   /** Too much is appended and not committed: commands should be refused until that has changed. */
   get isCongested(): boolean {
     return this.#parts.uncommitted.isFull;

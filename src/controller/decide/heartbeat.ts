@@ -2,9 +2,9 @@
 import { must, unreachable } from '../../base/assert.ts';
 import type { NodeId, Offset } from '../../base/ids.ts';
 import type { BrokerHeartbeatRequest, BrokerHeartbeatResponse } from '../../gen/kvorum/v1/controller.ts';
-import type { MetadataRecord } from '../../gen/kvorum/v1/metadata.ts';
 import type { BrokerRegistration, MetadataImage } from '../../metadata/image.ts';
-import { beginControlledShutdown, fence, unfence } from './broker-state.ts';
+import type { Step } from './broker-state.ts';
+import { beginControlledShutdown, continueControlledShutdown, fence, unfence } from './broker-state.ts';
 import type { Decision, Refusal } from './decision.ts';
 import { refuse } from './decision.ts';
 import { hasLeaderships } from './election.ts';
@@ -17,6 +17,7 @@ export interface HeartbeatFacts {
   readonly wantShutdown: boolean;
   /** Its image shows its own registration (C-3.2). */
   readonly caughtUp: boolean;
+  /** It leads a partition; or, once it shuts down, there is anything left to take from it. */
   readonly leads: boolean;
   /** Every active broker's image shows that this one leads nothing any more. */
   readonly othersCaughtUp: boolean;
@@ -41,7 +42,7 @@ export function nextState(current: Exclude<BrokerState, 'SHUTDOWN_NOW'>, facts: 
 
 /** What the active controller remembers beside the image. */
 export interface HeartbeatContext {
-  /** End of the batch that began this broker's controlled shutdown. */
+  /** End of the last batch that moved something for this broker's controlled shutdown. */
   readonly shutdownEndOffset: Offset;
   /** The least end offset that an active broker reported, Infinity if there is none. */
   readonly lowestActiveEndOffset: Offset;
@@ -62,24 +63,40 @@ export function checkBrokerEpoch(
   );
 }
 
+/** `isComplete` false, of a fencing: it takes several batches, of which these records are the first. */
+export interface HeartbeatDecision extends Decision<BrokerHeartbeatResponse> {
+  readonly next: BrokerState;
+  readonly isComplete: boolean;
+  /** Why it is fenced by this; undefined: it is not. */
+  readonly fencedFor: string | undefined;
+}
+
 /** The request's broker epoch must have been checked. */
 export function decideHeartbeat(
   image: MetadataImage,
   request: BrokerHeartbeatRequest,
   context: HeartbeatContext,
-): Decision<BrokerHeartbeatResponse> & { readonly next: BrokerState } {
+): HeartbeatDecision {
   const broker = must(image.brokers.get(request.brokerId), 'the broker of a heartbeat');
   const current = broker.fenced ? 'FENCED' : broker.inControlledShutdown ? 'CONTROLLED_SHUTDOWN' : 'UNFENCED';
+  const rest = current === 'CONTROLLED_SHUTDOWN' ? continueControlledShutdown(image, broker) : NOTHING;
+  const leads = current === 'UNFENCED' && request.wantShutdown && hasLeaderships(image, broker.brokerId);
   const next = nextState(current, {
-    wantFence: request.wantFence || broker.inControlledShutdown, // a shutdown is not taken back: register again
+    // A shutdown is not taken back: register again. Without a log dir it can hold nothing.
+    wantFence: request.wantFence || broker.inControlledShutdown || broker.logDirs.length === 0,
     wantShutdown: request.wantShutdown,
     caughtUp: request.metadataEndOffset > broker.brokerEpoch, // C-3.2
-    leads: (request.wantShutdown || broker.inControlledShutdown) && hasLeaderships(image, broker.brokerId),
+    leads: leads || rest.records.length > 0 || !rest.isComplete,
     othersCaughtUp: context.shutdownEndOffset <= context.lowestActiveEndOffset,
   });
+  const fencedFor = next === current || broker.fenced ? undefined : FENCED_FOR[next];
+  const { records, isComplete } =
+    fencedFor === undefined ? others(image, broker, next, rest) : fence(image, broker, fencedFor);
   return {
     next,
-    records: recordsFor(image, broker, current, next),
+    records,
+    isComplete,
+    fencedFor,
     respond: (after) => ({
       fenced: must(after.brokers.get(broker.brokerId), 'the broker of a heartbeat').fenced,
       shouldShutdown: next === 'SHUTDOWN_NOW',
@@ -87,23 +104,17 @@ export function decideHeartbeat(
   };
 }
 
-function recordsFor(
-  image: MetadataImage,
-  broker: BrokerRegistration,
-  current: BrokerState,
-  next: BrokerState,
-): MetadataRecord[] {
-  if (next === current) return [];
-  switch (next) {
-    case 'FENCED':
-      return fence(image, broker, 'asked to be fenced');
-    case 'UNFENCED':
-      return unfence(image, broker);
-    case 'CONTROLLED_SHUTDOWN':
-      return beginControlledShutdown(image, broker);
-    case 'SHUTDOWN_NOW':
-      return broker.fenced ? [] : fence(image, broker, 'shut down');
-    default:
-      return unreachable(next, 'broker state');
-  }
+const NOTHING: Step = { records: [], isComplete: true };
+
+/** Why a broker is fenced that has said goodbye. */
+export const SHUT_DOWN = 'shut down';
+
+const FENCED_FOR: Partial<Record<BrokerState, string>> = { FENCED: 'asked to be fenced', SHUTDOWN_NOW: SHUT_DOWN };
+
+/** Of what is no fencing. */
+function others(image: MetadataImage, broker: BrokerRegistration, next: BrokerState, rest: Step): Step {
+  if (next === 'UNFENCED' && broker.fenced) return { records: unfence(image, broker), isComplete: true };
+  if (next !== 'CONTROLLED_SHUTDOWN') return NOTHING;
+  if (broker.inControlledShutdown) return { records: rest.records, isComplete: true };
+  return { records: beginControlledShutdown(image, broker), isComplete: true };
 }

@@ -31,6 +31,7 @@ function request(brokerId: number, fields: Partial<RegisterBrokerRequest> = {}):
 
 function register(image: MetadataImage, wanted: RegisterBrokerRequest, sessionValid = false) {
   const decided = decideRegisterBroker(image, wanted, { clusterId: CLUSTER, sessionValid });
+  if ('predecessor' in decided) throw new Error('too much for one batch');
   if (isRefusal(decided)) return { ...decided, records: [], image, brokerEpoch: -1 };
   const next = after(image, ...decided.records);
   return { refused: undefined, message: '', records: decided.records, image: next, ...decided.respond(next) };
@@ -182,7 +183,7 @@ describe('heartbeats', () => {
   it('C-3.4, C-3.6, C-5.4: fencing takes the leaders away, unfencing gives them back in new epochs', () => {
     const broker = led.brokers.get(1);
     if (broker === undefined) throw new Error('no broker');
-    const fenced = after(led, ...fence(led, broker, 'session expired'));
+    const fenced = after(led, ...fence(led, broker, 'session expired').records);
     expect(fenced.brokers.get(1)?.fenced).toBe(true);
     expect(partitionOf(fenced, T, 0)).toMatchObject({ leader: -1, isr: [1], leaderEpoch: 1 });
     expect(partitionOf(fenced, T, 1)).toMatchObject({ leader: 2, isr: [2], leaderEpoch: 1 });

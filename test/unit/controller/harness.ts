@@ -7,13 +7,23 @@ import { Controller } from '../../../src/controller/controller.ts';
 import type { Forwarder } from '../../../src/controller/forwarder.ts';
 import type { Clock, Timer } from '../../../src/env/clock.ts';
 import type { Logger } from '../../../src/env/logger.ts';
-import type { Address, RpcMethod, RpcService, RpcServiceDefinition } from '../../../src/env/network.ts';
+import type {
+  Address,
+  RpcMethod,
+  RpcService,
+  RpcServiceDefinition,
+  RpcStreamHandler,
+} from '../../../src/env/network.ts';
 import { RpcError } from '../../../src/env/network.ts';
 import { AdminServiceDefinition as Admin } from '../../../src/gen/kvorum/v1/admin.ts';
+import type { HoldSessionRequest, HoldSessionResponse } from '../../../src/gen/kvorum/v1/controller.ts';
+import { ControllerServiceDefinition as Control } from '../../../src/gen/kvorum/v1/controller.ts';
 import { MetadataPublisher } from '../../../src/metadata/publisher.ts';
 import { quorumAdmin } from '../../../src/quorum/admin.ts';
 import type { Quorum } from '../../../src/quorum/quorum.ts';
 import type { CommittedBatch } from '../../../src/quorum/state-machine.ts';
+import { composeAdmin } from '../../../src/server/admin.ts';
+import { metadataAdmin } from '../../../src/server/metadata-admin.ts';
 import { uuid } from '../metadata/fixture.ts';
 
 export const CLUSTER_ID = uuid(77);
@@ -66,12 +76,25 @@ class ScriptedQuorum {
   readonly log: CommittedBatch[] = [];
   committed = 0;
   isCongested = false;
+  readonly snapshots = [];
   /** When the other voter has last fetched. */
   lastFetchMs: () => Ms = () => 0;
   #fenced = false;
 
+  /** The epochs that the controller has resigned, oldest first. */
+  readonly resigned: Epoch[] = [];
+
   get endOffset(): Offset {
     return this.log.at(-1)?.endOffset ?? 0;
+  }
+
+  get logEndOffset(): Offset {
+    return this.endOffset;
+  }
+
+  resign(epoch: Epoch): void {
+    this.resigned.push(epoch);
+    this.refuseAppends();
   }
 
   /** The quorum has moved on, but the controller has not been told yet. */
@@ -142,23 +165,24 @@ interface Forwarded {
   readonly timeoutMs: Ms;
 }
 
-export function startHarness() {
+/** `properties`: beside those that every test has. */
+export function startHarness(properties = '') {
   const clock = new ManualClock();
   const quorum = new ScriptedQuorum();
   quorum.lastFetchMs = () => clock.now();
   const publisher = new MetadataPublisher();
   const logged: string[] = [];
-  const logger: Logger = {
-    debug: (event) => logged.push(event),
-    info: (event) => logged.push(event),
-    warn: (event) => logged.push(event),
-    error: (event) => logged.push(event),
-    child: () => logger,
+  const lines: { readonly event: string; readonly fields: Record<string, unknown> }[] = [];
+  const log = (event: string, fields: Record<string, unknown> = {}): void => {
+    logged.push(event);
+    lines.push({ event, fields });
   };
+  const logger: Logger = { debug: log, info: log, warn: log, error: log, child: () => logger };
   const env = { clock, random: new KeyedRandom(1), logger };
   const parsed = parseNodeConfig(
     `node.id=${NODE_ID}\nprocess.roles=controller\ncontroller.quorum.voters=101@127.0.0.1:1,102@127.0.0.1:2\n` +
-      'listeners=CONTROLLER://127.0.0.1:1\nlog.dirs=/d\nnum.partitions=2\n',
+      'listeners=CONTROLLER://127.0.0.1:1\nlog.dirs=/d\nnum.partitions=2\n' +
+      properties,
   );
   if (!parsed.ok) throw new Error(parsed.errors.join('; '));
   const forwarded: Forwarded[] = [];
@@ -170,7 +194,29 @@ export function startHarness() {
       return Promise.resolve(method.responseType.decode(new Uint8Array()));
     },
   };
-  const fatals: string[] = [];
+  const identify = () => Promise.reject(new RpcError('UNAVAILABLE', 'nobody there', 'refused'));
+  const admin = composeAdmin({
+    clock,
+    random: env.random,
+    config: parsed.config,
+    clusterId: CLUSTER_ID,
+    publisher,
+    controllers,
+    leaderId: () => quorum.leaderId,
+    identify,
+    parts: {
+      ...quorumAdmin({
+        nodeId: NODE_ID,
+        clusterId: CLUSTER_ID,
+        clock,
+        quorum,
+        identify,
+        callLeader: (method, request, timeoutMs) => controllers.call(Admin, method, request, timeoutMs),
+        requestTimeoutMs: 30_000,
+      }),
+      ...metadataAdmin({ clock, quorum, publisher }),
+    },
+  });
   const controller = new Controller({
     env,
     config: parsed.config,
@@ -178,16 +224,7 @@ export function startHarness() {
     quorum,
     publisher,
     controllers,
-    quorumAdmin: quorumAdmin({
-      nodeId: NODE_ID,
-      clusterId: CLUSTER_ID,
-      clock,
-      quorum,
-      identify: () => Promise.reject(new RpcError('UNAVAILABLE', 'nobody there', 'refused')),
-      callLeader: (method, request, timeoutMs) => controllers.call(Admin, method, request, timeoutMs),
-      requestTimeoutMs: 30_000,
-    }),
-    fatal: (reason, cause) => fatals.push(`${reason}: ${String(cause)}`),
+    admin,
   });
   const { stateMachine, services } = controller;
 
@@ -197,8 +234,9 @@ export function startHarness() {
     publisher,
     controller,
     logged,
+    /** As `logged`, with what the lines say. */
+    lines,
     forwarded,
-    fatals,
     /** The controllers where nobody listens. */
     refusing,
 
@@ -230,6 +268,30 @@ export function startHarness() {
       quorum.log.splice(0, quorum.log.length, ...quorum.log.filter(({ endOffset }) => endOffset <= quorum.committed));
       stateMachine.renounce(epoch);
       stateMachine.leaderChanged(102, quorum.epoch);
+    },
+
+    /**
+     * Opens HoldSession as the network would; `cut` is what the server sees when the caller dies. Resolves when it is held, or with
+     * how it ended.
+     */
+    async hold(brokerId: number, brokerEpoch: number) {
+      const service = services.find((it: RpcService) => it.definition === Control);
+      const handler = service?.handlers['holdSession'] as RpcStreamHandler<HoldSessionRequest, HoldSessionResponse>;
+      const caller = new AbortController();
+      const messages = handler(
+        { brokerId, brokerEpoch },
+        { peer: 'test', remainingMs: Number.POSITIVE_INFINITY, signal: caller.signal },
+      )[Symbol.asyncIterator]();
+      await messages.next();
+      const ended = messages.next().then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      const cut = async (): Promise<void> => {
+        caller.abort();
+        await ended;
+      };
+      return { cut, ended };
     },
 
     /** Calls a method of the controller's services as the network would. */

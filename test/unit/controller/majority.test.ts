@@ -38,7 +38,14 @@ beforeEach(async () => {
 function beat() {
   const brokerEpoch = h.publisher.image.brokers.get(1)?.brokerEpoch ?? -1;
   const metadataEndOffset = brokerEpoch + 1;
-  const request = { brokerId: 1, brokerEpoch, metadataEndOffset, wantFence: false, wantShutdown: false };
+  const request = {
+    brokerId: 1,
+    brokerEpoch,
+    metadataEndOffset,
+    wantFence: false,
+    wantShutdown: false,
+    offlineLogDirs: [],
+  };
   return h.call(Control, Control.methods.brokerHeartbeat, request);
 }
 
