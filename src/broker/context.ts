@@ -8,7 +8,6 @@ import type { Logger } from '../env/logger.ts';
 import type { Random } from '../env/random.ts';
 import type { MetadataPublisher } from '../metadata/publisher.ts';
 import type { AnyApi } from '../protocol/api.ts';
-import type { QuorumAdmin } from '../quorum/admin.ts';
 import type { ReplicaManager } from '../replica/replica-manager.ts';
 import type { FramePool } from './frame-pool.ts';
 import type { ProducerIds } from './producer-ids.ts';
@@ -28,8 +27,6 @@ export interface BrokerContext {
   readonly controller: ControllerChannel;
   readonly producerIds: ProducerIds;
   readonly topics: TopicCommands;
-  /** What AdminService answers about the quorum. */
-  readonly quorumAdmin: QuorumAdmin;
   /** What the dispatch table holds, for ApiVersions. */
   readonly servedApis: readonly AnyApi[];
   /** The leader of the quorum as this node knows it, -1 if it knows none. */

@@ -1,11 +1,10 @@
-// Administration on behalf of clients: forwarded to the active controller, answered once this broker's own image shows the
-// result, so that the client that asked finds it here (behaviour 14). Also creates topics that clients ask for (behaviour 12).
+// Administration on behalf of Kafka clients: passed on to the active controller as AdminService's is. Also creates topics that
+// clients ask for (behaviour 12).
 import type { Ms } from '../base/ids.ts';
+import type { AdminForwarder } from '../client/admin-forwarder.ts';
 import type { ControllerChannel } from '../client/controller-channel.ts';
 import type { NodeValues } from '../config/node-keys.ts';
-import type { Clock } from '../env/clock.ts';
 import type { Logger } from '../env/logger.ts';
-import type { RpcMethod } from '../env/network.ts';
 import { RpcError } from '../env/network.ts';
 import type {
   CreateTopicsResponse,
@@ -15,15 +14,12 @@ import type {
   TopicSelector,
 } from '../gen/kvorum/v1/admin.ts';
 import { AdminServiceDefinition as Admin } from '../gen/kvorum/v1/admin.ts';
-import type { MetadataPublisher } from '../metadata/publisher.ts';
 import { ErrorCode } from '../protocol/error-codes.ts';
-import { within } from './within.ts';
 
 export interface TopicCommandsDeps {
-  readonly clock: Clock;
   readonly logger: Logger;
   readonly controller: ControllerChannel;
-  readonly metadata: MetadataPublisher;
+  readonly forwarder: AdminForwarder;
   readonly values: NodeValues;
 }
 
@@ -38,7 +34,8 @@ export function isLegalTopicName(name: string): boolean {
  */
 export function describeFailure(error: unknown): { code: number; message: string } {
   if (!(error instanceof RpcError)) throw error;
-  const { transport, message } = error;
+  const { transport, message, detail } = error;
+  if (detail?.mayTakeEffect === true) return { code: ErrorCode.REQUEST_TIMED_OUT, message };
   switch (error.status) {
     case 'DEADLINE_EXCEEDED':
     case 'UNAVAILABLE':
@@ -65,29 +62,17 @@ export class TopicCommands {
   }
 
   create(topics: NewTopic[], validateOnly: boolean, timeoutMs: Ms): Promise<CreateTopicsResponse> {
-    return this.#change(Admin.methods.createTopics, { topics, validateOnly, forwarded: true }, timeoutMs);
+    const request = { topics, validateOnly, forwarded: false };
+    return this.#deps.forwarder.send('createTopics', request, Math.max(timeoutMs, 1));
   }
 
   delete(topics: TopicSelector[], timeoutMs: Ms): Promise<DeleteTopicsResponse> {
-    return this.#change(Admin.methods.deleteTopics, { topics, validateOnly: false, forwarded: true }, timeoutMs);
+    const request = { topics, validateOnly: false, forwarded: false };
+    return this.#deps.forwarder.send('deleteTopics', request, Math.max(timeoutMs, 1));
   }
 
   describeQuorum(timeoutMs: Ms = this.#deps.values['request.timeout.ms']): Promise<DescribeQuorumResponse> {
     return this.#deps.controller.call(Admin, Admin.methods.describeQuorum, { forwarded: true }, timeoutMs);
-  }
-
-  async #change<Request, Response extends { metadataEndOffset: number }>(
-    method: RpcMethod<Request, Response>,
-    request: Request,
-    timeoutMs: Ms,
-  ): Promise<Response> {
-    const { clock, controller, metadata, values } = this.#deps;
-    const limitMs = Math.min(Math.max(timeoutMs, 1), values['request.timeout.ms']);
-    const deadline = clock.now() + limitMs;
-    const response = await controller.call(Admin, method, request, limitMs, { repeatable: false });
-    // It is committed: that this broker lags behind does not make it fail.
-    await within(clock, deadline - clock.now(), metadata.whenAt(response.metadataEndOffset));
-    return response;
   }
 
   /** Starts to create a topic that a client asked for, with the cluster's defaults. The client finds out by asking again. */

@@ -1,69 +1,79 @@
-// AdminService on a controller: writes are carried out here if this is the active one, else passed on once; reads are answered
-// from the committed image. What is about the quorum itself is answered by quorum/.
-
-import type { RpcContext, RpcMethod, RpcService } from '../env/network.ts';
-import { RpcError, rpcService } from '../env/network.ts';
-import { randomUuid } from '../env/random.ts';
+// AdminService on a controller: writes are decided here if this is the active one, else passed on once; the rest every node answers
+// alike. A command that names itself is carried out once (C-9.1c).
+import type { Ms, NodeId } from '../base/ids.ts';
+import type { AdminWrite, AdminWrites, RequestOf, ResponseOf } from '../client/admin-writes.ts';
+import { checkWrite, timeToTry } from '../client/admin-writes.ts';
+import type { RpcContext, RpcService } from '../env/network.ts';
+import { rpcService } from '../env/network.ts';
 import { AdminServiceDefinition } from '../gen/kvorum/v1/admin.ts';
-import { describeCluster, describeTopics, listTopics } from '../metadata/describe.ts';
+import { unregisterBroker } from './broker-commands.ts';
+import type { Claim } from './claim.ts';
+import { decideAlterConfigs } from './decide/alter-configs.ts';
+import { carriedOutOnce } from './decide/commands.ts';
+import { decideCreatePartitions } from './decide/create-partitions.ts';
 import { decideCreateTopics } from './decide/create-topics.ts';
+import type { Decided } from './decide/decision.ts';
 import { decideDeleteTopics } from './decide/delete-topics.ts';
-import type { CommandRunner, ControllerDeps } from './deps.ts';
+import { decideElectLeaders } from './decide/elect-leaders.ts';
+import { electionPolicyOf } from './decide/policy.ts';
+import { decideUpdateFeatures } from './decide/update-features.ts';
+import type { CommandRunner, ControllerDeps, Wait } from './deps.ts';
+import { createTopicsContext } from './topic-creation.ts';
 
-/** Replaced one by one. */
-const notYet = () => Promise.reject(new RpcError('UNIMPLEMENTED', 'this version does not serve this call'));
-// oxlint-disable-next-line require-yield
-async function* notYetStream(): AsyncGenerator<never> {
-  throw new RpcError('UNIMPLEMENTED', 'this version does not serve this call');
+/** Kvorum's brokers store one replica per partition so far. */
+const MAX_REPLICATION_FACTOR = 1;
+
+type Decide<W extends AdminWrite> = (claim: Claim, request: RequestOf<W>, now: Ms) => Decided<ResponseOf<W>> | Wait;
+type Handler<W extends AdminWrite> = (request: RequestOf<W>, context: RpcContext) => Promise<ResponseOf<W>>;
+
+export function adminService(controller: CommandRunner, deps: ControllerDeps): RpcService {
+  const { reads } = deps.admin;
+  return rpcService(AdminServiceDefinition, { ...reads, ...writes(controller, deps) });
 }
 
-export function adminService(
-  controller: CommandRunner,
-  { env, config, clusterId, publisher, controllers, quorumAdmin }: ControllerDeps,
-): RpcService {
-  const { createTopics, deleteTopics } = AdminServiceDefinition.methods;
+function writes(controller: CommandRunner, deps: ControllerDeps): AdminWrites {
+  const { admin, quorum } = deps;
+  const { createTopics, createPartitions, deleteTopics, alterConfigs } = AdminServiceDefinition.methods;
+  const voterIds = (): NodeId[] => quorum.describe().voters.map(({ replica }) => replica.id);
+  const limits = createTopicsContext(deps, MAX_REPLICATION_FACTOR);
 
-  /** Passes a call on, once: the next node does not pass on what is marked as forwarded. */
-  function forward<Request extends { forwarded: boolean }, Response>(
-    method: RpcMethod<Request, Response>,
-    request: Request,
-    { remainingMs }: RpcContext,
-  ): Promise<Response> {
-    const timeoutMs = Math.min(remainingMs, config.values['request.timeout.ms']);
-    const marked = { ...request, forwarded: true };
-    return controllers.call(AdminServiceDefinition, method, marked, timeoutMs, { repeatable: false });
+  function write<W extends AdminWrite>(name: W, decide: Decide<W>): Handler<W> {
+    return async (request, context) => {
+      if (!controller.isActive && !request.forwarded) return admin.forwarder.send(name, request, context.remainingMs);
+      checkWrite(name, request);
+      const inTime = { ...context, remainingMs: timeToTry(context.remainingMs) };
+      return controller.execute(inTime, (claim, now) => decide(claim, request, now), { operation: name });
+    };
   }
 
-  const createContext = {
-    defaultPartitions: config.values['num.partitions'],
-    newTopicId: () => randomUuid(env.random, 'controller.topicId'),
+  return {
+    createTopics: write('createTopics', ({ working }, request) =>
+      carriedOutOnce(working, request.command, createTopics, () => decideCreateTopics(working, request, limits)),
+    ),
+    createPartitions: write('createPartitions', ({ working }, request) =>
+      carriedOutOnce(working, request.command, createPartitions, () =>
+        decideCreatePartitions(working, request, limits),
+      ),
+    ),
+    deleteTopics: write('deleteTopics', ({ working }, request) =>
+      carriedOutOnce(working, request.command, deleteTopics, () => decideDeleteTopics(working, request)),
+    ),
+    alterConfigs: write('alterConfigs', ({ working }, request) =>
+      carriedOutOnce(working, request.command, alterConfigs, () => decideAlterConfigs(working, request)),
+    ),
+    electLeaders: write('electLeaders', ({ working }, request) =>
+      decideElectLeaders(working, request, electionPolicyOf(working)),
+    ),
+    unregisterBroker: write('unregisterBroker', (claim, request, now) =>
+      unregisterBroker(claim, request, { now, voterIds: new Set(voterIds()) }),
+    ),
+    updateFeatures: async (request, context) => {
+      // Asked before, as deciding is done in one step.
+      const controllers = controller.isActive ? await admin.controllerLevels() : [];
+      const decided = write('updateFeatures', ({ working }, it) =>
+        decideUpdateFeatures(working, it, { controllers, voters: voterIds() }),
+      );
+      return decided(request, context);
+    },
   };
-
-  return rpcService(AdminServiceDefinition, {
-    createTopics: (request, context) => {
-      if (!controller.isActive && !request.forwarded) return forward(createTopics, request, context);
-      return controller.execute(context, ({ working }) => decideCreateTopics(working, request, createContext));
-    },
-    deleteTopics: (request, context) => {
-      if (!controller.isActive && !request.forwarded) return forward(deleteTopics, request, context);
-      return controller.execute(context, ({ working }) => decideDeleteTopics(working, request));
-    },
-    listTopics: () => Promise.resolve(listTopics(publisher.image)),
-    describeTopics: (request) => Promise.resolve(describeTopics(publisher.image, request)),
-    describeCluster: () => {
-      const facts = { clusterId, controllerId: controller.leaderId, controllers: config.voters };
-      return Promise.resolve(describeCluster(publisher.image, facts));
-    },
-    createPartitions: notYet,
-    alterConfigs: notYet,
-    describeConfigs: notYet,
-    electLeaders: notYet,
-    explainPartition: notYet,
-    metadataHistory: notYetStream,
-    diffMetadata: notYetStream,
-    unregisterBroker: notYet,
-    describeFeatures: notYet,
-    updateFeatures: notYet,
-    ...quorumAdmin,
-  });
 }

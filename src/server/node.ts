@@ -21,10 +21,10 @@ import type { CoreTrace } from '../quorum/core-trace.ts';
 import type { QuorumOptions } from '../quorum/options.ts';
 import { Quorum } from '../quorum/quorum.ts';
 import type { RaftConfig } from '../raft/types.ts';
+import { composeNodeAdmin } from './admin.ts';
 import { laterService } from './later-service.ts';
 import { closeAll, controllerEndpoint, endpointsOf, listen } from './listeners.ts';
 import { answerProbe } from './probes.ts';
-import { composeQuorumAdmin } from './quorum-admin.ts';
 import { openTrace } from './recording.ts';
 import { startErrorOf, verifyStorage } from './storage.ts';
 import type { VoterSearch } from './voters.ts';
@@ -145,13 +145,14 @@ async function compose(
   const channel = new ControllerChannel(env, () => (known.voters.length > 0 ? known.voters : controllersOf(config)));
   running.channel = channel;
   undo.push(() => channel.close());
-  const quorumAdmin = composeQuorumAdmin(env, config, clusterId, { quorum, channel });
   let leaderId: NodeId = NO_NODE;
   let stateMachine = metadataStateMachine(publisher, {
     leaderChanged: (id) => {
       leaderId = id;
     },
   });
+  const leader = (): NodeId => running.controller?.leaderId ?? leaderId;
+  const admin = composeNodeAdmin(env, known, clusterId, { quorum, channel, publisher, leaderId: leader });
   if (config.isController) {
     const controller = new Controller({
       env,
@@ -160,8 +161,7 @@ async function compose(
       quorum,
       publisher,
       controllers: channel,
-      quorumAdmin,
-      fatal,
+      admin,
     });
     running.controller = controller;
     undo.push(() => controller.stop());
@@ -169,14 +169,7 @@ async function compose(
   }
 
   const broker = config.isBroker
-    ? await createBroker(
-        env,
-        known,
-        meta,
-        { publisher, channel, quorumAdmin, quorumLeader: () => running.controller?.leaderId ?? leaderId },
-        fatal,
-        undo,
-      )
+    ? await createBroker(env, known, meta, { publisher, channel, admin, quorumLeader: leader }, fatal, undo)
     : undefined;
   if (broker !== undefined) undo.push(() => broker.stop());
   const endpoints = (await broker?.bind()) ?? [];
@@ -294,7 +287,7 @@ async function createBroker(
   env: Env,
   config: NodeConfig,
   meta: MetaProperties,
-  links: Pick<BrokerDeps, 'publisher' | 'quorumAdmin' | 'quorumLeader'> & { channel: ControllerChannel },
+  links: Pick<BrokerDeps, 'publisher' | 'admin' | 'quorumLeader'> & { channel: ControllerChannel },
   fatal: NodeHooks['fatal'],
   undo: (() => Promise<void> | void)[],
 ): Promise<Broker> {
@@ -314,7 +307,7 @@ async function createBroker(
     publisher: links.publisher,
     controller: links.channel,
     logDirectories,
-    quorumAdmin: links.quorumAdmin,
+    admin: links.admin,
     quorumLeader: links.quorumLeader,
     fatal,
   });

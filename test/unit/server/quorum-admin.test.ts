@@ -218,14 +218,15 @@ describe('WatchMetadata', () => {
     const offsets = offsetsOf(all);
     expect(offsets).toEqual(offsets.map((_, i) => i));
     expect(kindsOf(all).slice(0, 3)).toEqual(['leaderChange', 'voters', 'metadataLevel']);
-    expect(kindsOf(all).slice(-2)).toEqual(['topic', 'partition']);
+    // The node that passed the call on named it (C-9.1c).
+    expect(kindsOf(all).slice(-3)).toEqual(['topic', 'partition', 'command']);
     for (const host of ['c2', 'c3', 'node']) {
       expect(await cluster.ask(host, ({ client }) => watch(client, 0))).toEqual(all);
     }
     // In the middle of a batch, too.
     const from = offsets.length - 1;
     const last = await cluster.ask('node', ({ client }) => watch(client, from));
-    expect([offsetsOf(last), kindsOf(last)]).toEqual([[from], ['partition']]);
+    expect([offsetsOf(last), kindsOf(last)]).toEqual([[from], ['command']]);
     expect(await cluster.ask('node', ({ client }) => watch(client, from + 1))).toEqual([]);
     expect(await cluster.ask('node', ({ client }) => watch(client, -1))).toEqual([]);
   });
@@ -243,7 +244,7 @@ describe('WatchMetadata', () => {
     await createTopic(cluster, 'first');
     await createTopic(cluster, 'second');
     await cluster.world.runFor(1000);
-    expect(kindsOf(events)).toEqual(['topic', 'partition', 'topic', 'partition']);
+    expect(kindsOf(events)).toEqual(['topic', 'partition', 'command', 'topic', 'partition', 'command']);
     void cluster.nodes.get('node')?.stop();
     await cluster.world.runUntil(() => following.isDone, 60_000, 'the stream ends');
     expect(following.value).toMatchObject({ error: { status: 'UNAVAILABLE' } });

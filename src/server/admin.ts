@@ -1,0 +1,120 @@
+// AdminService as far as it is the same on every node: reads from the node's own committed image and log, and the way to the active
+// controller for everything else. Controllers and brokers add what they decide themselves.
+import type { NodeId } from '../base/ids.ts';
+import type { Uuid } from '../base/uuid.ts';
+import { within } from '../broker/within.ts';
+import { AdminForwarder } from '../client/admin-forwarder.ts';
+import type { AdminReads } from '../client/admin-writes.ts';
+import type { ControllerChannel } from '../client/controller-channel.ts';
+import type { NodeConfig } from '../config/node-config.ts';
+import type { Forwarder } from '../controller/forwarder.ts';
+import type { Clock } from '../env/clock.ts';
+import type { Env } from '../env/env.ts';
+import type { Random } from '../env/random.ts';
+import { AdminServiceDefinition as Admin } from '../gen/kvorum/v1/admin.ts';
+import type { IdentifyResponse } from '../gen/kvorum/v1/raft.ts';
+import { describeCluster, describeTopics, listTopics } from '../metadata/describe.ts';
+import type { ControllerLevels } from '../metadata/features.ts';
+import { describeFeatures } from '../metadata/features.ts';
+import { ELR_LEVEL } from '../metadata/level.ts';
+import type { MetadataPublisher } from '../metadata/publisher.ts';
+import type { QuorumAdmin, QuorumAdminDeps } from '../quorum/admin.ts';
+import { quorumAdmin } from '../quorum/admin.ts';
+import type { Quorum } from '../quorum/quorum.ts';
+import { describeConfigs } from './describe-configs.ts';
+import { askControllers } from './features.ts';
+import type { MetadataAdmin } from './metadata-admin.ts';
+import { metadataAdmin } from './metadata-admin.ts';
+import { checkDescribeConfigs, checkDescribeTopics } from './read-limits.ts';
+import { identify } from './voters.ts';
+
+export interface NodeAdminDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** `voters`: those in force. */
+  readonly config: Pick<NodeConfig, 'nodeId' | 'voters' | 'values' | 'setKeys'>;
+  readonly clusterId: Uuid;
+  readonly publisher: MetadataPublisher;
+  readonly controllers: Pick<Forwarder, 'call'>;
+  /** The leader of the quorum as this node knows it, -1 if it knows none. */
+  readonly leaderId: () => NodeId;
+  /** Who answers at `host:port`; RpcError. */
+  readonly identify: (endpoint: string) => Promise<IdentifyResponse>;
+  /** The handlers that other parts of the node have. */
+  readonly parts: QuorumAdmin & MetadataAdmin;
+}
+
+/** What a node's AdminService is made of. */
+export interface NodeAdmin {
+  readonly reads: AdminReads;
+  readonly forwarder: AdminForwarder;
+  /** The levels that the voters can follow, asked now. */
+  readonly controllerLevels: () => Promise<ControllerLevels[]>;
+}
+
+export function composeAdmin(deps: NodeAdminDeps): NodeAdmin {
+  const { clock, random, config, clusterId, publisher, controllers, identify } = deps;
+  const controllerLevels = (): Promise<ControllerLevels[]> =>
+    askControllers({ clusterId, nodeId: config.nodeId, voters: () => config.voters, identify });
+  const forwarder = new AdminForwarder({
+    clock,
+    random,
+    controller: controllers,
+    requestTimeoutMs: config.values['request.timeout.ms'],
+    remembersCommands: () => publisher.image.level >= ELR_LEVEL,
+    visible: async (endOffset, limitMs) => void (await within(clock, limitMs, publisher.whenAt(endOffset))),
+  });
+  const reads: AdminReads = {
+    listTopics: async () => listTopics(publisher.image),
+    describeTopics: async (request) => {
+      checkDescribeTopics(publisher.image, request);
+      return describeTopics(publisher.image, request);
+    },
+    describeCluster: async () =>
+      describeCluster(publisher.image, { clusterId, controllerId: deps.leaderId(), controllers: config.voters }),
+    describeFeatures: async () => {
+      const levels = await controllerLevels();
+      return describeFeatures(publisher.image, levels);
+    },
+    describeConfigs: async (request) => {
+      checkDescribeConfigs(request);
+      return describeConfigs(publisher.image, request, config);
+    },
+    ...deps.parts,
+  };
+  return { reads, forwarder, controllerLevels };
+}
+
+/** The same for a node in the world. */
+export function composeNodeAdmin(
+  env: Env,
+  config: NodeConfig,
+  clusterId: Uuid,
+  links: Pick<NodeAdminDeps, 'publisher' | 'leaderId'> & {
+    readonly quorum: Quorum;
+    readonly channel: ControllerChannel;
+  },
+): NodeAdmin {
+  const { quorum, channel, publisher, leaderId } = links;
+  const { clock, random } = env;
+  const { nodeId } = config;
+  const requestTimeoutMs = config.values['request.timeout.ms'];
+  const askIdentity = (endpoint: string) => identify(env, endpoint);
+  const callLeader: QuorumAdminDeps['callLeader'] = (method, request, timeoutMs, repeatable) =>
+    channel.call(Admin, method, request, timeoutMs, { repeatable });
+  const parts = {
+    ...quorumAdmin({ nodeId, clusterId, clock, quorum, identify: askIdentity, callLeader, requestTimeoutMs }),
+    ...metadataAdmin({ clock, quorum, publisher }),
+  };
+  return composeAdmin({
+    clock,
+    random,
+    config,
+    clusterId,
+    publisher,
+    controllers: channel,
+    leaderId,
+    identify: askIdentity,
+    parts,
+  });
+}
