@@ -1,6 +1,7 @@
 // AdminService as commands call it: at whichever of the servers answers, repeated as far as that is safe, in good time.
 import type { Ms } from '../base/ids.ts';
 import { parseHostPort } from '../config/listeners.ts';
+import { sleep } from '../env/clock.ts';
 import type { Env } from '../env/env.ts';
 import type { RpcClient, RpcMethod, RpcStreamMethod } from '../env/network.ts';
 import { RpcError } from '../env/network.ts';
@@ -80,14 +81,14 @@ function createAdminClient(
   }
 
   async function call<Request, Response>(kind: CallKind, method: RpcMethod<Request, Response>, request: Request) {
+    const { clock } = env;
     const progress = createProgress();
     const remembersNames = async (server: string, limitMs: Ms): Promise<boolean> =>
       (await clientOf(server).call(Admin, Admin.methods.describeCluster, {}, limitMs)).metadataLevel >= ELR_LEVEL;
     const again = ({ message }: RpcError): void => progress.say(`asking again: ${message}`);
-    const wait = (ms: Ms): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));
     try {
       return await callPatiently(
-        { kind, servers, timeoutMs, now: () => performance.now(), wait, remembersNames, again },
+        { kind, servers, timeoutMs, now: () => clock.now(), wait: (ms) => sleep(clock, ms), remembersNames, again },
         (server, attemptMs) => clientOf(server).call(Admin, method, request, attemptMs),
       );
     } finally {

@@ -29,5 +29,5 @@ export function sayFailures(format: Format, items: readonly Omit<ItemLine, 'text
   if (failed.length === 0) return;
   process.exitCode = 1;
   if (format === 'json' || format === 'yaml') return;
-  for (const { name, error } of failed) console.error(`${name}: ${error?.name}: ${error?.message}`);
+  for (const { name, error } of failed) console.error(`${name || "''"}: ${error?.name}: ${error?.message}`);
 }

@@ -1,6 +1,7 @@
 // Records of the metadata log for people, a line each, and for programs, a JSON object each.
 import type { ControlRecord, MetadataBatch } from '../gen/kvorum/v1/admin.ts';
 import type { MetadataRecord } from '../gen/kvorum/v1/metadata.ts';
+import { ConfigScope } from '../gen/kvorum/v1/metadata.ts';
 import { isoTime } from './output.ts';
 
 /** One record as it is printed. */
@@ -31,10 +32,15 @@ function bodyOfControl({ kind }: ControlRecord): Pick<PrintedRecord, 'type' | 'r
   return bodyOf(kind);
 }
 
+/** The only enum in records. */
+function scopeText(scope: unknown): string {
+  return scope === ConfigScope.TOPIC ? 'topic' : scope === ConfigScope.BROKER ? 'broker' : String(scope);
+}
+
 /** `{ $case: 'topic', topic: { … } }`, as ts-proto has the fields of a oneof. */
 function bodyOf(kind: { readonly $case: string }): Pick<PrintedRecord, 'type' | 'record'> {
   const fields = (kind as unknown as Record<string, object>)[kind.$case] ?? {};
-  return { type: kind.$case, record: fields };
+  return { type: kind.$case, record: 'scope' in fields ? { ...fields, scope: scopeText(fields.scope) } : fields };
 }
 
 /** As programs read it: `{ type: 'record', offset, epoch, kind: 'topic', topic: { … } }`. */

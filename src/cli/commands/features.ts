@@ -35,6 +35,6 @@ export async function upgradeCluster(options: UpgradeOptions): Promise<void> {
     request.validateOnly ? admin.read(update, request) : admin.change(update, request),
   );
   const { error, metadataLevel } = answer;
-  const text = request.validateOnly ? `could be raised to ${metadataLevel}` : `is ${metadataLevel} now`;
+  const text = `${metadataLevel} ${request.validateOnly ? 'would be' : 'is'} in force`;
   await reportItems(options.format, answer, [{ name: 'metadata level', error, text }]);
 }

@@ -46,5 +46,6 @@ export function entryText({ offset, epoch, timestampMs, type, topic, partition, 
   const place = `${String(offset).padStart(8)}  ${(epoch < 0 ? '-' : String(epoch)).padStart(4)}`;
   const name = partition < 0 ? topic : `${topic}-${partition}`;
   const why = cause === '' ? '' : ` (${cause})`;
-  return `${place}  ${isoTime(timestampMs).padEnd(24)}  ${name}  ${type.padEnd(15)}  ${change}${why}`.trimEnd();
+  // Wide enough for any partition of the topic up to 9999.
+  return `${place}  ${isoTime(timestampMs).padEnd(24)}  ${name.padEnd(topic.length + 5)}  ${type.padEnd(15)}  ${change}${why}`.trimEnd();
 }

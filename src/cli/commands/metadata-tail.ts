@@ -1,9 +1,10 @@
 // `kvorum metadata tail`: the committed metadata log of a running node, as it is and as it grows.
+import { sleep } from '../../env/clock.ts';
 import { RpcError } from '../../env/network.ts';
 import type { WatchMetadataResponse } from '../../gen/kvorum/v1/admin.ts';
 import { AdminServiceDefinition as Admin } from '../../gen/kvorum/v1/admin.ts';
 import { StartError } from '../../server/start-error.ts';
-import { withAdmin } from '../admin-client.ts';
+import { serversOf, withAdmin } from '../admin-client.ts';
 import { UsageError } from '../failure.ts';
 import { bodyOfRecord, recordLine, recordObject, recordsOfBatch } from '../metadata-text.ts';
 import type { TailOptions } from '../options.ts';
@@ -11,24 +12,37 @@ import type { Show } from '../output.ts';
 import { shower } from '../output.ts';
 
 export async function tailMetadata(options: TailOptions): Promise<void> {
-  const fromOffset = offsetOf(options.from);
   const show = await shower(options.format);
   const untilNow = options.follow !== true;
+  const goesOn = !untilNow && serversOf(options.server).length > 1;
+  let fromOffset = offsetOf(options.from);
   /** Where to go on, -1 while nothing came. */
   let next = -1;
-  try {
-    await withAdmin(options, async ({ stream }) => {
-      for await (const { event } of stream(Admin.methods.watchMetadata, { fromOffset, untilNow })) {
-        next = showEvent(show, event) ?? next;
+  await withAdmin(options, async ({ stream, env }) => {
+    for (;;) {
+      try {
+        for await (const { event } of stream(Admin.methods.watchMetadata, { fromOffset, untilNow })) {
+          next = showEvent(show, event) ?? next;
+        }
+        return;
+      } catch (error) {
+        if (next < 0 || !(error instanceof RpcError || error instanceof StartError)) throw error;
+        if (!goesOn || !(error instanceof RpcError) || error.status !== 'UNAVAILABLE') throw howToGoOn(error, next);
+        fromOffset = next;
+        await sleep(env.clock, AGAIN_MS);
       }
-    });
-  } catch (error) {
-    if (!(error instanceof RpcError) || next < 0) throw error;
-    throw new StartError(
-      `${error.message}; everything below offset ${next} was shown: go on with --from ${next}`,
-      error,
-    );
-  }
+    }
+  });
+}
+
+/** Between asking one server after the other. */
+const AGAIN_MS = 200;
+
+function howToGoOn(error: Error, next: number): StartError {
+  return new StartError(
+    `${error.message}; everything below offset ${next} was shown: go on with --from ${next}`,
+    error,
+  );
 }
 
 function offsetOf(text: string): number {

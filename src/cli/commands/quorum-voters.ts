@@ -1,6 +1,6 @@
 // `kvorum quorum add-voter|remove-voter`.
 import type { ChangeVotersResponse, DescribeQuorumResponse, QuorumReplica } from '../../gen/kvorum/v1/admin.ts';
-import { AdminServiceDefinition } from '../../gen/kvorum/v1/admin.ts';
+import { AdminServiceDefinition, voterChangeErrorToJSON } from '../../gen/kvorum/v1/admin.ts';
 import { withAdmin } from '../admin-client.ts';
 import type { Asking } from '../common-options.ts';
 import { UsageError } from '../failure.ts';
@@ -37,7 +37,8 @@ export async function removeVoter(options: RemoveVoterOptions): Promise<void> {
 
 async function report(options: Asking, answer: ChangeVotersResponse, done: (who: string) => string): Promise<void> {
   const { failure, voter, voters } = answer;
-  await print(options.format, answer, () => {
+  const error = failure && voterChangeErrorToJSON(failure.error).replace('VOTER_CHANGE_ERROR_', '');
+  await print(options.format, { ...answer, failure: failure && { ...failure, error } }, () => {
     if (failure !== undefined) return '';
     const who = voter === undefined ? 'the node' : `node ${voter.nodeId} (directory ${voter.directoryId})`;
     const all = voters.map(({ nodeId, endpoint }) => `${nodeId}@${endpoint}`).join(' ');

@@ -114,11 +114,10 @@ export async function addPartitions(names: string[], options: AddPartitionsOptio
       }),
     );
   });
-  const verb = options.dryRun === true ? 'could have' : 'has now';
   await report(options, names.length, sent, ({ topic, error, totalCount }: CreatedPartitions) => ({
     name: topic,
     error,
-    text: `${verb} ${totalCount} partitions`,
+    text: options.dryRun === true ? `could have ${totalCount} partitions` : `${totalCount} partitions now`,
   }));
 }
 

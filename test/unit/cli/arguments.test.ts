@@ -121,10 +121,10 @@ test('a change is a line: offset, epoch, time, name, type, change, cause', () =>
     cause: 'broker 4 fenced',
   };
   expect(entryText(entry)).toBe(
-    '     120     3  2026-01-31T12:00:00.000Z  orders-3  leaderChanged    leader 4 → 5, leader epoch 7 (broker 4 fenced)',
+    '     120     3  2026-01-31T12:00:00.000Z  orders-3     leaderChanged    leader 4 → 5, leader epoch 7 (broker 4 fenced)',
   );
   expect(entryText({ ...entry, epoch: -1, timestampMs: -1, partition: -1, cause: '', change: '' })).toBe(
-    '     120     -  -                         orders  leaderChanged',
+    '     120     -  -                         orders       leaderChanged',
   );
 });
 

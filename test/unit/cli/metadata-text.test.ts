@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { uuidFromBytes } from '../../../src/base/uuid.ts';
 import { recordLine, recordObject, recordsOfBatch } from '../../../src/cli/metadata-text.ts';
+import { ConfigScope } from '../../../src/gen/kvorum/v1/metadata.ts';
 import { encodeRecord, metadataRecord } from '../../../src/metadata/record.ts';
 import { batchMessage } from '../../../src/quorum/admin-messages.ts';
 import { encodeControlRecord } from '../../../src/raft/control-record.ts';
@@ -53,6 +54,14 @@ test('times and bytes are written for people', () => {
   ]);
   expect(recordsOfBatch(batchMessage(batch, 0)).map((record) => recordObject(record))).toMatchObject([
     { type: 'record', offset: 12, epoch: 3, timestampMs: 1_769_860_800_000, kind: 'command', command: { sequence: 1 } },
+  ]);
+});
+
+test('whose config a record is about has a name', () => {
+  const config = { scope: ConfigScope.BROKER, entity: '', key: 'log.flush.mode', value: 'async' };
+  const records = [metadataRecord({ $case: 'config', config })];
+  expect(linesOf({ baseOffset: 7, epoch: 2, control: false, records: records.map(encodeRecord) })).toEqual([
+    `       7     2  ${noTime}  config           scope=broker key=log.flush.mode value=async`,
   ]);
 });
 
