@@ -18,6 +18,7 @@ import type { Acceptable } from './acceptable.ts';
 import { acceptableIn } from './acceptable.ts';
 import type { Decided } from './decision.ts';
 import { checkBrokerEpoch } from './heartbeat.ts';
+import { namedTwice, partitionKeyOf } from './named-twice.ts';
 import { changePartition } from './partition-change.ts';
 import type { ElectionPolicy } from './policy.ts';
 
@@ -34,21 +35,18 @@ export function decideAlterPartition(
   const sender = checkBrokerEpoch(image, request); // C-6, 1
   if ('refused' in sender) return sender;
   const acceptable = acceptableIn(image, { leaving });
-  const timesNamed = new Map<string, number>();
-  const keyOf = ({ topicId, partition }: PartitionAlteration): string => `${topicId}/${partition}`;
-  for (const item of request.partitions) timesNamed.set(keyOf(item), (timesNamed.get(keyOf(item)) ?? 0) + 1);
+  const isRepeated = namedTwice(request.partitions, partitionKeyOf);
   const records: MetadataRecord[] = [];
   const errors = request.partitions.map((item, index): ItemError | undefined => {
-    const error =
-      (timesNamed.get(keyOf(item)) ?? 0) > 1
-        ? itemError('INVALID_REQUEST', 'the request names the partition more than once')
-        : index >= MAX_ALTERATIONS_PER_REQUEST
-          ? itemError('OPERATION_NOT_ATTEMPTED', `one call changes ${MAX_ALTERATIONS_PER_REQUEST} partitions at most`)
-          : undefined;
+    const error = isRepeated(item)
+      ? itemError('INVALID_REQUEST', 'the request names the partition more than once')
+      : index >= MAX_ALTERATIONS_PER_REQUEST
+        ? itemError('OPERATION_NOT_ATTEMPTED', `one call changes ${MAX_ALTERATIONS_PER_REQUEST} partitions at most`)
+        : undefined;
     if (error !== undefined) return error;
     const checked = check(image, request.brokerId, item, acceptable);
     if ('error' in checked) return checked.error;
-    const changes = alter(image, checked.state, item, { policy, acceptable, senderId: request.brokerId });
+    const changes = alter(image, checked.state, item, { policy, acceptable });
     records.push(...changes);
     const change = changes.at(-1)?.kind;
     const leader = change?.$case === 'partitionChange' ? change.partitionChange.leader : undefined;
@@ -80,7 +78,6 @@ function answer(after: MetadataImage, item: PartitionAlteration, error: ItemErro
 interface How {
   readonly policy: ElectionPolicy;
   readonly acceptable: Acceptable;
-  readonly senderId: NodeId;
 }
 
 /** C-6.2: nothing if it is so already. */
@@ -97,9 +94,20 @@ function alter(image: MetadataImage, state: PartitionState, item: PartitionAlter
       uncleanCause: undefined,
       minIsr: how.policy.minIsrOf(image.topics.get(topicId)?.name ?? ''),
       hasElr: image.level >= ELR_LEVEL,
-      cause: `asked for by its leader, broker ${how.senderId}`,
+      cause: causeOf(state, isr, recovering),
     },
   );
+}
+
+function causeOf(state: PartitionState, isr: readonly NodeId[], recovering: boolean): string {
+  const joins = isr.filter((id) => !state.isr.includes(id));
+  const lags = state.isr.filter((id) => !isr.includes(id));
+  const found = [
+    ...(joins.length > 0 ? [`[${joins.join()}] in sync`] : []),
+    ...(lags.length > 0 ? [`[${lags.join()}] not in sync`] : []),
+    ...(state.recovering && !recovering ? ['itself recovered'] : []),
+  ];
+  return `leader ${state.leader} found ${found.join(', ')}`;
 }
 
 type Checked = { readonly state: PartitionState } | { readonly error: ItemError };
@@ -141,7 +149,7 @@ function checkIsr(state: PartitionState, { isr, recovering }: PartitionAlteratio
   return undefined;
 }
 
-/** KIP-841, KIP-903. */
+/** KIP-841, KIP-903. **[ours]** Epoch -1 is not taken for any. */
 function whyIneligible(
   image: MetadataImage,
   state: PartitionState,

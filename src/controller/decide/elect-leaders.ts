@@ -18,6 +18,7 @@ import type { Acceptable } from './acceptable.ts';
 import { acceptableIn } from './acceptable.ts';
 import type { Decided } from './decision.ts';
 import { refuse } from './decision.ts';
+import { namedTwice } from './named-twice.ts';
 import { changePartition } from './partition-change.ts';
 import type { ElectionPolicy } from './policy.ts';
 
@@ -43,11 +44,11 @@ export function decideElectLeaders(
 ): Decided<ElectLeadersResponse> {
   const { type, validateOnly } = request;
   if (type !== ElectionType.PREFERRED && type !== ElectionType.UNCLEAN) {
-    return refuse('INVALID_ARGUMENT', 'the request does not say which type of election: use preferred or unclean');
+    return refuse('INVALID_ARGUMENT', 'the request has no type: use preferred or unclean', 'INVALID_type');
   }
   if (type === ElectionType.UNCLEAN && image.level < ELR_LEVEL) {
     const message = `an unclean election needs metadata level ${ELR_LEVEL}: raise it by 'kvorum cluster upgrade'`;
-    return refuse('INVALID_ARGUMENT', message);
+    return refuse('INVALID_ARGUMENT', message, 'UNSUPPORTED_VERSION');
   }
   const work: Work = {
     image,
@@ -65,9 +66,7 @@ export function decideElectLeaders(
 }
 
 function electNamed(work: Work, partitions: readonly PartitionSelector[]): ElectedLeader[] {
-  const timesNamed = new Map<string, number>();
-  const keyOf = ({ topic, partition }: PartitionSelector): string => `${topic}/${partition}`;
-  for (const named of partitions) timesNamed.set(keyOf(named), (timesNamed.get(keyOf(named)) ?? 0) + 1);
+  const isRepeated = namedTwice(partitions, ({ topic, partition }) => `${topic}/${partition}`);
   return partitions.map((named): ElectedLeader => {
     const { topic: name, partition } = named;
     const topic = topicByName(work.image, name);
@@ -79,7 +78,7 @@ function electNamed(work: Work, partitions: readonly PartitionSelector[]): Elect
           : `topic '${name}' has no partition ${partition}: its partitions are 0 to ${topic.partitions.size - 1}`;
       return { topic: name, partition, error: itemError('UNKNOWN_TOPIC_OR_PARTITION', message), leader: NO_NODE };
     }
-    if ((timesNamed.get(keyOf(named)) ?? 0) > 1) {
+    if (isRepeated(named)) {
       const error = itemError('INVALID_REQUEST', `the request names partition ${name}-${partition} more than once`);
       return { topic: name, partition, error, leader: state.leader };
     }
@@ -87,15 +86,17 @@ function electNamed(work: Work, partitions: readonly PartitionSelector[]): Elect
   });
 }
 
-/** Those that it would change something for, or for which it is needed and not possible. */
+/** Those that it changes something for, and where they are too many for one call, the first of the others. */
 function electAll(work: Work): ElectedLeader[] {
   const answers: ElectedLeader[] = [];
   for (const topic of topicsInOrder(work.image)) {
-    topic.partitions.forEach((state, partition) => {
-      if (work.electionsLeft === 0 || notNeeded(work.type, state)) return;
+    for (let partition = 0; partition < topic.partitions.size; partition++) {
+      const state = topic.partitions.get(partition);
+      if (state === undefined || notNeeded(work.type, state)) continue;
       const answer = elect(work, topic, partition, state);
-      if (answer.error === undefined) answers.push(answer);
-    });
+      if (answer.error === undefined || work.electionsLeft === 0) answers.push(answer);
+      if (answer.error !== undefined && work.electionsLeft === 0) return answers;
+    }
   }
   return answers;
 }
@@ -114,7 +115,7 @@ function elect(work: Work, { name, topicId }: TopicImage, partition: number, sta
     return failed(itemError('ELECTION_NOT_NEEDED', `${what} needs no election: it has ${why} already`));
   }
   if (work.electionsLeft === 0) {
-    const message = `one call elects ${MAX_ELECTIONS_PER_REQUEST} leaders at most: ask for ${what} again`;
+    const message = `one call elects ${MAX_ELECTIONS_PER_REQUEST} leaders at most: ask again for ${what} and what follows it`;
     return failed(itemError('OPERATION_NOT_ATTEMPTED', message));
   }
   const [first = NO_NODE] = state.replicas;

@@ -39,7 +39,7 @@ export function elect(
   if (election === 'preferred' && valid(first)) return { leader: first, unclean: false };
   const leader = valid(present.leader) ? present.leader : replicas.find(valid);
   if (leader !== undefined) return { leader, unclean: false };
-  if (uncleanCause === undefined) return { leader: NO_NODE, unclean: false };
+  if (uncleanCause === undefined || election === 'preferred') return { leader: NO_NODE, unclean: false };
   const last = present.lastKnownLeader;
   if (eligible.length === 0 && acceptable(last, candidates)) return { leader: last, unclean: true }; // C-5.6
   const any = election === 'unclean' ? replicas.find((id) => acceptable(id, candidates)) : undefined;

@@ -1,7 +1,9 @@
 // What topics say about elections: min.insync.replicas and unclean.leader.election.enable as committed in the metadata log (C-10.1,
 // C-10.2), never as a node's own file has it, so that every controller decides alike.
-import { TOPIC_KEYS } from '../../config/topic-keys.ts';
-import type { ConfigEntity, MetadataImage } from '../../metadata/image.ts';
+import type { Overrides } from '../../config/in-force.ts';
+import { NO_OVERRIDES, topicOverride, validValue } from '../../config/in-force.ts';
+import { NODE_KEYS } from '../../config/node-keys.ts';
+import type { MetadataImage } from '../../metadata/image.ts';
 import { brokerEntity, topicEntity } from '../../metadata/image.ts';
 
 export interface ElectionPolicy {
@@ -16,21 +18,16 @@ const UNCLEAN = 'unclean.leader.election.enable';
 
 /** A topic's own config, else the default of all brokers, else the key table's. */
 export function electionPolicyOf({ configs }: Pick<MetadataImage, 'configs'>): ElectionPolicy {
-  const valueOf = (entity: ConfigEntity, key: string): string | undefined => configs.get(entity)?.get(key);
-  const clusterDefault = brokerEntity();
-  const minIsrDefault = valueOf(clusterDefault, MIN_ISR) ?? String(TOPIC_KEYS[MIN_ISR].key.default);
-  const uncleanDefault = valueOf(clusterDefault, UNCLEAN) ?? String(TOPIC_KEYS[UNCLEAN].key.default);
+  const topicConfigs = (topic: string): Overrides => configs.get(topicEntity(topic)) ?? NO_OVERRIDES;
+  const cluster: Overrides = configs.get(brokerEntity()) ?? NO_OVERRIDES;
+  const minIsr = validValue(MIN_ISR, NODE_KEYS[MIN_ISR], cluster.get(MIN_ISR)) ?? NODE_KEYS[MIN_ISR].default;
+  const unclean = validValue(UNCLEAN, NODE_KEYS[UNCLEAN], cluster.get(UNCLEAN)) ?? NODE_KEYS[UNCLEAN].default;
   return {
-    minIsrOf: (topic) => Number(valueOf(topicEntity(topic), MIN_ISR) ?? minIsrDefault),
+    minIsrOf: (topic) => topicOverride(MIN_ISR, topicConfigs(topic)) ?? minIsr,
     uncleanCause: (topic) => {
-      const own = valueOf(topicEntity(topic), UNCLEAN);
-      if (!isTrue(own ?? uncleanDefault)) return undefined;
-      return own === undefined ? `the cluster's default of ${UNCLEAN}` : `${UNCLEAN} of topic ${topic}`;
+      const own = topicOverride(UNCLEAN, topicConfigs(topic));
+      if (!(own ?? unclean)) return undefined;
+      return own === undefined ? `${UNCLEAN} of all brokers` : `${UNCLEAN} of topic ${topic}`;
     },
   };
-}
-
-/** Values are checked when they are set. */
-function isTrue(value: string): boolean {
-  return value.trim().toLowerCase() === 'true';
 }

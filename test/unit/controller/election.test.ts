@@ -43,7 +43,7 @@ describe('C-5.2, C-5.3: the election', () => {
     ['preferred: takes the first replica from a valid leader', p({ leader: 2, isr: [2, 3], alive: [2, 3] }), 3],
     ['preferred: keeps the leader, if the first is not valid', p({ leader: 2, isr: [1, 2], alive: [1, 2, 3] }), 2],
     ['preferred: elects as online where nobody leads', p({ isr: [1, 2], alive: [1, 2] }), 1],
-    ['preferred: is never unclean', p({ isr: [], alive: [1], allowed: true }), -1],
+    ['preferred: is never unclean', p({ last: 1, isr: [], alive: [1], allowed: true }), -1],
     ['unclean: is clean where somebody is valid', u({ isr: [2], alive: [1, 2, 3] }), 2],
     ['unclean: takes the first acceptable replica', u({ isr: [], elr: [3], alive: [1, 2] }), '1 unclean'],
     ['unclean: passes over an ISR that is gone', u({ isr: [3], alive: [2] }), '2 unclean'],

@@ -5,9 +5,10 @@ import type { NodeId } from '../../../src/base/ids.ts';
 import { brokerLeaves, brokerReturns } from '../../../src/controller/decide/affected-partitions.ts';
 import { decideAlterPartition } from '../../../src/controller/decide/alter-partition.ts';
 import { isRefusal } from '../../../src/controller/decide/decision.ts';
-import { electionConfigChanged } from '../../../src/controller/decide/min-isr-change.ts';
-import type { ElectionPolicy } from '../../../src/controller/decide/policy.ts';
+import { endElrs } from '../../../src/controller/decide/min-isr.ts';
+import { electionPolicyOf } from '../../../src/controller/decide/policy.ts';
 import type { MetadataRecord } from '../../../src/gen/kvorum/v1/metadata.ts';
+import { ConfigScope } from '../../../src/gen/kvorum/v1/metadata.ts';
 import type { MetadataImage, PartitionState } from '../../../src/metadata/image.ts';
 import { partitionOf } from '../../../src/metadata/image.ts';
 import { after, clusterOf, partitionRecord, record, topicRecord, uuid } from '../metadata/fixture.ts';
@@ -17,7 +18,6 @@ const REPLICAS = [1, 2, 3];
 
 interface World {
   readonly image: MetadataImage;
-  readonly minIsr: number;
   /** Have every acknowledged record. */
   readonly complete: readonly NodeId[];
   /** Lost records while they were away, and the controller does not know yet. */
@@ -29,7 +29,7 @@ type Flaw = 'ELRs stay when min.insync.replicas changes' | 'an unclean restart i
 
 const stateOf = ({ image }: World): PartitionState => partitionOf(image, T, 0) as PartitionState;
 const without = (ids: readonly NodeId[], id: NodeId) => ids.filter((other) => other !== id);
-const policyOf = ({ minIsr }: World): ElectionPolicy => ({ minIsrOf: () => minIsr, uncleanCause: () => undefined });
+const minIsrOf = ({ image }: World) => electionPolicyOf(image).minIsrOf('t');
 
 function setFenced(image: MetadataImage, brokerId: NodeId, fenced: boolean): MetadataRecord {
   const brokerEpoch = image.brokers.get(brokerId)?.brokerEpoch ?? -1;
@@ -38,14 +38,14 @@ function setFenced(image: MetadataImage, brokerId: NodeId, fenced: boolean): Met
 
 function leave(world: World, brokerId: NodeId, unclean: boolean): World {
   const how = { brokerId, cause: '', unclean, limit: 10 };
-  const { records } = brokerLeaves(world.image, policyOf(world), how);
+  const { records } = brokerLeaves(world.image, electionPolicyOf(world.image), how);
   return { ...world, image: after(world.image, ...records, setFenced(world.image, brokerId, true)) };
 }
 
 function comeBack(world: World, brokerId: NodeId, flaw: Flaw): World {
   const isUnclean = world.dirty.includes(brokerId) && flaw !== 'an unclean restart is taken for a clean one';
   const { image, ...rest } = isUnclean ? leave(world, brokerId, true) : world; // C-2.4: at its registration
-  const returns = brokerReturns(image, policyOf(world), { brokerId, cause: '', limit: 10 });
+  const returns = brokerReturns(image, electionPolicyOf(world.image), { brokerId, cause: '', limit: 10 });
   const next = after(image, setFenced(image, brokerId, false), ...returns);
   return { ...rest, image: next, dirty: without(world.dirty, brokerId) };
 }
@@ -56,15 +56,24 @@ function alterIsr(world: World, isr: readonly NodeId[]): World {
   const members = isr.map((id) => ({ brokerId: id, brokerEpoch: epochOf(id) }));
   const item = { topicId: T, partition: 0, leaderEpoch, partitionEpoch, isr: members, recovering: false };
   const request = { brokerId: leader, brokerEpoch: epochOf(leader), partitions: [item] };
-  const decided = decideAlterPartition(world.image, request, policyOf(world));
+  const decided = decideAlterPartition(world.image, request, electionPolicyOf(world.image));
   if (isRefusal(decided)) throw new Error(decided.message);
   const image = after(world.image, ...decided.records);
   expect(decided.respond(image).partitions[0]?.error).toBeUndefined();
   return { ...world, image };
 }
 
+function setMinIsr(world: World, value: string, flaw: Flaw): World {
+  const config = { scope: ConfigScope.TOPIC, entity: 't', key: 'min.insync.replicas', value };
+  const image = after(world.image, record({ $case: 'config', config }));
+  if (flaw.startsWith('ELRs stay')) return { ...world, image };
+  const ended = endElrs(world.image, { from: world.image.configs, to: image.configs }, image.topics.get(T));
+  return { ...world, image: after(image, ...ended) };
+}
+
 function* steps(world: World, flaw: Flaw): Generator<readonly [string, World]> {
-  const { image, minIsr, complete, dirty } = world;
+  const { image, complete, dirty } = world;
+  const minIsr = minIsrOf(world);
   const { leader, isr } = stateOf(world);
   if (leader !== -1 && isr.length >= minIsr) {
     yield ['write', { ...world, complete: complete.filter((id) => isr.includes(id)) }];
@@ -84,10 +93,8 @@ function* steps(world: World, flaw: Flaw): Generator<readonly [string, World]> {
     if (isr.includes(id)) yield [`${id} lags`, alterIsr(world, without(isr, id))];
     else yield [`${id} is in sync`, alterIsr({ ...world, complete: [...without(complete, id), id] }, [...isr, id])];
   }
-  for (const other of [1, 2, 3]) {
-    if (other === minIsr) continue;
-    const records = flaw.startsWith('ELRs stay') ? [] : (electionConfigChanged(image, ['t'], 10) ?? []);
-    yield [`min.insync.replicas=${other}`, { ...world, minIsr: other, image: after(image, ...records) }];
+  for (const value of ['1', '2', '3']) {
+    if (value !== String(minIsr)) yield [`min.insync.replicas=${value}`, setMinIsr(world, value, flaw)];
   }
 }
 
@@ -97,7 +104,7 @@ function keyOf(world: World): string {
   const sorted = [isr, elr, world.complete, world.dirty].map((ids) =>
     REPLICAS.filter((id) => ids.includes(id)).join(''),
   );
-  return [...sorted, fenced.join(''), leader, lastKnownLeader, world.minIsr].join('|');
+  return [...sorted, fenced.join(''), leader, lastKnownLeader, minIsrOf(world)].join('|');
 }
 
 function isSound(world: World): boolean {
@@ -109,7 +116,7 @@ function isSound(world: World): boolean {
 function search(flaw: Flaw): { states: number; way: string[] | undefined } {
   const level = record({ $case: 'metadataLevel', metadataLevel: { level: 2 } });
   const image = after(clusterOf(...REPLICAS), level, topicRecord('t', T), partitionRecord(T, 0, REPLICAS));
-  const first: World = { image, minIsr: 2, complete: REPLICAS, dirty: [] };
+  const first: World = { image, complete: REPLICAS, dirty: [] };
   const ways = new Map<string, string>([[keyOf(first), '']]);
   let frontier = [first];
   while (frontier.length > 0) {

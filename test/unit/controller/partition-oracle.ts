@@ -106,12 +106,12 @@ function leadership(
           ? before.leader
           : (clean[0] ?? -1);
     if (after.leader !== expected) return `a clean election gives ${expected}`;
-    const forced = allowed && hasElr && clean.length === 0;
+    const forced = allowed && hasElr && election !== 'preferred' && clean.length === 0;
     const knownLives = eligible.size === 0 && alive.has(before.lastKnownLeader);
     const anybody = election === 'unclean' && alive.size > 0;
     return forced && (knownLives || anybody) ? 'an unclean election is allowed and needed' : undefined;
   }
-  if (!allowed || !hasElr) return 'unclean though it is not allowed';
+  if (!allowed || !hasElr || election === 'preferred') return 'unclean though it is not allowed';
   if (clean.length > 0) return 'unclean though a clean election is possible';
   const isLastKnown = eligible.size === 0 && alive.has(before.lastKnownLeader);
   if (!isLastKnown && election !== 'unclean') return 'unclean beyond the last known leader';
