@@ -138,6 +138,9 @@ function verdictWithLeader(subject: Subject, unclean: UncleanElectionRecord | un
   const { leader, replicas, recovering } = subject.state;
   const [preferred = NO_NODE] = replicas;
   const leads = `broker ${leader} leads: `;
+  if (replicas.length === 1 && (recovering || unclean !== undefined)) {
+    return `${leads}it is the only replica, and came back after a crash: it has what its disk kept`;
+  }
   if (recovering || unclean !== undefined) {
     const epoch = unclean === undefined ? '' : ` before leader epoch ${unclean.newLeaderEpoch}`;
     const had = [...(unclean?.oldIsr ?? []), ...(unclean?.oldElr ?? [])];

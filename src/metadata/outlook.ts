@@ -35,7 +35,7 @@ function withLeader(subject: Subject, outlook: Outlook): string[] {
     leader === preferred
       ? `nothing while broker ${leader} is active: it leads and is preferred`
       : preferredSentence(subject, preferred, outlook);
-  return [first, leavingSentence(leader, outlook)];
+  return [first, leavingSentence(subject, outlook)];
 }
 
 function preferredSentence(subject: Subject, preferred: NodeId, outlook: Outlook): string {
@@ -50,17 +50,25 @@ function preferredSentence(subject: Subject, preferred: NodeId, outlook: Outlook
   return `broker ${preferred} ${returns}${joins}then ${elected}`;
 }
 
-function leavingSentence(leader: NodeId, outlook: Outlook): string {
+function leavingSentence({ state }: Subject, outlook: Outlook): string {
+  const { leader, replicas } = state;
   const after = outlook.leaves(leader);
   const gone = `if broker ${leader} is fenced`;
-  if (after.leader === NO_NODE)
+  if (replicas.length === 1) return `${gone}, nobody leads until it comes back: it is the only replica`;
+  if (after.leader === NO_NODE) {
     return `${gone}, nobody would lead: no other broker is active and has every acknowledged record`;
-  if (after.recovering)
-    return `${gone}, broker ${after.leader} would lead, elected uncleanly (${outlook.uncleanCause ?? ''}): ${LOSS}`;
+  }
+  if (after.recovering) {
+    return `${gone}, broker ${after.leader} would lead, elected uncleanly${because(outlook)}: ${LOSS}`;
+  }
   return `${gone}, broker ${after.leader} would lead`;
 }
 
 const LOSS = 'acknowledged records may be lost';
+
+function because({ uncleanCause }: Outlook): string {
+  return uncleanCause === undefined ? '' : ` (${uncleanCause})`;
+}
 
 function withoutLeader(subject: Subject, outlook: Outlook): string[] {
   const { image, topic, partition, state } = subject;
@@ -84,14 +92,14 @@ function withoutLeader(subject: Subject, outlook: Outlook): string[] {
 
 /** Undefined where the return of the broker alone gives no leader. */
 function returnSentence(subject: Subject, brokerId: NodeId, outlook: Outlook): string | undefined {
-  const { isr, elr } = subject.state;
+  const { isr, elr, replicas } = subject.state;
   if (isAvailable(subject, brokerId)) return undefined;
   const after = outlook.returns(brokerId, false);
   if (after.leader === NO_NODE) return undefined;
   const crashed = outlook.returns(brokerId, true);
   const returns = `broker ${brokerId} comes back`;
-  if (after.recovering)
-    return `${returns}: it would lead, elected uncleanly (${outlook.uncleanCause ?? ''}), and ${LOSS}`;
+  if (replicas.length === 1 && crashed.leader === brokerId) return `${returns}: it is the only replica and would lead`;
+  if (after.recovering) return `${returns}: it would lead, elected uncleanly${because(outlook)}, and ${LOSS}`;
   const standing = isr.includes(brokerId) ? 'is in the ISR' : elr.includes(brokerId) ? 'is in the ELR' : 'is a replica';
   const leads = after.leader === brokerId ? `it ${standing} and would lead` : `broker ${after.leader} would lead`;
   if (crashed.leader === after.leader && !crashed.recovering) return `${returns}: ${leads}`;

@@ -45,9 +45,12 @@ export function isEligible(subject: Subject, brokerId: NodeId): boolean {
 
 /** Whether it has every acknowledged record. */
 export function membershipText({ image, state }: Subject, brokerId: NodeId): string {
-  const { isr, elr, leader, recovering } = state;
+  const { replicas, isr, elr, leader, recovering } = state;
   if (isr.includes(brokerId)) {
-    return recovering && leader === brokerId ? 'alone in the ISR: it was elected uncleanly and recovers' : 'in the ISR';
+    // An only replica has whatever there is.
+    return recovering && leader === brokerId && replicas.length > 1
+      ? 'alone in the ISR: it was elected uncleanly and recovers'
+      : 'in the ISR';
   }
   if (elr.includes(brokerId)) {
     const unless = isr.length === 0 ? '' : ', but may lead only when the ISR is empty';

@@ -186,6 +186,28 @@ describe('a partition without a leader', () => {
     expect(whatWouldChange.at(-1)).toBe('unclean elections need metadata level 2, and it is 1: kvorum cluster upgrade');
   });
 
+  it('with one replica: that broker, and nothing alarming about it', () => {
+    const story = new Story(2, 4);
+    story.createTopic('orders', 1, [4]);
+    expect(explain(story).whatWouldChange.at(-1)).toBe(
+      'if broker 4 is fenced, nobody leads until it comes back: it is the only replica',
+    );
+    story.fence(4);
+    expect(explain(story).whatWouldChange[0]).toMatch(/^broker 4 comes back.*: it is .* and would lead/);
+    const crashed = new Story(2, 4);
+    crashed.createTopic('orders', 1, {
+      replicas: [4],
+      isr: [4],
+      leader: 4,
+      recovering: true,
+      directories: [ZERO_UUID],
+    });
+    expect(explain(crashed).verdict).toMatch(
+      /^broker 4 leads: it is the only replica, and came back after a crash: it has what its disk kept/,
+    );
+    expect(reasons(explain(crashed))).toEqual(['4 may: leads; active; in the ISR']);
+  });
+
   it('whose log dir is offline, or whose broker is forgotten', () => {
     const directory = uuid(1004);
     const story = new Story(2, 4, 5);
@@ -194,7 +216,7 @@ describe('a partition without a leader', () => {
     const answer = explain(story);
     expect(reasons(answer)).toEqual([`4 may not: its log dir ${directory} is offline; in the ISR`]);
     expect(answer.verdict).toContain(`of the ISR [4], broker 4 is there, but its log dir ${directory} is offline`);
-    expect(answer.whatWouldChange[0]).toMatch(/^broker 4 comes back.*: it is in the ISR and would lead/);
+    expect(answer.whatWouldChange[0]).toMatch(/^broker 4 comes back.*: it is .* and would lead/);
     const brokerEpoch = story.image.brokers.get(4)?.brokerEpoch ?? -1;
     story.add(record({ $case: 'unregisterBroker', unregisterBroker: { brokerId: 4, brokerEpoch } }));
     const forgotten = explain(story);
