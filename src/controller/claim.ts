@@ -9,7 +9,7 @@ import { RpcError } from '../env/network.ts';
 import type { MetadataRecord } from '../gen/kvorum/v1/metadata.ts';
 import type { MetadataImage } from '../metadata/image.ts';
 import { levelOf } from '../metadata/level.ts';
-import { encodeRecord } from '../metadata/record.ts';
+import { encodeRecords } from '../metadata/record.ts';
 import { replay } from '../metadata/replay.ts';
 import { MAX_BATCH_BYTES } from '../quorum/limits.ts';
 import type { Quorum } from '../quorum/quorum.ts';
@@ -136,7 +136,7 @@ export class Claim {
   #batchOf([first, ...others]: readonly MetadataRecord[]): Batch {
     if (first === undefined) return { records: [], encoded: [], bytes: 0 };
     const records = [{ ...first, timestampMs: this.#clock.wallTime() }, ...others];
-    const encoded = records.map(encodeRecord);
+    const encoded = encodeRecords(records);
     return { records, encoded, bytes: encoded.reduce((sum, { length }) => sum + length, 0) };
   }
 

@@ -27,9 +27,10 @@ function levelOfPartition({ isr, elr, lastKnownLeader, recovering, adding, remov
   return isPlain && lastKnownLeader === undefined && !recovering ? 1 : ELR_LEVEL;
 }
 
+/** Asked of every record that is written: without lists of its own. */
 function levelOfChange(change: PartitionChangeRecord): number {
   const { isr, replicas, adding, removing, elr, lastKnownLeader, recovering, directories } = change;
-  const later = [replicas, adding, removing, elr, lastKnownLeader, recovering, directories];
-  const isPlain = isr === undefined || isr.replicas.length > 0;
-  return isPlain && later.every((field) => field === undefined) ? 1 : ELR_LEVEL;
+  const hasLists = (replicas ?? adding ?? removing ?? elr ?? directories) !== undefined;
+  const isPlain = !hasLists && lastKnownLeader === undefined && recovering === undefined;
+  return isPlain && isr?.replicas.length !== 0 ? 1 : ELR_LEVEL;
 }

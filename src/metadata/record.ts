@@ -16,9 +16,53 @@ export function metadataRecord(kind: RecordKind): MetadataRecord {
   return { skippable: false, kind };
 }
 
-export function encodeRecord(record: MetadataRecord): Uint8Array {
+type Writer = ReturnType<typeof MetadataRecord.encode>;
+
+/** One whose buffer has grown already; the bytes that it finishes are copies. */
+let spare: Writer | undefined;
+
+/** A writer that has written more than this is not kept. */
+const MAX_SPARE_BYTES = 1_048_576;
+
+function written(write: (writer: Writer) => void): Uint8Array {
+  const writer = spare ?? MetadataRecord.encode({ skippable: false });
+  // What fails leaves it half written.
+  spare = undefined;
+  write(writer);
+  const bytes = writer.finish();
+  if (bytes.length <= MAX_SPARE_BYTES) spare = writer;
+  return bytes;
+}
+
+function encode(record: MetadataRecord, writer: Writer): void {
   assert(record.kind !== undefined, 'a metadata record without a kind cannot be written');
-  return MetadataRecord.encode(record).finish();
+  MetadataRecord.encode(record, writer);
+}
+
+export function encodeRecord(record: MetadataRecord): Uint8Array {
+  return written((writer) => encode(record, writer));
+}
+
+/** The same of each, as views of one piece of memory: the log keeps whole batches, and memory of its own costs more than a record. */
+export function encodeRecords(records: readonly MetadataRecord[]): Uint8Array[] {
+  const all = written((writer) => {
+    for (const record of records) {
+      encode(record, writer.fork());
+      writer.join();
+    }
+  });
+  let at = 0;
+  return records.map(() => {
+    // The length that `join` wrote before the record: seven bits a byte, the lowest first.
+    let length = 0;
+    let byte = 0x80;
+    for (let shift = 0; byte >= 0x80; shift += 7) {
+      byte = all[at++] ?? 0;
+      length |= (byte & 0x7f) << shift;
+    }
+    at += length;
+    return all.subarray(at - length, at);
+  });
 }
 
 /**

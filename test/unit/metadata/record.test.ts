@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { AssertionError } from '../../../src/base/assert.ts';
 import { MetadataRecord } from '../../../src/gen/kvorum/v1/metadata.ts';
 import { EMPTY_IMAGE } from '../../../src/metadata/image.ts';
-import { decodeRecord, decodeRecords, encodeRecord } from '../../../src/metadata/record.ts';
+import { decodeRecord, decodeRecords, encodeRecord, encodeRecords } from '../../../src/metadata/record.ts';
 import { replay } from '../../../src/metadata/replay.ts';
 import { LEVEL_1, registration, topicRecord, uuid } from './fixture.ts';
 
@@ -13,6 +13,26 @@ const SKIPPABLE = Buffer.concat([UNKNOWN, Buffer.from([15 << 3, 1])]);
 it('records survive their bytes', () => {
   const records = [LEVEL_1, registration(3), topicRecord('a', uuid(1))];
   expect(decodeRecords(records.map(encodeRecord), 0)).toEqual(records);
+});
+
+it('the records of a batch are the same bytes as each by itself, whatever their size', () => {
+  const sizes = [0, 1, 90, 100, 127, 128, 300, 16_383, 16_384, 20_000];
+  const records = [LEVEL_1, ...sizes.map((size) => topicRecord('n'.repeat(size), uuid(1))), registration(3)];
+  const together = encodeRecords(records);
+  expect(together.map((bytes) => Buffer.from(bytes))).toEqual(records.map((one) => Buffer.from(encodeRecord(one))));
+  expect(decodeRecords(together, 0)).toEqual(records);
+  expect(encodeRecords([])).toEqual([]);
+});
+
+it('later records do not change the bytes of earlier ones, and one that cannot be written leaves nothing behind', () => {
+  const first = encodeRecord(topicRecord('a', uuid(1)));
+  const batch = encodeRecords([topicRecord('b', uuid(2)), LEVEL_1]);
+  const kept = [first, ...batch].map((bytes) => Buffer.from(bytes));
+  const bad = { ...LEVEL_1, kind: { $case: 'metadataLevel' as const, metadataLevel: { level: 2 ** 40 } } };
+  expect(() => encodeRecords([topicRecord('c', uuid(3)), bad])).toThrow('int32');
+  expect(() => encodeRecord(bad)).toThrow('int32');
+  expect(decodeRecords(encodeRecords([registration(3)]), 0)).toEqual([registration(3)]);
+  expect([first, ...batch].map((bytes) => Buffer.from(bytes))).toEqual(kept);
 });
 
 it('C-0.4: an unknown kind ends the node with a sentence that says what to do', () => {
@@ -34,4 +54,5 @@ it('damaged bytes end the node and name the offset', () => {
 
 it('a record without a kind cannot be written', () => {
   expect(() => encodeRecord(MetadataRecord.decode(SKIPPABLE))).toThrow(AssertionError);
+  expect(() => encodeRecords([LEVEL_1, MetadataRecord.decode(SKIPPABLE)])).toThrow(AssertionError);
 });
