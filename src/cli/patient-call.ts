@@ -25,6 +25,13 @@ export interface CallPlan {
 
 const FIRST_WAIT_MS = 100;
 const MAX_WAIT_MS = 1000;
+/** With less time left nothing is sent again. */
+const MIN_ATTEMPT_MS = 50;
+
+interface Failure {
+  readonly error: RpcError;
+  readonly server: string;
+}
 
 /** Nothing is sent again. */
 class NotRemembered extends Error {}
@@ -38,7 +45,9 @@ export async function callPatiently<T>(
   const deadline = plan.now() + plan.timeoutMs;
   const timeout = (): Ms => attemptTimeout(plan, deadline - plan.now());
   /** The last failure after which nobody knows whether it was carried out. */
-  let doubt: { readonly error: RpcError; readonly server: string } | undefined;
+  let doubt: Failure | undefined;
+  /** The last failure that a server has words for. */
+  let said: RpcError | undefined;
   let mayRepeat = kind === 'named' ? undefined : kind === 'read';
   let refusedInARow = 0;
   for (let attempt = 0; ; attempt++) {
@@ -48,8 +57,9 @@ export async function callPatiently<T>(
       if (doubt !== undefined && mayRepeat === false) throw new NotRemembered();
       return await send(server, timeout());
     } catch (error) {
-      if (error instanceof NotRemembered && doubt !== undefined) throw lastWord(plan, doubt.error, doubt.server, true);
+      if (error instanceof NotRemembered && doubt !== undefined) throw lastWord(plan, doubt, said, true);
       if (!(error instanceof RpcError)) throw error;
+      if (isSaid(error)) said = error;
       refusedInARow = error.transport === 'refused' ? refusedInARow + 1 : 0;
       if (kind !== 'read' && isTransient(error) && !surelyUndone(error)) doubt = { error, server };
       const waitMs =
@@ -59,8 +69,8 @@ export async function callPatiently<T>(
         (kind === 'read' && attempt + 1 >= servers.length) ||
         (kind === 'unnamed' && doubt !== undefined) ||
         (doubt === undefined && refusedInARow >= servers.length) ||
-        plan.now() + waitMs >= deadline;
-      if (isLast) throw lastWord(plan, error, server, doubt !== undefined);
+        plan.now() + waitMs + MIN_ATTEMPT_MS >= deadline;
+      if (isLast) throw lastWord(plan, { error, server }, said, doubt !== undefined);
       plan.again?.(error);
       if (waitMs > 0) await plan.wait(waitMs);
     }
@@ -81,21 +91,34 @@ function surelyUndone({ transport, detail }: RpcError): boolean {
   return transport === 'refused' || detail?.mayTakeEffect === false;
 }
 
-function lastWord(plan: CallPlan, error: RpcError, server: string, mayHaveTakenEffect: boolean): Error {
+/** In words of a server, not of the transport. */
+function isSaid({ status, transport, detail }: RpcError): boolean {
+  return transport === undefined && (status !== 'DEADLINE_EXCEEDED' || detail !== undefined);
+}
+
+/** `said`: what a server said last, which may tell more than how the last attempt ended. */
+function lastWord(
+  plan: CallPlan,
+  { error, server }: Failure,
+  said: RpcError | undefined,
+  mayHaveTakenEffect: boolean,
+): Error {
   const { status, transport, detail } = error;
   if (!mayHaveTakenEffect && transport === 'refused') return nobodyThere(plan.servers, error);
   const saysSo = detail?.mayTakeEffect === true;
   const unknown = mayHaveTakenEffect && isTransient(error) && !saysSo;
   const doubt = unknown ? '; whether it was done is not known: look before you do it again' : '';
-  return new RpcError(status, `${reasonOf(error, server)}${doubt}`, transport, detail);
+  const before = said === undefined || said === error ? '' : ` (before that: ${said.message})`;
+  return new RpcError(status, `${reasonOf(error, server)}${before}${doubt}`, transport, detail);
 }
 
 /** In terms of the command line where no server said it. */
-export function reasonOf({ status, transport, detail, message }: RpcError, server: string): string {
+export function reasonOf(error: RpcError, server: string): string {
+  const { status, transport, message } = error;
   if (transport === 'refused') return `nothing answers at ${server} any more`;
   if (transport === 'broken') return `the connection to ${server} broke`;
   if (status === 'UNIMPLEMENTED') return `${server} does not know this command: it runs another version`;
-  if (status !== 'DEADLINE_EXCEEDED' || detail !== undefined) return message;
+  if (isSaid(error)) return message;
   return `no answer from ${server} in time: see whether it hangs, give more with --timeout, or ask another with --server`;
 }
 

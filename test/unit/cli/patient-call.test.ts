@@ -80,6 +80,7 @@ describe('a command with a name', () => {
       [[broken], `the connection to a:1 broke${doubt}`],
       [[broken, refused], `nothing answers at a:1 any more${doubt}`],
       [[broken, noController], `no controller is active${doubt}`],
+      [[noController, broken], `the connection to a:1 broke (before that: no controller is active)${doubt}`],
       [[noController], 'no controller is active'],
       [[lostController], 'nobody knows'],
     ] as const) {
