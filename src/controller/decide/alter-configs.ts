@@ -1,5 +1,6 @@
 // Changing configs of topics, of brokers, and of all brokers (C-10): each resource of a request whole or not at all, all of them in
 // one batch. Another min.insync.replicas ends ELRs in the same batch (C-5.5).
+import type { Uuid } from '../../base/uuid.ts';
 import type {
   AlterConfigsRequest,
   AlterConfigsResponse,
@@ -16,7 +17,7 @@ import type { ConfigTarget } from './config-target.ts';
 import { configTarget } from './config-target.ts';
 import { alteredValue } from './config-values.ts';
 import type { Decision } from './decision.ts';
-import { endElrs } from './min-isr.ts';
+import { endElrs, MIN_ISR_KEY } from './min-isr.ts';
 
 /** Keys that one request can change, and partitions whose ELR it can end (C-0.6). */
 export const MAX_CHANGES_PER_REQUEST = 10_000;
@@ -24,8 +25,11 @@ export const MAX_CHANGES_PER_REQUEST = 10_000;
 /** What was decided so far: the configs as they will be, and the records that make them so. */
 interface Work {
   configs: MetadataImage['configs'];
-  records: MetadataRecord[];
+  readonly records: MetadataRecord[];
   changesLeft: number;
+  /** What follows for ELRs, by topic. */
+  readonly elrs: Map<Uuid, readonly MetadataRecord[]>;
+  elrCount: number;
 }
 
 /** `value` undefined: the key is removed. */
@@ -40,7 +44,8 @@ export function decideAlterConfigs(image: MetadataImage, request: AlterConfigsRe
   for (const { entity } of targets) {
     if (entity !== undefined) timesNamed.set(entity, (timesNamed.get(entity) ?? 0) + 1);
   }
-  const work: Work = { configs: image.configs, records: [], changesLeft: MAX_CHANGES_PER_REQUEST };
+  const elrs = { elrs: new Map(), elrCount: 0 };
+  const work: Work = { configs: image.configs, records: [], ...elrs, changesLeft: MAX_CHANGES_PER_REQUEST };
   const resources = request.resources.map((alteration, i): AlteredResource => {
     const { resource } = alteration;
     const target = targets[i];
@@ -50,7 +55,7 @@ export function decideAlterConfigs(image: MetadataImage, request: AlterConfigsRe
     }
     return { resource, error: alter(work, image, target, alteration) };
   });
-  const records = request.validateOnly ? [] : work.records;
+  const records = request.validateOnly ? [] : [...work.records, ...[...work.elrs.values()].flat()];
   return { records, respond: (after) => ({ resources, metadataEndOffset: after.endOffset }) };
 }
 
@@ -78,14 +83,35 @@ function alter(
     target.entity,
     changes.reduce((map, { key, value }) => (value === undefined ? map.delete(key) : map.set(key, value)), present),
   );
-  const elrs = endElrs(image, { from: work.configs, to: configs }, target.topic);
-  if (elrs.length + alterations.length > work.changesLeft) {
+  if (changes.some(({ key }) => key === MIN_ISR_KEY) && !endsElrs(work, image, configs, target)) {
     return tooMuch(`end the ELRs of ${MAX_CHANGES_PER_REQUEST} partitions, as another min.insync.replicas does`);
   }
   work.configs = configs;
-  work.changesLeft -= elrs.length + alterations.length;
-  work.records.push(...changes.map((change) => configRecord(target, change)), ...elrs);
+  work.changesLeft -= alterations.length;
+  for (const change of changes) work.records.push(configRecord(target, change));
   return undefined;
+}
+
+/** Takes into the work what follows for all topics where the default changes, else for one; false: that is too much. */
+function endsElrs(
+  work: Work,
+  image: MetadataImage,
+  configs: MetadataImage['configs'],
+  { topic }: ConfigTarget,
+): boolean {
+  const ended = new Map<Uuid, readonly MetadataRecord[]>();
+  let count = work.elrCount;
+  for (const each of topic === undefined ? image.topics.values() : [topic]) {
+    const records = endElrs(each, image, { configs });
+    const before = work.elrs.get(each.topicId)?.length ?? 0;
+    if (records.length + before === 0) continue;
+    count += records.length - before;
+    ended.set(each.topicId, records);
+  }
+  if (count > MAX_CHANGES_PER_REQUEST) return false;
+  for (const [topicId, records] of ended) work.elrs.set(topicId, records);
+  work.elrCount = count;
+  return true;
 }
 
 function tooMuch(what: string): ItemError {

@@ -27,9 +27,10 @@ interface Host {
 interface Seat {
   readonly host: Host;
   replicas: number;
-  preferred: number;
-  /** The partition that it was chosen for last. */
-  chosenFor: number;
+  leads: number;
+  /** By seat: how often it follows where this one leads, and how often as the first, who leads when this one fails. */
+  readonly followers: number[];
+  readonly successors: number[];
 }
 
 export class Placement {
@@ -89,23 +90,11 @@ export class Placement {
   place(count: number, replicationFactor: number, present: readonly Assignment[] = []): Assignment[] {
     const seats = this.#seats(present);
     const leaders = seats.findLastIndex(({ host }) => host.isActive) + 1;
-    const rackUses = Array.from(this.#racks, () => 0);
     return Array.from({ length: count }, (_, partition) => {
-      const first = partition % leaders;
+      const leader = partition % leaders;
       const shift = 1 + Math.floor(partition / leaders);
-      const chosen = [first];
-      rackUses.fill(0);
-      take(seats, first, partition, rackUses);
-      while (chosen.length < replicationFactor) {
-        const next = best(seats, partition, rackUses);
-        take(seats, next, partition, rackUses);
-        chosen.push(next);
-      }
-      // Who follows whom changes from round to round, so that the leaders of a broker that fails do not all go to one other.
-      const turn = (seat: number): number => (seat - first - shift + 2 * seats.length * shift) % seats.length;
-      const [, ...followers] = chosen;
-      followers.sort((a, b) => turn(a) - turn(b));
-      return [first, ...followers].map((seat) => must(seats[seat], 'a seat').host.brokerId);
+      const chosen = chooseReplicas(seats, leader, shift, replicationFactor);
+      return chosen.map((seat) => seatAt(seats, seat).host.brokerId);
     });
   }
 
@@ -113,20 +102,20 @@ export class Placement {
   #seats(present: readonly Assignment[]): Seat[] {
     const seats = new Map<NodeId, Seat>();
     for (const host of this.#hosts.values()) {
-      seats.set(host.brokerId, { host, replicas: 0, preferred: 0, chosenFor: -1 });
+      seats.set(host.brokerId, { host, replicas: 0, leads: 0, followers: [], successors: [] });
     }
     for (const replicas of present) {
       for (const [i, brokerId] of replicas.entries()) {
         const seat = seats.get(brokerId);
         if (seat === undefined) continue;
         seat.replicas++;
-        if (i === 0) seat.preferred++;
+        if (i === 0) seat.leads++;
       }
     }
     return [...seats.values()].sort(
       (a, b) =>
         Number(b.host.isActive) - Number(a.host.isActive) ||
-        a.preferred - b.preferred ||
+        a.leads - b.leads ||
         a.host.leaders - b.host.leaders ||
         a.host.replicas - b.host.replicas ||
         a.host.brokerId - b.host.brokerId,
@@ -134,31 +123,48 @@ export class Placement {
   }
 }
 
-function take(seats: readonly Seat[], index: number, partition: number, rackUses: number[]): void {
-  const seat = must(seats[index], 'a seat');
-  seat.chosenFor = partition;
-  seat.replicas++;
-  rackUses[seat.host.rack] = (rackUses[seat.host.rack] ?? 0) + 1;
+function seatAt(seats: readonly Seat[], index: number): Seat {
+  return must(seats[index], 'a seat');
 }
 
-/** Who gets the next replica of the partition: the first of the best. */
-function best(seats: readonly Seat[], partition: number, rackUses: readonly number[]): number {
-  let found = -1;
-  for (let i = 0; i < seats.length; i++) {
-    const seat = seats[i] as Seat;
-    if (seat.chosenFor === partition) continue;
-    if (found < 0 || compare(seat, seats[found] as Seat, rackUses) < 0) found = i;
+/** The seats of one partition's replicas, the leader's first. Where all else is equal, the next ones from `shift` on are taken. */
+function chooseReplicas(seats: readonly Seat[], leader: number, shift: number, replicationFactor: number): number[] {
+  const { followers, successors, host } = seatAt(seats, leader);
+  const turnOf = (seat: number): number => (seat - leader - shift + 2 * seats.length * shift) % seats.length;
+  const chosen = [leader];
+  const racks = [host.rack];
+  const better = (a: number, b: number): boolean => {
+    const one = seats[a] as Seat; // of a loop that is run for every broker of every replica
+    const two = seats[b] as Seat;
+    const order =
+      Number(two.host.isActive) - Number(one.host.isActive) ||
+      timesIn(racks, one.host.rack) - timesIn(racks, two.host.rack) ||
+      one.replicas - two.replicas ||
+      (followers[a] ?? 0) - (followers[b] ?? 0) ||
+      one.host.replicas - two.host.replicas ||
+      turnOf(a) - turnOf(b);
+    return order < 0;
+  };
+  while (chosen.length < replicationFactor) {
+    let best = -1;
+    for (let seat = 0; seat < seats.length; seat++) {
+      if (!chosen.includes(seat) && (best < 0 || better(seat, best))) best = seat;
+    }
+    chosen.push(best);
+    racks.push(seatAt(seats, best).host.rack);
+    followers[best] = (followers[best] ?? 0) + 1;
   }
-  return found;
+  for (const seat of chosen) seatAt(seats, seat).replicas++;
+  const rest = chosen.slice(1).sort((a, b) => (successors[a] ?? 0) - (successors[b] ?? 0) || turnOf(a) - turnOf(b));
+  const [successor] = rest;
+  if (successor !== undefined) successors[successor] = (successors[successor] ?? 0) + 1;
+  return [leader, ...rest];
 }
 
-function compare(a: Seat, b: Seat, rackUses: readonly number[]): number {
-  return (
-    Number(b.host.isActive) - Number(a.host.isActive) ||
-    (rackUses[a.host.rack] ?? 0) - (rackUses[b.host.rack] ?? 0) ||
-    a.replicas - b.replicas ||
-    a.host.replicas - b.host.replicas
-  );
+function timesIn(racks: readonly number[], rack: number): number {
+  let times = 0;
+  for (const other of racks) if (other === rack) times++;
+  return times;
 }
 
 function directoryFor({ logDirs }: BrokerRegistration): Uuid {
