@@ -12,7 +12,7 @@ export interface Field {
   readonly isPlain?: boolean;
 }
 
-export function nodeText(id: NodeId): string {
+function nodeText(id: NodeId): string {
   return id === NO_NODE ? 'none' : String(id);
 }
 
