@@ -10,7 +10,7 @@ import { brokerLeaves, brokerReturns, directoriesFailed } from './affected-parti
 import { electionPolicyOf } from './policy.ts';
 
 /** Partitions that one batch moves at most: some milliseconds of work, and far below what a batch may hold. */
-export const MOVES_PER_BATCH = 1000;
+export const MOVES_PER_BATCH = 500;
 
 /** One atomic batch of a change; the change is not done before it `isComplete`. */
 export interface Step {

@@ -1,6 +1,10 @@
 // What brokers say to a controller, in few words, and clusters with many partitions.
 import type { NewTopic } from '../../../src/gen/kvorum/v1/admin.ts';
-import type { BrokerHeartbeatRequest, RegisterBrokerRequest } from '../../../src/gen/kvorum/v1/controller.ts';
+import type {
+  BrokerHeartbeatRequest,
+  PartitionAlteration,
+  RegisterBrokerRequest,
+} from '../../../src/gen/kvorum/v1/controller.ts';
 import { ControllerServiceDefinition as Control } from '../../../src/gen/kvorum/v1/controller.ts';
 import { uuid } from '../metadata/fixture.ts';
 import type { Harness } from './harness.ts';
@@ -75,6 +79,23 @@ export function brokersOf(h: Harness) {
         partitions: -1,
         configs,
         assignments: Array.from({ length: partitions }, (_, partition) => ({ partition, replicas: brokerIds })),
+      }),
+
+    /** The broker says where replicas are. */
+    assign: (brokerId: number, replicas: { topicId: string; partition: number; directoryId: string }[]) =>
+      carryOut(
+        h.call(Control, Control.methods.assignReplicasToDirs, {
+          brokerId,
+          brokerEpoch: brokers.epochOf(brokerId),
+          replicas,
+        }),
+      ),
+
+    alterPartition: (brokerId: number, partitions: PartitionAlteration[]) =>
+      h.call(Control, Control.methods.alterPartition, {
+        brokerId,
+        brokerEpoch: brokers.epochOf(brokerId),
+        partitions,
       }),
 
     isFenced: (brokerId: number) => h.publisher.image.brokers.get(brokerId)?.fenced,

@@ -64,6 +64,13 @@ class ManualClock implements Clock {
     this.#now = end;
   }
 
+  /** Runs the timer that is due first, if it is due now. */
+  runNext(): void {
+    const next = this.#timers.filter(({ at }) => at <= this.#now).sort((a, b) => a.at - b.at)[0];
+    this.#timers = this.#timers.filter((timer) => timer !== next);
+    next?.callback();
+  }
+
   /** The process stands still for `ms`: timers come due, none runs. */
   stall(ms: Ms): void {
     this.#now += ms;
