@@ -3,10 +3,11 @@
 import { describe, expect, it } from 'vitest';
 import type { NodeId } from '../../../src/base/ids.ts';
 import { brokerLeaves, brokerReturns } from '../../../src/controller/decide/affected-partitions.ts';
+import { decideAlterConfigs } from '../../../src/controller/decide/alter-configs.ts';
 import { decideAlterPartition } from '../../../src/controller/decide/alter-partition.ts';
 import { isRefusal } from '../../../src/controller/decide/decision.ts';
-import { endElrs } from '../../../src/controller/decide/min-isr.ts';
 import { electionPolicyOf } from '../../../src/controller/decide/policy.ts';
+import { ConfigOperation } from '../../../src/gen/kvorum/v1/admin.ts';
 import type { MetadataRecord } from '../../../src/gen/kvorum/v1/metadata.ts';
 import { ConfigScope } from '../../../src/gen/kvorum/v1/metadata.ts';
 import type { MetadataImage, PartitionState } from '../../../src/metadata/image.ts';
@@ -64,11 +65,11 @@ function alterIsr(world: World, isr: readonly NodeId[]): World {
 }
 
 function setMinIsr(world: World, value: string, flaw: Flaw): World {
-  const config = { scope: ConfigScope.TOPIC, entity: 't', key: 'min.insync.replicas', value };
-  const image = after(world.image, record({ $case: 'config', config }));
-  if (flaw.startsWith('ELRs stay')) return { ...world, image };
-  const ended = endElrs(world.image, { from: world.image.configs, to: image.configs }, image.topics.get(T));
-  return { ...world, image: after(image, ...ended) };
+  const alterations = [{ key: 'min.insync.replicas', operation: ConfigOperation.SET, value }];
+  const resources = [{ resource: { scope: ConfigScope.TOPIC, name: 't' }, alterations }];
+  const { records } = decideAlterConfigs(world.image, { resources, validateOnly: false, forwarded: false });
+  const asTheyAre = flaw.startsWith('ELRs stay') ? records.filter(({ kind }) => kind?.$case === 'config') : records;
+  return { ...world, image: after(world.image, ...asTheyAre) };
 }
 
 function* steps(world: World, flaw: Flaw): Generator<readonly [string, World]> {
