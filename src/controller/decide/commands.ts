@@ -62,10 +62,12 @@ function checkId({ clientId, sequence }: CommandId): Refusal | undefined {
     return refuse(
       'INVALID_ARGUMENT',
       `command.client_id '${shown}' is not a UUID: 22 characters of base64url, not all A`,
+      'INVALID_command.client_id',
     );
   }
   if (Number.isSafeInteger(sequence) && sequence >= 1) return undefined;
-  return refuse('INVALID_ARGUMENT', `command.sequence is ${sequence}: it begins at 1`);
+  const message = `command.sequence is ${sequence}: it begins at 1`;
+  return refuse('INVALID_ARGUMENT', message, 'INVALID_command.sequence');
 }
 
 function checkRepetition({ clientId, sequence }: CommandId, method: string, known: CommandReply): Refusal | undefined {
@@ -81,5 +83,6 @@ function checkRepetition({ clientId, sequence }: CommandId, method: string, know
   return refuse(
     'INVALID_ARGUMENT',
     `command ${sequence} of client ${clientId} was ${known.method}, and this is ${method}: give each command a higher sequence`,
+    'INVALID_command.sequence',
   );
 }
