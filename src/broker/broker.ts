@@ -3,6 +3,7 @@
 import type { NodeId, Offset } from '../base/ids.ts';
 import type { Uuid } from '../base/uuid.ts';
 import type { ControllerChannel } from '../client/controller-channel.ts';
+import { ignoredInFile } from '../config/in-force.ts';
 import type { NodeConfig } from '../config/node-config.ts';
 import { sleep } from '../env/clock.ts';
 import type { Env } from '../env/env.ts';
@@ -14,6 +15,7 @@ import type { Endpoint } from '../gen/kvorum/v1/metadata.ts';
 import type { LogDirectory } from '../log/log-directory.ts';
 import type { MetadataImage } from '../metadata/image.ts';
 import type { MetadataPublisher } from '../metadata/publisher.ts';
+import { brokerOverrides } from '../replica/broker-overrides.ts';
 import { ReplicaManager } from '../replica/replica-manager.ts';
 import type { BrokerAdmin } from './admin-service.ts';
 import { adminService } from './admin-service.ts';
@@ -124,6 +126,7 @@ export class Broker {
     void registration.holdSession();
     await publisher.whenAt(brokerEpoch + 1); // D-0.7
     if (this.#stopping) return false;
+    this.#warnOfFile(publisher.image);
     this.#opening = this.#replicas.open(() => publisher.image, brokerEpoch);
     this.#unsubscribe = publisher.subscribe((image, delta) => this.#replicas.apply(image, delta));
     if (!(await this.#opened(this.#opening))) return false;
@@ -135,6 +138,12 @@ export class Broker {
     this.#server.serve();
     this.#logger.info('broker-ready', { brokerEpoch, endpoints, atMs: Math.round(env.clock.now()) });
     return true;
+  }
+
+  #warnOfFile(image: MetadataImage): void {
+    const { config } = this.#deps;
+    const { cluster } = brokerOverrides(image, config.nodeId);
+    for (const reason of ignoredInFile(cluster, config)) this.#logger.warn('config-ignored', { reason });
   }
 
   async #opened(opening: Promise<void>): Promise<boolean> {

@@ -4,15 +4,18 @@
 import { assert } from '../base/assert.ts';
 import type { Epoch, Ms, NodeId } from '../base/ids.ts';
 import { NO_NODE } from '../base/ids.ts';
+import { ignoredInFile } from '../config/in-force.ts';
 import type { Logger } from '../env/logger.ts';
 import type { RpcContext, RpcService } from '../env/network.ts';
 import { RpcError } from '../env/network.ts';
 import type { MetadataRecord } from '../gen/kvorum/v1/metadata.ts';
+import { brokerEntity, configsOf } from '../metadata/image.ts';
 import { LATEST_METADATA_LEVEL, metadataRecord } from '../metadata/record.ts';
 import type { CommittedBatch, StateMachine } from '../quorum/state-machine.ts';
 import { adminService } from './admin-service.ts';
 import { Claim } from './claim.ts';
 import { controllerService } from './controller-service.ts';
+import { bootstrapConfigs } from './decide/bootstrap-configs.ts';
 import type { Decided } from './decide/decision.ts';
 import { isRefusal } from './decide/decision.ts';
 import type { CommandRunner, ControllerDeps, ExecuteOptions, Wait } from './deps.ts';
@@ -218,11 +221,11 @@ export class Controller implements CommandRunner {
     this.#logger.info('controller-active', { epoch, metadataEndOffset: publisher.image.endOffset });
     if (claim.working.level === 0) {
       // C-1.1: the first record of a new cluster.
-      const level = { level: LATEST_METADATA_LEVEL };
-      attempt('the first record', () =>
-        claim.write([metadataRecord({ $case: 'metadataLevel', metadataLevel: level })]),
-      );
+      const level = metadataRecord({ $case: 'metadataLevel', metadataLevel: { level: LATEST_METADATA_LEVEL } });
+      attempt('the first record', () => claim.write([level, ...bootstrapConfigs(config)]));
     }
+    const agreed = configsOf(claim.working, brokerEntity());
+    for (const reason of ignoredInFile(agreed, config)) this.#logger.warn('config-ignored', { reason });
     if (this.#claim === claim) this.#duties.start();
   }
 

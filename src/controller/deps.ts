@@ -25,7 +25,7 @@ export interface ControllerAdmin {
 export interface ControllerDeps {
   readonly env: Pick<Env, 'clock' | 'random' | 'logger'>;
   /** `voters` are shown by DescribeCluster. */
-  readonly config: Pick<NodeConfig, 'nodeId' | 'voters' | 'values'>;
+  readonly config: Pick<NodeConfig, 'nodeId' | 'voters' | 'values' | 'setKeys'>;
   readonly clusterId: Uuid;
   readonly quorum: Pick<Quorum, 'append' | 'describe' | 'isCongested' | 'logEndOffset' | 'resign'>;
   /** The node's committed image; the controller's state machine feeds it. */

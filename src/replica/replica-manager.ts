@@ -15,6 +15,7 @@ import type { MetadataDelta } from '../metadata/delta.ts';
 import type { MetadataImage, TopicImage } from '../metadata/image.ts';
 import { brokerEntity, configsOf, partitionOf, topicByName, topicEntity } from '../metadata/image.ts';
 import type { ErrorName } from '../protocol/error-codes.ts';
+import { brokerOverrides } from './broker-overrides.ts';
 import { HostedPartition } from './hosted-partition.ts';
 import { Partition } from './partition.ts';
 
@@ -142,10 +143,7 @@ export class ReplicaManager {
 
   #configOf(image: MetadataImage, topic: TopicImage): TopicConfig {
     const { brokerId, values } = this.#deps;
-    this.#topicDefaults ??= topicDefaults(
-      { broker: configsOf(image, brokerEntity(brokerId)), cluster: configsOf(image, brokerEntity()) },
-      values,
-    );
+    this.#topicDefaults ??= topicDefaults(brokerOverrides(image, brokerId), values);
     return topicConfigOf(configsOf(image, topicEntity(topic.name)), this.#topicDefaults);
   }
 

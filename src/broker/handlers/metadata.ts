@@ -3,11 +3,13 @@
 import type { NodeId } from '../../base/ids.ts';
 import { NO_NODE } from '../../base/ids.ts';
 import { ZERO_UUID } from '../../base/uuid.ts';
+import { valueInForce } from '../../config/in-force.ts';
 import type { MetadataImage, TopicImage } from '../../metadata/image.ts';
 import { isActive, topicByName, topicsInOrder } from '../../metadata/image.ts';
 import type { ResponseInput } from '../../protocol/api.ts';
 import type { MetadataRequest, MetadataTopicInput, metadataApi } from '../../protocol/apis/metadata.ts';
 import { ErrorCode } from '../../protocol/error-codes.ts';
+import { brokerOverrides } from '../../replica/broker-overrides.ts';
 import { aliveBrokers, anyAliveBroker } from '../brokers.ts';
 import type { BrokerContext, Call } from '../context.ts';
 import { isLegalTopicName } from '../topic-commands.ts';
@@ -56,10 +58,14 @@ function answerTopic(
   const topic = topicByName(image, asked.name);
   if (topic !== undefined) return describe(image, topic);
   if (!isLegalTopicName(asked.name)) return failed(asked, ErrorCode.INVALID_TOPIC_EXCEPTION);
-  if (request.allowAutoTopicCreation && context.config.values['auto.create.topics.enable']) {
+  if (request.allowAutoTopicCreation && createsMissing(context)) {
     context.topics.createMissing(asked.name); // behaviour 12: the client asks again
   }
   return failed(asked, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION);
+}
+
+function createsMissing({ metadata: { image }, config: { nodeId, values } }: BrokerContext): boolean {
+  return valueInForce('auto.create.topics.enable', brokerOverrides(image, nodeId), values);
 }
 
 function describe(image: MetadataImage, topic: TopicImage): MetadataTopicInput {
