@@ -31,7 +31,7 @@ export function metadataAdmin({ clock, quorum, publisher }: MetadataAdminDeps): 
     outlook: partitionOutlook,
   };
   return {
-    explainPartition: (request) => Promise.resolve(explainPartition(publisher.image, request, evidence)),
+    explainPartition: async (request) => explainPartition(publisher.image, request, evidence),
     metadataHistory: (request, context) => metadataHistory(log, request, context),
     diffMetadata: (request, context) => comparison.diff(request, context),
   };

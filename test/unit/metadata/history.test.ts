@@ -1,13 +1,17 @@
 // The history of a topic in words, along a story of failures; lives of a name, snapshots, and what concerns others.
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { HistoryEntry } from '../../../src/gen/kvorum/v1/admin.ts';
 import { TopicHistory } from '../../../src/metadata/history.ts';
+import type { MetadataImage } from '../../../src/metadata/image.ts';
+import { EMPTY_IMAGE } from '../../../src/metadata/image.ts';
 import { snapshotRecords } from '../../../src/metadata/image-records.ts';
+import { replay } from '../../../src/metadata/replay.ts';
 import { record, uuid } from './fixture.ts';
 import { Story } from './story.ts';
 
-/** From a snapshot that holds the first `snapshotBatches` batches, if that is given. */
-function historyOf(story: Story, topic: string, partition = -1, snapshot?: Story): HistoryEntry[] {
+/** From a snapshot of that image on, if one is given. */
+function historyOf(story: Story, topic: string, partition = -1, snapshot?: { image: MetadataImage }): HistoryEntry[] {
   const history = new TopicHistory(topic, partition);
   const entries: HistoryEntry[] = [];
   const start = snapshot?.image.endOffset ?? 0;
@@ -173,4 +177,42 @@ describe('a change is named by what matters most of it', () => {
     story.add(change({ recovering: false }));
     expect(lines(historyOf(story, 'orders', 0)).at(-1)).toBe('0 recovered: recovering yes → no, partition epoch 0 → 1');
   });
+});
+
+it('is the same from any snapshot on, whatever happened', () => {
+  const event = fc.constantFrom('fence', 'crash', 'unfence', 'set', 'unclean', 'again');
+  const happening = fc.record({ event, brokerId: fc.constantFrom(4, 5) });
+  fc.assert(
+    fc.property(
+      fc.array(happening, { maxLength: 15 }),
+      fc.nat(40),
+      fc.constantFrom(-1, 0),
+      (happenings, cut, partition) => {
+        const story = new Story(2, 4, 5);
+        let id = 1;
+        story.createTopic('orders', id, [4, 5], [5]);
+        for (const { event: it, brokerId } of happenings) {
+          if (it === 'fence') story.fence(brokerId);
+          if (it === 'crash') story.fence(brokerId, 'crashed', true);
+          if (it === 'unfence') story.unfence(brokerId);
+          if (it === 'set') story.set('orders', 'segment.bytes', String(story.image.endOffset + 100));
+          if (it === 'unclean' && story.image.topics.get(uuid(id))?.partitions.get(0)?.leader === -1) {
+            story.electUncleanly('orders', 0);
+          }
+          if (it === 'again') {
+            story.add(record({ $case: 'removeTopic', removeTopic: { topicId: uuid(id++) } }));
+            story.createTopic('orders', id, [4, 5], [5]);
+          }
+        }
+        let image = EMPTY_IMAGE;
+        for (const batch of story.batches.slice(0, cut)) ({ image } = replay(image, batch));
+        const known = historyOf(story, 'orders', partition, { image });
+        const whole = historyOf(story, 'orders', partition);
+        expect(known.filter(({ type }) => type !== 'stateAtSnapshot')).toEqual(
+          whole.filter(({ offset }) => offset >= image.endOffset),
+        );
+        for (const { change } of whole) expect(change).not.toMatch(/undefined|^$/);
+      },
+    ),
+  );
 });
