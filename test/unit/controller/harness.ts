@@ -18,6 +18,7 @@ import { RpcError } from '../../../src/env/network.ts';
 import { AdminServiceDefinition as Admin } from '../../../src/gen/kvorum/v1/admin.ts';
 import type { HoldSessionRequest, HoldSessionResponse } from '../../../src/gen/kvorum/v1/controller.ts';
 import { ControllerServiceDefinition as Control } from '../../../src/gen/kvorum/v1/controller.ts';
+import type { IdentifyResponse } from '../../../src/gen/kvorum/v1/raft.ts';
 import { MetadataPublisher } from '../../../src/metadata/publisher.ts';
 import { quorumAdmin } from '../../../src/quorum/admin.ts';
 import type { Quorum } from '../../../src/quorum/quorum.ts';
@@ -201,7 +202,12 @@ export function startHarness(properties = '') {
       return Promise.resolve(method.responseType.decode(new Uint8Array()));
     },
   };
-  const identify = () => Promise.reject(new RpcError('UNAVAILABLE', 'nobody there', 'refused'));
+  const identities = new Map<string, IdentifyResponse>();
+  const identify = (endpoint: string): Promise<IdentifyResponse> => {
+    const answer = identities.get(endpoint);
+    if (answer !== undefined) return Promise.resolve(answer);
+    return Promise.reject(new RpcError('UNAVAILABLE', 'nobody there', 'refused'));
+  };
   const admin = composeAdmin({
     clock,
     random: env.random,
@@ -244,6 +250,8 @@ export function startHarness(properties = '') {
     /** As `logged`, with what the lines say. */
     lines,
     forwarded,
+    /** Who answers Identify, by host:port. */
+    identities,
     /** The controllers where nobody listens. */
     refusing,
 
