@@ -41,7 +41,8 @@ export function elect(
   if (leader !== undefined) return { leader, unclean: false };
   if (uncleanCause === undefined || election === 'preferred') return { leader: NO_NODE, unclean: false };
   const last = present.lastKnownLeader;
-  if (eligible.length === 0 && acceptable(last, candidates)) return { leader: last, unclean: true }; // C-5.6
+  const isKnown = eligible.length === 0 && last !== NO_NODE;
+  if (isKnown && acceptable(last, candidates)) return { leader: last, unclean: true }; // C-5.6
   const any = election === 'unclean' ? replicas.find((id) => acceptable(id, candidates)) : undefined;
   return any === undefined ? { leader: NO_NODE, unclean: false } : { leader: any, unclean: true };
 }
