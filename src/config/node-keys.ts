@@ -61,15 +61,19 @@ export const NODE_KEYS = {
   ),
   'min.insync.replicas': alterable(
     'committed',
-    count(1, 'In-sync replicas that acks=all needs; capped at the number of replicas.', {
-      min: 1,
-    }),
+    count(
+      1,
+      'In-sync replicas that acks=all needs; capped at the number of replicas. A file’s value counts where it founds a cluster.',
+      {
+        min: 1,
+      },
+    ),
   ),
   'unclean.leader.election.enable': alterable(
     'committed',
     flag(
       false,
-      'Whether a replica that may lack acknowledged records may lead where no other can: a choice against safety.',
+      'Whether a replica that may lack acknowledged records may lead where no other can. A file’s value counts where it founds a cluster.',
     ),
   ),
   'message.max.bytes': alterable('broker', bytes(1_048_588, 'Largest record batch, compressed as sent.')),
