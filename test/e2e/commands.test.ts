@@ -1,5 +1,6 @@
 // The command line against a cluster: what it prints, and how it fails. 0: done. 1: it could not be done. 2: asked wrongly.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseAllDocuments } from 'yaml';
 import type { RunningDev } from './kvorum.ts';
 import { kvorum, kvorumOk, startDev } from './kvorum.ts';
 import { cleanUp, freePorts } from './processes.ts';
@@ -14,6 +15,13 @@ afterAll(cleanUp);
 /** With --server. */
 function ask(args: readonly string[], input = '') {
   return kvorum([...args, '--server', cluster.server], input);
+}
+
+/** What a command answers to programs. */
+async function json(args: readonly string[], code = 0): Promise<Record<string, unknown>> {
+  const ended = await ask([...args, '--format', 'json']);
+  expect(ended.code).toBe(code);
+  return JSON.parse(ended.stdout) as Record<string, unknown>;
 }
 
 /** How a command failed that must print nothing but the reason. */
@@ -36,6 +44,94 @@ it('creates, lists, describes and deletes a topic', async () => {
   expect(described.stdout.split('\n').filter((line) => /^\d/.test(line))).toHaveLength(6);
   expect(await ask(['topic', 'delete', 'orders', '--yes'])).toMatchObject({ code: 0, stdout: 'orders: deleted\n' });
   expect((await ask(['topic', 'list'])).stdout).not.toContain('orders');
+});
+
+it('adds partitions, and shows the topics for which it could not', async () => {
+  await ask(['topic', 'create', 'growing', 'small', '--partitions', '2']);
+  expect(await ask(['topic', 'add-partitions', 'growing', '--total', '4', '--dry-run'])).toMatchObject({
+    code: 0,
+    stdout: 'growing: could have 4 partitions\n',
+  });
+  expect(await ask(['topic', 'add-partitions', 'growing', 'nothing', 'small', '--total', '3'])).toMatchObject({
+    code: 1,
+    stdout: 'growing: 3 partitions now\nsmall: 3 partitions now\n',
+    stderr: "nothing: UNKNOWN_TOPIC_OR_PARTITION: there is no topic 'nothing'\n",
+  });
+  await ask(['topic', 'add-partitions', 'growing', '--replica-assignment', '6,4']);
+  const { topics } = await json(['topic', 'describe', 'growing']);
+  const [topic] = topics as { partitions: { replicas: number[] }[] }[];
+  expect(topic?.partitions.slice(3).map(({ replicas }) => replicas)).toEqual([[6], [4]]);
+  expect(await ask(['topic', 'add-partitions', 'growing', '--total', '5'])).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('INVALID_PARTITIONS'),
+  });
+});
+
+it('creates and deletes more topics than go in one call', async () => {
+  const names = Array.from({ length: 1100 }, (_, i) => `many-${i}`);
+  const created = await ask(['topic', 'create', ...names, 'many-1099']);
+  expect(created.stdout.trim().split('\n')).toHaveLength(1100 - 1);
+  expect(created).toMatchObject({ code: 1, stderr: expect.stringContaining('many-1099: INVALID_REQUEST') });
+  const { topics } = await json(['topic', 'delete', ...names, '--yes'], 1);
+  expect((topics as { error?: object }[]).filter(({ error }) => error === undefined)).toHaveLength(1099);
+  expect((await ask(['topic', 'list'])).stdout).not.toContain('many-');
+});
+
+describe('--dry-run', () => {
+  it.for([
+    ['topic', 'create', 'dry'],
+    ['topic', 'delete', 'kept', '--yes'],
+    ['topic', 'delete', 'kept'],
+    ['topic', 'add-partitions', 'kept', '--total', '9'],
+    ['config', 'set', 'log.flush.mode=async', '--topic', 'kept', '--all-brokers'],
+    ['partition', 'elect', '--type', 'unclean', '--all'],
+    ['cluster', 'upgrade'],
+    ['quorum', 'remove-voter', '--voter', '3'],
+  ])('changes nothing: kvorum %s', async (args) => {
+    await ask(['topic', 'create', 'kept']);
+    const end = async () => (await json(['cluster', 'describe']))['metadataEndOffset'];
+    const before = await end();
+    expect(await ask([...args, '--dry-run'])).toMatchObject({ code: 0 });
+    expect(await end()).toBe(before);
+  });
+});
+
+describe('--format', () => {
+  it('is the same for programs, whether JSON or YAML', async () => {
+    await ask(['topic', 'create', 'forms', '--partitions', '2', '--config', 'segment.bytes=1048576']);
+    const yaml = await ask(['topic', 'describe', 'forms', '--format', 'yaml']);
+    expect(parseAllDocuments(yaml.stdout).map((document) => document.toJS() as unknown)).toEqual([
+      await json(['topic', 'describe', 'forms']),
+    ]);
+    const lines = (await ask(['metadata', 'tail', '--format', 'json'])).stdout.trim().split('\n');
+    const documents = parseAllDocuments((await ask(['metadata', 'tail', '--format', 'yaml'])).stdout);
+    const records = documents.map((document) => document.toJS() as unknown);
+    expect(records.slice(0, lines.length)).toEqual(lines.map((line) => JSON.parse(line) as unknown));
+  });
+
+  it('wide has more columns than text', async () => {
+    for (const args of [
+      ['topic', 'list'],
+      ['topic', 'describe'],
+      ['broker', 'list'],
+      ['cluster', 'describe'],
+    ]) {
+      const [text, wide] = [await ask(args), await ask([...args, '--format', 'wide'])];
+      const widest = (of: string) => Math.max(...of.split('\n').map((line) => line.length));
+      expect(widest(wide.stdout)).toBeGreaterThan(widest(text.stdout));
+    }
+  });
+});
+
+describe('--server', () => {
+  it('goes on to the next of several', async () => {
+    const [port] = await freePorts(1);
+    const servers = `127.0.0.1:${port},${cluster.server}`;
+    expect(await kvorum(['topic', 'create', 'by-the-next', '--server', servers])).toMatchObject({ code: 0 });
+    expect((await kvorum(['topic', 'list', '--server', servers])).stdout).toContain('by-the-next');
+    expect((await kvorum(['metadata', 'tail', '--server', servers])).stdout).toContain('name=by-the-next');
+    expect(await kvorum(['produce', 'by-the-next', '--server', servers], 'a\n')).toMatchObject({ code: 0 });
+  });
 });
 
 it('produces and consumes', async () => {
@@ -125,7 +221,23 @@ describe('says in a sentence', () => {
   });
 
   it.for([
-    { args: ['topic', 'delete', 'taken'], says: 'give --yes' },
+    { args: ['topic', 'delete', 'taken'], says: 'standard input is no terminal, so nobody can be asked; give --yes' },
+    { args: ['partition', 'elect', '--type', 'unclean', '--all'], says: 'give --yes' },
+    { args: ['broker', 'unregister', '6'], says: 'give --yes' },
+    { args: ['partition', 'elect'], says: 'say which partitions: TOPIC-PARTITION, TOPIC, or --all' },
+    { args: ['partition', 'elect', '--all', 'taken'], says: 'name partitions or give --all, not both' },
+    { args: ['partition', 'explain', 'taken'], says: 'say which partition of taken: kvorum partition explain taken 0' },
+    { args: ['topic', 'add-partitions', 'taken'], says: '--total <n>' },
+    { args: ['topic', 'create', 'x', '--replica-assignment', '4,x'], says: 'like 4:5:6,5:6:4' },
+    { args: ['topic', 'create', 'x', '-p', '2', '--replica-assignment', '4,5'], says: 'leave out --partitions' },
+    { args: ['config', 'describe'], says: '--topic <name>, --broker <id> or --all-brokers' },
+    { args: ['config', 'set', 'x', '--topic', 'taken'], says: "key=value, not 'x'" },
+    { args: ['config', 'set', 'x=1', 'x=2', '--topic', 'taken'], says: 'has x twice' },
+    { args: ['config', 'reset', 'x=1', '--topic', 'taken'], says: "keys without values, not 'x=1'" },
+    { args: ['metadata', 'diff', 'yesterday'], says: "an offset of the metadata log, or now, not 'yesterday'" },
+    { args: ['topic', 'list', '--format', 'xml'], says: 'Allowed choices are text, wide, json, yaml' },
+    { args: ['topic', 'list', '--timeout', '0'], says: "--timeout takes a whole number of at least 1, not '0'" },
+    { args: ['topic', 'list', '--json'], says: "unknown option '--json'" },
     { args: ['topic', 'create', 'x', '--partitions', '0'], says: "a whole number of at least 1, not '0'" },
     { args: ['topic', 'create', 'x', '--partitions', 'six'], says: "a whole number of at least 1, not 'six'" },
     { args: ['topic', 'create'], says: "missing required argument 'name'" },

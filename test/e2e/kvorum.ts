@@ -5,7 +5,7 @@ import type { Ended } from './processes.ts';
 import { eventually, freePorts, Process, run, temporaryFolder } from './processes.ts';
 
 const root = join(import.meta.dirname, '../..');
-const program = join(root, 'dist/cli/kvorum.cjs');
+export const program = join(root, 'dist/cli/kvorum.cjs');
 if (!existsSync(program)) throw new Error('dist/ is missing: run make build first (make e2e does)');
 
 /** Runs a command of the command line to its end. */

@@ -1,0 +1,76 @@
+// The command line while controllers and brokers are killed: a command is carried out once, whoever dies in the middle.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ControllersUnderFire } from './failover.ts';
+import { kvorum, program } from './kvorum.ts';
+import { cleanUp, eventually, Process } from './processes.ts';
+
+describe('while nodes die', () => {
+  let cluster: ControllersUnderFire;
+
+  beforeAll(async () => {
+    cluster = await ControllersUnderFire.start();
+  });
+  afterAll(async () => {
+    cluster.close();
+    await cleanUp();
+  });
+
+  it('creations go on over the death of the active controller, and none says that its topic exists already', async () => {
+    const servers = [...cluster.servers, ...cluster.controllerIds.map((id) => cluster.addressOf(id))].join(',');
+    for (let round = 0; round < 3; round++) {
+      const { leaderId } = await cluster.allFollow();
+      const names = Array.from({ length: 8 }, (_, i) => `round-${round}-${i}`);
+      const creations = names.map((name) => kvorum(['topic', 'create', name, '--server', servers]));
+      await cluster.signal(leaderId, 'SIGKILL');
+      const ends = await Promise.all(creations);
+      expect(ends.map(({ code, stderr }) => ({ code, stderr }))).toEqual(names.map(() => ({ code: 0, stderr: '' })));
+      cluster.begin(leaderId);
+    }
+  });
+
+  it('a broker that died is told with why, and what nobody leads any more', async () => {
+    const [, ...alive] = cluster.servers;
+    const server = alive.join(',');
+    const created = await kvorum(['topic', 'create', 'placed', '--replica-assignment', '4,5', '--server', server]);
+    expect(created).toMatchObject({ code: 0 });
+    await cluster.signal(4, 'SIGKILL');
+    await eventually('broker 4 is fenced', async () =>
+      /^4 +fenced/m.test((await kvorum(['broker', 'list', '--server', server])).stdout) ? true : undefined,
+    );
+    expect((await kvorum(['broker', 'describe', '4', '--server', server])).stdout).toMatch(
+      /^broker 4: fenced, by record \d+ .*: \S/,
+    );
+    const unavailable = await kvorum(['topic', 'describe', 'placed', '--unavailable', '--server', server]);
+    expect(unavailable.stdout).toMatch(/^0 +none +1 +4 /m);
+    expect(unavailable.stdout).not.toMatch(/^1 /m);
+    const explained = await kvorum(['partition', 'explain', 'placed', '0', '--server', server]);
+    expect(explained.stdout).toMatch(/^placed-0: nobody leads: /);
+    const history = await kvorum(['metadata', 'history', 'placed:0', '--server', server]);
+    expect(history.stdout).toMatch(/leader 4 → none/);
+    cluster.begin(4);
+    await eventually('broker 4 leads again', async () => {
+      const { stdout } = await kvorum(['partition', 'explain', 'placed', '0', '--server', server]);
+      return stdout.startsWith('placed-0: broker 4 leads') ? true : undefined;
+    });
+  });
+
+  it('a tail that follows goes on at the next server', async () => {
+    const [first, second] = cluster.servers as [string, string];
+    const tail = new Process(process.execPath, [
+      program,
+      'metadata',
+      'tail',
+      '--follow',
+      '--server',
+      `${first},${second}`,
+    ]);
+    await tail.until(({ stdout }) => stdout.includes('name=placed'), 'the topic placed');
+    await cluster.signal(4, 'SIGKILL');
+    await kvorum(['topic', 'create', 'later', '--server', second]);
+    await tail.until(({ stdout }) => stdout.includes('name=later'), 'the topic later');
+    const offsets = tail.stdout.split('\n').flatMap((line) => /^ +(\d+) /.exec(line)?.[1] ?? []);
+    expect(offsets).toEqual([...new Set(offsets)]);
+    tail.kill('SIGINT');
+    cluster.begin(4);
+  });
+});
