@@ -58,6 +58,9 @@ function forgotten(state: MetadataState, brokerId: NodeId): Violation | undefine
     // Below level 2 the last member stays (C-5.4).
     if (state.level > 1 || partition.state.isr.length > 1) return has('ISR', partition);
   }
-  for (const partition of state.elrOf(brokerId)) return has('ELR', partition);
+  for (const partition of state.elrOf(brokerId)) {
+    // Of one replica nobody could have more.
+    if (partition.state.replicas.length > 1) return has('ELR', partition);
+  }
   return undefined;
 }

@@ -8,6 +8,7 @@ import type { MetadataImage } from '../metadata/image.ts';
 import { heartbeat, noteMoves, registerBroker } from './broker-commands.ts';
 import type { Claim } from './claim.ts';
 import { decideAlterPartition } from './decide/alter-partition.ts';
+import { carriedOutOnce } from './decide/commands.ts';
 import { decideCreateTopics } from './decide/create-topics.ts';
 import type { Decided } from './decide/decision.ts';
 import { checkBrokerEpoch } from './decide/heartbeat.ts';
@@ -75,7 +76,11 @@ export function controllerService(
         operation: `AssignReplicasToDirs of broker ${request.brokerId}`,
       }),
     createReplicatedTopics: (request, context) =>
-      controller.execute(context, ({ working }) => decideCreateTopics(working, request, replicated)),
+      controller.execute(context, ({ working }) =>
+        carriedOutOnce(working, request.command, ControllerServiceDefinition.methods.createReplicatedTopics, () =>
+          decideCreateTopics(working, request, replicated),
+        ),
+      ),
     allocateProducerIds: (request, context) =>
       controller.execute(context, asRegistered(request, decideAllocateProducerIds), {
         operation: `AllocateProducerIds of broker ${request.brokerId}`,

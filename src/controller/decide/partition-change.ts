@@ -105,7 +105,9 @@ function targetElr(
   const { replicas, isr } = placed;
   if (isr.length >= Math.min(minIsr, replicationFactor(placed))) return [];
   const wasEligible = (id: NodeId): boolean => state.elr.includes(id) || state.isr.includes(id);
-  return replicas.filter((id) => wasEligible(id) && !isr.includes(id) && unclean?.has(id) !== true);
+  // Of the only replica nobody has more, whatever it lost: without it the partition would be gone for good.
+  const isOut = (id: NodeId): boolean => isr.includes(id) || (replicas.length > 1 && unclean?.has(id) === true);
+  return replicas.filter((id) => wasEligible(id) && !isOut(id));
 }
 
 /** Where a partition is, for its records. */

@@ -41,7 +41,7 @@ describe('random commands', () => {
   it('reach what they are meant to test', () => {
     const seen = new Map<string, number>();
     const count = (what: string): void => void seen.set(what, (seen.get(what) ?? 0) + 1);
-    for (const steps of fc.sample(commands, { numRuns: 150, seed: 5 })) {
+    for (const steps of fc.sample(commands, { numRuns: 600, seed: 5 })) {
       const world = new World();
       for (const step of steps) world.run(step);
       for (const { partitions } of world.image.topics.values()) {
