@@ -13,6 +13,7 @@ import { produce } from './parts/produce.ts';
 import { simulation } from './parts/simulation.ts';
 import { snapshot } from './parts/snapshot.ts';
 import { start } from './parts/start.ts';
+import { takeover } from './parts/takeover.ts';
 
 const PARTS: readonly Part[] = [
   produce,
@@ -25,6 +26,7 @@ const PARTS: readonly Part[] = [
   snapshot,
   metadata,
   controller,
+  takeover,
 ];
 
 function usage(problem: string): never {

@@ -3,7 +3,9 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ControllerChannel } from '../../src/client/controller-channel.ts';
 import type { RpcClient, RpcError } from '../../src/env/network.ts';
+import type { CreateTopicsResponse } from '../../src/gen/kvorum/v1/admin.ts';
 import { built } from './built.ts';
 import { freePorts } from './kvorum.ts';
 import type { Build } from './options.ts';
@@ -31,6 +33,7 @@ export class Controllers {
   readonly #executable: string;
   readonly #files: ReadonlyMap<number, string>;
   readonly #clients: ReadonlyMap<number, RpcClient>;
+  readonly #channel: ControllerChannel;
   readonly #admin: typeof import('../../src/gen/kvorum/v1/admin.ts').AdminServiceDefinition;
   readonly #running = new Map<number, Started>();
   #topics = 0;
@@ -40,8 +43,10 @@ export class Controllers {
     build: Build,
     files: ReadonlyMap<number, string>,
     clients: ReadonlyMap<number, RpcClient>,
+    channel: ControllerChannel,
     admin: typeof import('../../src/gen/kvorum/v1/admin.ts').AdminServiceDefinition,
   ) {
+    this.#channel = channel;
     this.#scope = scope;
     this.#executable = join(build.dist, 'cli/kvorum.cjs');
     this.#files = files;
@@ -54,6 +59,8 @@ export class Controllers {
     const { createEnv } = await built<typeof import('../../src/node/env.ts')>('node/env.js');
     const { AdminServiceDefinition } =
       await built<typeof import('../../src/gen/kvorum/v1/admin.ts')>('gen/kvorum/v1/admin.js');
+    const { ControllerChannel } =
+      await built<typeof import('../../src/client/controller-channel.ts')>('client/controller-channel.js');
     const folder = scope.folder();
     const ports = await freePorts(5);
     const executable = join(build.dist, 'cli/kvorum.cjs');
@@ -84,7 +91,10 @@ export class Controllers {
     scope.defer(() => {
       for (const client of clients.values()) client.close();
     });
-    const controllers = new Controllers(scope, build, files, clients, AdminServiceDefinition);
+    const addresses = IDS.map((id, i) => ({ id, address: { host: '127.0.0.1', port: ports[i] ?? 0 } }));
+    const channel = new ControllerChannel(createEnv({ level: 'error' }), addresses);
+    scope.defer(() => channel.close());
+    const controllers = new Controllers(scope, build, files, clients, channel, AdminServiceDefinition);
     for (const id of files.keys()) controllers.begin(id);
     await controllers.settled();
     return controllers;
@@ -177,6 +187,39 @@ export class Controllers {
     }
   }
 
+  /** Creates a topic through the broker; its id. Throws where it was not created, or that is not known. */
+  createNamed(name: string): Promise<string> {
+    const { createTopics } = this.#admin.methods;
+    return this.#clientOf(BROKER).call(this.#admin, createTopics, creationOf(name), 20_000).then(idOf);
+  }
+
+  /** The same at the active controller, whichever that is. */
+  createAtActive(name: string): Promise<string> {
+    const { createTopics } = this.#admin.methods;
+    const options = { repeatable: false };
+    return this.#channel.call(this.#admin, createTopics, creationOf(name), 20_000, options).then(idOf);
+  }
+
+  /** Ids of all topics by name, as each node knows them that has everything committed so far. */
+  async topicsEverywhere(): Promise<ReadonlyMap<string, string>[]> {
+    const { createTopics, listTopics } = this.#admin.methods;
+    const last = creationOf(`last-${++this.#topics}`);
+    const { metadataEndOffset } = await this.#clientOf(BROKER).call(this.#admin, createTopics, last, 20_000);
+    const deadline = performance.now() + WITHIN_MS;
+    return Promise.all(
+      [...this.#clients.values()].map(async (client) => {
+        for (;;) {
+          const answer = await client.call(this.#admin, listTopics, {}, 20_000);
+          if (answer.metadataEndOffset >= metadataEndOffset) {
+            return new Map(answer.topics.map(({ name, topicId }) => [name, topicId]));
+          }
+          if (performance.now() > deadline) throw new Error('a node does not catch up');
+          await sleep(20);
+        }
+      }),
+    );
+  }
+
   #clientOf(id: number): RpcClient {
     const client = this.#clients.get(id);
     if (client === undefined) throw new Error(`there is no node ${id}`);
@@ -186,4 +229,14 @@ export class Controllers {
   othersThan(id: number): number[] {
     return IDS.filter((other) => other !== id);
   }
+}
+
+function creationOf(name: string) {
+  const topic = { name, partitions: 1, replicationFactor: -1, configs: {}, assignments: [] };
+  return { topics: [topic], validateOnly: false, forwarded: false };
+}
+
+function idOf({ topics: [topic] }: CreateTopicsResponse): string {
+  if (topic === undefined || topic.error !== undefined) throw new Error(topic?.error?.message ?? 'no answer');
+  return topic.topicId;
 }

@@ -49,5 +49,5 @@ export function elect(
 
 /** Whether the broker leads any partition. */
 export function hasLeaderships(image: MetadataImage, brokerId: NodeId): boolean {
-  return image.topics.some(({ partitions }) => partitions.some(({ leader }) => leader === brokerId));
+  return (image.loads.get(brokerId)?.leaders ?? 0) > 0;
 }
