@@ -1,4 +1,5 @@
 // A service that is bound before what answers it exists: a taken port is found out first, and early callers are told to wait.
+import { NO_NODE } from '../base/ids.ts';
 import type {
   RpcContext,
   RpcHandler,
@@ -38,5 +39,6 @@ export function laterService(
 }
 
 function starting(status: RpcStatus): RpcError {
-  return new RpcError(status, 'the node is starting, it has done nothing');
+  const detail = { reason: 'STARTING', mayTakeEffect: false, controllerId: NO_NODE };
+  return new RpcError(status, 'the node is starting, it has done nothing', undefined, detail);
 }

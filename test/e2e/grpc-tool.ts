@@ -32,6 +32,16 @@ function loadProto(name: string): Services {
 
 const reflection = loadProto('reflection.proto');
 const health = loadProto('health.proto');
+const statuses = loadProto('status.proto');
+
+/** The details of a failed call, as `grpcurl` shows them: of which type, and the bytes of each. */
+export function detailsOf(error: unknown): { readonly code: unknown; readonly details: readonly Message[] } {
+  const [trailer] = (error as ServiceError).metadata.get('grpc-status-details-bin');
+  const { Read } = statuses.get('google.rpc.Statuses')?.service ?? {};
+  if (!Buffer.isBuffer(trailer) || Read === undefined) throw new Error(`no details came with: ${String(error)}`);
+  const { code, details } = Read.requestDeserialize(trailer) as { code: unknown; details: Message[] };
+  return { code, details };
+}
 
 type Callback = (error: ServiceError | null, response: Message) => void;
 
