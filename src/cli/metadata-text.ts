@@ -70,7 +70,7 @@ function isTime(name: string, value: unknown): value is number {
 }
 
 function valueText(value: unknown): string {
-  if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
+  if (value instanceof Uint8Array) return `<${value.length} bytes>`;
   if (Array.isArray(value)) return `[${value.map(valueText).join(', ')}]`;
   if (typeof value === 'object' && value !== null) return `{${fieldsText(value)}}`;
   return typeof value === 'string' && /[\s=,[\]{}]/.test(value) ? JSON.stringify(value) : String(value);

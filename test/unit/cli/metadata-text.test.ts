@@ -40,7 +40,7 @@ test('a record is a line: offset, epoch, time of its batch, kind, fields', () =>
   ]);
 });
 
-test('times and bytes are written for people', () => {
+test('times are written for people, and how many bytes there are', () => {
   const first = {
     ...metadataRecord({
       $case: 'command',
@@ -50,7 +50,7 @@ test('times and bytes are written for people', () => {
   };
   const batch = { baseOffset: 12, epoch: 3, control: false, records: [encodeRecord(first)] };
   expect(linesOf(batch)).toEqual([
-    '      12     3  2026-01-31T12:00:00.000Z  command          clientId=id sequence=1 method=CreateTopics reply=AQL/',
+    '      12     3  2026-01-31T12:00:00.000Z  command          clientId=id sequence=1 method=CreateTopics reply=<3 bytes>',
   ]);
   expect(recordsOfBatch(batchMessage(batch, 0)).map((record) => recordObject(record))).toMatchObject([
     { type: 'record', offset: 12, epoch: 3, timestampMs: 1_769_860_800_000, kind: 'command', command: { sequence: 1 } },
