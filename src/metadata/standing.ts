@@ -53,6 +53,7 @@ export function membershipText({ image, state }: Subject, brokerId: NodeId): str
       : 'in the ISR';
   }
   if (elr.includes(brokerId)) {
+    if (replicas.length === 1) return 'in the ELR: it is the only replica';
     const unless = isr.length === 0 ? '' : ', but may lead only when the ISR is empty';
     return `in the ELR: it has every acknowledged record${unless}`;
   }

@@ -193,7 +193,14 @@ describe('a partition without a leader', () => {
       'if broker 4 is fenced, nobody leads until it comes back: it is the only replica',
     );
     story.fence(4);
-    expect(explain(story).whatWouldChange[0]).toMatch(/^broker 4 comes back.*: it is .* and would lead/);
+    expect(reasons(explain(story))).toEqual([
+      '4 may not: fenced since offset 6: session expired; in the ELR: it is the only replica',
+    ]);
+    expect(explain(story).whatWouldChange).toEqual(['broker 4 comes back: it is the only replica and would lead']);
+    // And so it is.
+    story.fence(4, 'restarted after a crash', true);
+    story.unfence(4);
+    expect(explain(story).verdict).toMatch(/^broker 4 leads: it is the preferred leader, active and in the ISR/);
     const crashed = new Story(2, 4);
     crashed.createTopic('orders', 1, {
       replicas: [4],
