@@ -95,7 +95,7 @@ describe('six processes', () => {
     expect(diff).toMatchObject([{ subject: `partition orders-${partition}` }]);
   });
 
-  it('it comes back and leads again, and all of it is in the history', async () => {
+  it('the broker comes back and leads again, and all of it is in the history', async () => {
     const node = six.nodes.find(({ nodeId }) => nodeId === VICTIM);
     processes.set(VICTIM, startNode(node?.path ?? ''));
     await eventually('it leads', async () => ((await explain(partition)).state?.leader === VICTIM ? true : undefined));
