@@ -2,7 +2,8 @@
 // `broker.connection.grace.ms` and `quorum.record.*` are ours.
 
 import type { Key, ValueOf } from './key.ts';
-import { alterable, bytes, choice, count, flag, millis, text } from './key.ts';
+import { alterable, bytes, choice, clipped, count, flag, millis, text } from './key.ts';
+import { nearestName } from './nearest.ts';
 
 export const NODE_KEYS = {
   'node.id': count(-1, 'Id of this node, unique in the cluster; required.', { min: -1 }),
@@ -157,6 +158,11 @@ export function isNodeKey(name: string): name is NodeKeyName {
 /** The row of a key, by what all rows have in common. */
 export function nodeKey(name: NodeKeyName): Key {
   return NODE_KEYS[name];
+}
+
+/** What to say of a name that is not in the table. */
+export function unknownNodeKey(name: string): string {
+  return `${clipped(name)} is not a broker config; the nearest is ${nearestName(name, Object.keys(NODE_KEYS))}`;
 }
 
 /** Keys on whose values all nodes must agree (C-10.1). */

@@ -3,11 +3,9 @@
 import type { NodeId } from '../base/ids.ts';
 import type { Overrides } from '../config/in-force.ts';
 import { NO_OVERRIDES, validValue } from '../config/in-force.ts';
-import { clipped } from '../config/key.ts';
-import { nearestName } from '../config/nearest.ts';
 import type { NodeConfig } from '../config/node-config.ts';
 import type { NodeKeyName } from '../config/node-keys.ts';
-import { isNodeKey, NODE_KEYS, nodeKey } from '../config/node-keys.ts';
+import { isNodeKey, NODE_KEYS, nodeKey, unknownNodeKey } from '../config/node-keys.ts';
 import { unknownTopicKey } from '../config/topic-config.ts';
 import type { TopicKeyName } from '../config/topic-keys.ts';
 import { isTopicKey, TOPIC_KEYS, topicKey } from '../config/topic-keys.ts';
@@ -49,8 +47,7 @@ export function describeConfigs(
 }
 
 function unknownKey({ topic }: ConfigTarget, key: string) {
-  const ofBroker = `${clipped(key)} is not a broker config; the nearest is ${nearestName(key, Object.keys(NODE_KEYS))}`;
-  return itemError('INVALID_CONFIG', topic === undefined ? ofBroker : unknownTopicKey(key));
+  return itemError('INVALID_CONFIG', topic === undefined ? unknownNodeKey(key) : unknownTopicKey(key));
 }
 
 interface Description {

@@ -1,6 +1,7 @@
 // Changing configs of topics, of brokers, and of all brokers (C-10): each resource of a request whole or not at all, all of them in
 // one batch. Another min.insync.replicas ends ELRs in the same batch (C-5.5).
 import type { Uuid } from '../../base/uuid.ts';
+import { clipped } from '../../config/key.ts';
 import type {
   AlterConfigsRequest,
   AlterConfigsResponse,
@@ -72,10 +73,10 @@ function alter(
   const changes: ConfigChange[] = [];
   for (const alteration of alterations) {
     const { key } = alteration;
-    if (seen.has(key)) return itemError('INVALID_REQUEST', `${target.text}: ${key} is altered more than once`);
+    if (seen.has(key)) return itemError('INVALID_REQUEST', `the request alters ${clipped(key)} more than once`);
     seen.add(key);
     const altered = alteredValue(image, target, alteration);
-    if (!altered.ok) return itemError('INVALID_CONFIG', `${target.text}: ${altered.error}`);
+    if (!altered.ok) return itemError('INVALID_CONFIG', altered.error);
     if (altered.value !== present.get(key)) changes.push({ key, value: altered.value });
   }
   if (changes.length === 0) return undefined;

@@ -51,7 +51,14 @@ function brokerTarget(image: MetadataImage, name: string): ConfigTarget | NoTarg
   }
   const brokerId = Number(name);
   if (!image.brokers.has(brokerId)) {
-    return none(itemError('BROKER_ID_NOT_REGISTERED', `no broker ${brokerId} is registered`));
+    return none(
+      itemError('BROKER_ID_NOT_REGISTERED', `no broker ${brokerId} is registered; there are ${listed(image)}`),
+    );
   }
   return { entity: brokerEntity(brokerId), scope, name, topic: undefined, text: `broker ${brokerId}` };
+}
+
+function listed({ brokers }: MetadataImage): string {
+  const ids = [...brokers.keys()].sort((a, b) => a - b);
+  return ids.length === 0 ? 'none' : ids.length > 20 ? `${ids.slice(0, 20).join(', ')}, …` : ids.join(', ');
 }

@@ -2,9 +2,8 @@
 import { isUnusedKafkaKey } from '../../config/kafka-keys.ts';
 import type { Key, Parsed } from '../../config/key.ts';
 import { clipped, listItems, parseValue } from '../../config/key.ts';
-import { nearestName } from '../../config/nearest.ts';
 import type { NodeKeyName } from '../../config/node-keys.ts';
-import { isNodeKey, NODE_KEYS, nodeKey } from '../../config/node-keys.ts';
+import { isNodeKey, nodeKey, unknownNodeKey } from '../../config/node-keys.ts';
 import { unknownTopicKey } from '../../config/topic-config.ts';
 import type { TopicKeyName } from '../../config/topic-keys.ts';
 import { isTopicKey, topicKey } from '../../config/topic-keys.ts';
@@ -23,7 +22,7 @@ export function alteredValue(
 ): Parsed<string | undefined> {
   const present = configsOf(image, target.entity).get(key);
   if (operation === ConfigOperation.RESET) {
-    if (value !== '') return bad(`${key} is reset, and given the value ${value}`);
+    if (value !== '') return bad(`${clipped(key)} is reset, and given a value too`);
     // What an earlier version has stored can be removed, whatever this version thinks of it.
     const problem = present === undefined ? keyProblem(target, key) : undefined;
     return problem === undefined ? { ok: true, value: undefined } : bad(problem);
@@ -57,9 +56,7 @@ function bad(error: string): { readonly ok: false; readonly error: string } {
 function keyProblem({ topic, name }: ConfigTarget, key: string): string | undefined {
   if (topic !== undefined) return isTopicKey(key) ? undefined : unknownTopicKey(key);
   if (!isNodeKey(key)) {
-    if (isUnusedKafkaKey(key)) return `${key} is a key of Kafka that has no use here`;
-    const alterable = Object.keys(NODE_KEYS).filter((known) => isNodeKey(known) && nodeKey(known).scope !== undefined);
-    return `${clipped(key)} is not a broker config; the nearest that can be altered is ${nearestName(key, alterable)}`;
+    return isUnusedKafkaKey(key) ? `${key} is a key of Kafka that has no use here` : unknownNodeKey(key);
   }
   const { scope } = nodeKey(key);
   if (scope === undefined) {

@@ -1,4 +1,5 @@
 // Where replicas go: leaders even, racks apart, few replicas first; and what is refused.
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { must } from '../../../src/base/assert.ts';
 import { MAX_REPLICAS_PER_REQUEST } from '../../../src/controller/decide/budget.ts';
@@ -94,6 +95,32 @@ describe('placement', () => {
     expect(placement.place(1, 2)).toEqual([[4, 3]]);
     placement.add([[4, 3]]);
     expect(placement.place(1, 2)).toEqual([[3, 4]]);
+  });
+
+  it('keeps all of that whatever the brokers are', () => {
+    const broker = fc.record({ rack: fc.constantFrom('', 'a', 'b', 'c'), fenced: fc.boolean(), load: fc.nat(5) });
+    const brokers = fc.array(broker, { minLength: 1, maxLength: 9 }).filter((all) => all.some(({ fenced }) => !fenced));
+    fc.assert(
+      fc.property(brokers, fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 40 }), (all, factor, count) => {
+        fc.pre(factor <= all.length);
+        const registered = all.map(({ rack, fenced }, id) => registration(id, { rack, fenced }));
+        const load = all.flatMap((it, id) => Array.from({ length: it.load }, () => id));
+        const topic =
+          load.length === 0
+            ? []
+            : [topicRecord('t', uuid(50)), ...load.map((id, i) => partitionRecord(uuid(50), i, [id]))];
+        const placed = new Placement(after(EMPTY_IMAGE, LEVEL_1, ...registered, ...topic)).place(count, factor);
+        const active = all.flatMap(({ fenced }, id) => (fenced ? [] : [id]));
+        const racksOf = (ids: readonly number[]) => new Set(ids.map((id) => all[id]?.rack)).size;
+        for (const replicas of placed) {
+          expect(new Set(replicas).size).toBe(factor);
+          expect(replicas.filter((id) => active.includes(id))).toHaveLength(Math.min(factor, active.length));
+          if (factor <= active.length) expect(racksOf(replicas)).toBe(Math.min(factor, racksOf(active)));
+        }
+        expect(leaders(placed).every((id) => active.includes(id))).toBe(true);
+        if (count >= active.length) expect(spread(leaders(placed))).toBeLessThanOrEqual(1);
+      }),
+    );
   });
 
   it('depends on nothing but the image', () => {
