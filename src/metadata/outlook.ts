@@ -5,7 +5,7 @@ import { listText } from './fields.ts';
 import type { PartitionState } from './image.ts';
 import { ELR_LEVEL } from './level.ts';
 import type { Subject } from './standing.ts';
-import { availabilityText, isAvailable } from './standing.ts';
+import { availabilityClause, isAvailable } from './standing.ts';
 
 /** What the controller would make of the partition: its state afterwards, the present one where nothing would happen. */
 export interface Outlook {
@@ -45,7 +45,9 @@ function preferredSentence(subject: Subject, preferred: NodeId, outlook: Outlook
     const command = `kvorum partition elect ${topic.name}-${partition}`;
     return `${elected}, which is first of the replicas and in the ISR: ${command}, or by itself where auto.leader.rebalance.enable is on`;
   }
-  const returns = isAvailable(subject, preferred) ? '' : `comes back (it is ${availabilityText(subject, preferred)}), `;
+  const returns = isAvailable(subject, preferred)
+    ? ''
+    : `comes back (it is ${availabilityClause(subject, preferred)}), `;
   const joins = state.isr.includes(preferred) ? '' : 'catches up and is taken into the ISR, ';
   return `broker ${preferred} ${returns}${joins}then ${elected}`;
 }
