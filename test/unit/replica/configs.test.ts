@@ -42,6 +42,23 @@ describe('a config that is altered', () => {
     });
   });
 
+  test('segment.bytes decides when the next segment begins', async () => {
+    await withReplicas(async ({ commit, partition: find, env }) => {
+      commit(...topic('t', T));
+      const partition = await find(T);
+      const segments = async () =>
+        (await env.disk.list('/data/t-0')).filter(({ name }) => name.endsWith('.log')).length;
+      for (let i = 0; i < 3; i++) appendToPartition(partition, batchOf(1, 500), 1);
+      await partition.log.flush();
+      expect(await segments()).toBe(1);
+      commit(ofTopic('t', 'segment.bytes', '1000'));
+      await find(T);
+      for (let i = 0; i < 3; i++) appendToPartition(partition, batchOf(1, 500), 1);
+      await partition.log.flush();
+      expect(await segments()).toBe(4);
+    });
+  });
+
   test('before a log is open is in force once it is, and for topics that come later', async () => {
     await withReplicas(async ({ commit, partition }) => {
       commit(...topic('t', T));
@@ -81,7 +98,9 @@ describe('a config that is altered', () => {
       commit(ofTopic('t', 'log.flush.mode', 'async'));
       await find(T);
       expect([partition.log.flushedEndOffset, partition.highWatermark]).toEqual([0, 1]);
-      expect(first).toMatchObject({ kind: 'appended' });
+      if (first.kind !== 'appended') throw new Error(first.error);
+      expect(await first.acknowledged).toBeUndefined();
+      expect(partition.log.flushedEndOffset).toBe(0);
       const second = appendToPartition(partition, batchOf(), -1);
       expect([second.kind, partition.highWatermark]).toEqual(['appended', 2]);
       commit(ofTopic('t', 'log.flush.mode', 'sync'));
