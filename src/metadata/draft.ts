@@ -74,7 +74,8 @@ export function setPartitionOf(draft: Draft, topic: TopicImage, partition: numbe
   const isInPlace = draft.open !== undefined;
   const partitions = (isInPlace ? topic.partitions.asMutable() : topic.partitions).set(partition, state);
   draft.open?.add(partitions);
-  draft.topics = draft.topics.set(topic.topicId, { ...topic, partitions });
+  const { name, topicId } = topic;
+  draft.topics = draft.topics.set(topicId, { name, topicId, partitions });
 }
 
 /** The partitions of these topics will not be changed in place any more. */
