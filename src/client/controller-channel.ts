@@ -98,11 +98,13 @@ export class ControllerChannel {
     for (let attempt = 1; ; attempt++) {
       if (this.#closed) throw new RpcError('CANCELLED', 'the controller channel is closed', 'refused');
       this.#refresh();
+      const at = this.#active ?? (await this.#find(deadline, options));
+      if (typeof at !== 'string' && at.client === before?.client) await this.#pause(attempt, deadline);
       const isOver = attempt > 1 && this.#clock.now() >= deadline;
-      const at = isOver ? 'late' : (this.#active ?? (await this.#find(deadline, options)));
-      if (typeof at === 'string')
-        throw afterAll(method.name, this.#nobody(method.name, at, timeoutMs, options), uncertain);
-      if (at.client === before?.client) await this.#pause(attempt, deadline);
+      if (typeof at === 'string' || isOver) {
+        const nobody = this.#nobody(method.name, typeof at === 'string' ? at : 'late', timeoutMs, options);
+        throw afterAll(method.name, nobody, uncertain);
+      }
       this.#active = at;
       before = at;
       try {

@@ -23,6 +23,14 @@ it.each([
   },
 );
 
+it('C-9.1: nothing is what NOT_CONTROLLER says that may have been done, whatever the status', () => {
+  const detail = { reason: 'NO_MAJORITY', mayTakeEffect: true, controllerId: -1 };
+  for (const status of ['FAILED_PRECONDITION', 'UNAVAILABLE', 'RESOURCE_EXHAUSTED'] as const) {
+    const failure = describeFailure(new RpcError(status, 'why', 'refused', detail));
+    expect(failure).toEqual({ code: ErrorCode.REQUEST_TIMED_OUT, message: 'why' });
+  }
+});
+
 it('a bug is no answer', () => {
   expect(() => describeFailure(new Error('bug'))).toThrow('bug');
 });

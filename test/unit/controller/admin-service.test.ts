@@ -5,7 +5,8 @@ import { RpcError } from '../../../src/env/network.ts';
 import type { CommandId } from '../../../src/gen/kvorum/v1/admin.ts';
 import { AdminServiceDefinition } from '../../../src/gen/kvorum/v1/admin.ts';
 import { ControllerServiceDefinition } from '../../../src/gen/kvorum/v1/controller.ts';
-import { encodeRecord } from '../../../src/metadata/record.ts';
+import { ConfigScope } from '../../../src/gen/kvorum/v1/metadata.ts';
+import { encodeRecord, metadataRecord } from '../../../src/metadata/record.ts';
 import { LEVEL_1, uuid } from '../metadata/fixture.ts';
 import type { Harness } from './harness.ts';
 import { CLUSTER_ID, outcome, startHarness } from './harness.ts';
@@ -211,4 +212,22 @@ describe('the detail of a failure', () => {
       reason: 'INVALID_resources',
     });
   });
+});
+
+test('C-0.6: what does not fit into one batch is refused, and the controller goes on', async () => {
+  const harness = startHarness();
+  harness.elect();
+  harness.commit();
+  const end = harness.quorum.endOffset;
+  const value = 'x'.repeat(9 * 1024 * 1024);
+  const config = { scope: ConfigScope.BROKER, entity: '', key: 'k', value } as const;
+  const records = [metadataRecord({ $case: 'config', config })];
+  const context = { peer: 'test', remainingMs: Number.POSITIVE_INFINITY };
+  const refused = harness.controller.execute(context, () => ({ records, respond: () => 'done' }));
+  expect(await detailOf(refused)).toMatchObject({
+    status: 'INVALID_ARGUMENT',
+    reason: 'INVALID_SIZE',
+    mayTakeEffect: false,
+  });
+  expect([harness.quorum.endOffset, harness.controller.isActive]).toEqual([end, true]);
 });
