@@ -26,7 +26,7 @@ export interface NodeConfig {
   readonly metadataLogDir: string;
   readonly rack: string;
   readonly values: NodeValues;
-  /** The keys that the file sets, itself or by its timing.profile; the others have their defaults. */
+  /** The keys that the file sets; the others are of its timing.profile, or have their defaults. */
   readonly setKeys: ReadonlySet<NodeKeyName>;
 }
 
@@ -59,11 +59,7 @@ function readValues(
     problems.warnings.push(`Kafka keys without use here, ignored: ${unused.sort().join(', ')}`);
   }
   const profile = TIMING_PROFILES[values['timing.profile'] as keyof typeof TIMING_PROFILES] ?? {};
-  for (const [name, value] of Object.entries(profile)) {
-    if (!isNodeKey(name) || setKeys.has(name)) continue;
-    values[name] = value;
-    setKeys.add(name);
-  }
+  for (const [name, value] of Object.entries(profile)) if (isNodeKey(name) && !setKeys.has(name)) values[name] = value;
   if (!setKeys.has('node.id') && entries.has('broker.id')) {
     values['node.id'] = Number(entries.get('broker.id'));
     setKeys.add('node.id');

@@ -6,6 +6,7 @@ import { NO_OVERRIDES, validValue } from '../config/in-force.ts';
 import type { NodeConfig } from '../config/node-config.ts';
 import type { NodeKeyName } from '../config/node-keys.ts';
 import { isNodeKey, NODE_KEYS, nodeKey, unknownNodeKey } from '../config/node-keys.ts';
+import { TIMING_PROFILES } from '../config/timing.ts';
 import { unknownTopicKey } from '../config/topic-config.ts';
 import type { TopicKeyName } from '../config/topic-keys.ts';
 import { isTopicKey, TOPIC_KEYS, topicKey } from '../config/topic-keys.ts';
@@ -13,12 +14,14 @@ import type { ConfigTarget } from '../controller/decide/config-target.ts';
 import { configTarget } from '../controller/decide/config-target.ts';
 import type {
   ConfigEntry,
+  ConfigResource,
   ConfigSynonym,
   DescribeConfigsRequest,
   DescribeConfigsResponse,
   ResourceDescription,
 } from '../gen/kvorum/v1/admin.ts';
 import { ConfigSource } from '../gen/kvorum/v1/admin.ts';
+import { ConfigScope } from '../gen/kvorum/v1/metadata.ts';
 import { itemError } from '../metadata/errors.ts';
 import type { MetadataImage } from '../metadata/image.ts';
 import { brokerEntity, configsOf, topicEntity } from '../metadata/image.ts';
@@ -34,7 +37,7 @@ export function describeConfigs(
 ): DescribeConfigsResponse {
   return {
     resources: resources.map((resource): ResourceDescription => {
-      const target = configTarget(image, resource);
+      const target = isSelf(resource, node) ? selfTarget(node) : configTarget(image, resource);
       if (target.entity === undefined) return { resource, error: target.error, entries: [] };
       const unknown = keys.find((key) => !(target.topic === undefined ? isNodeKey(key) : isTopicKey(key)));
       if (unknown !== undefined) return { resource, error: unknownKey(target, unknown), entries: [] };
@@ -44,6 +47,16 @@ export function describeConfigs(
     }),
     metadataEndOffset: image.endOffset,
   };
+}
+
+/** A node knows its own file, also where it is no broker. */
+function isSelf(resource: ConfigResource | undefined, { nodeId }: NodeFacts): boolean {
+  return resource?.scope === ConfigScope.BROKER && resource.name === String(nodeId);
+}
+
+function selfTarget({ nodeId }: NodeFacts): ConfigTarget {
+  const name = String(nodeId);
+  return { entity: brokerEntity(nodeId), scope: ConfigScope.BROKER, name, topic: undefined, text: `node ${nodeId}` };
 }
 
 function unknownKey({ topic }: ConfigTarget, key: string) {
@@ -105,15 +118,25 @@ function layersOf(image: MetadataImage, brokerId: NodeId | undefined, file: Node
 function synonymsOf(name: NodeKeyName, { broker, cluster, file }: Layers): ConfigSynonym[] {
   const key = nodeKey(name);
   const { scope } = key;
-  const synonym = (source: ConfigSource, value: number | boolean | string | undefined): ConfigSynonym[] =>
+  const synonym = (source: ConfigSource, value: Value | undefined): ConfigSynonym[] =>
     value === undefined ? [] : [{ source, key: name, value: String(value) }];
-  const isOfFile = scope !== 'committed' && file?.setKeys.has(name) === true; // C-10.1
   return [
     ...(scope === 'broker' ? synonym(ConfigSource.BROKER, validValue(name, key, broker.get(name))) : []),
     ...(scope === undefined ? [] : synonym(ConfigSource.CLUSTER_DEFAULT, validValue(name, key, cluster.get(name)))),
-    ...(isOfFile ? synonym(ConfigSource.FILE, file.values[name]) : []),
+    ...(scope === 'committed' || file === undefined ? [] : fileSynonyms(name, file)), // C-10.1
     ...synonym(ConfigSource.DEFAULT, key.default),
   ];
+}
+
+type Value = number | boolean | string;
+
+/** What the file sets, by the key itself, else by its timing.profile. */
+function fileSynonyms(name: NodeKeyName, { values, setKeys }: NodeFacts): ConfigSynonym[] {
+  const profile: Partial<Record<NodeKeyName, Value>> = TIMING_PROFILES[values['timing.profile']];
+  const ofFile = setKeys.has(name) ? [{ source: ConfigSource.FILE, key: name, value: String(values[name]) }] : [];
+  const value = profile[name];
+  if (value === undefined) return ofFile;
+  return [...ofFile, { source: ConfigSource.FILE, key: 'timing.profile', value: String(value) }];
 }
 
 function nodeEntry(name: NodeKeyName, layers: Layers): ConfigEntry {

@@ -100,7 +100,13 @@ describe('the configs of a broker', () => {
     expect(it.note).toBeUndefined();
     expect(entryOf(it, 'broker.rack')).toMatchObject({ value: 'a', source: FILE, readOnly: true, type: 'text' });
     expect(entryOf(it, 'log.flush.mode')).toMatchObject({ value: 'async', source: BROKER, readOnly: false });
-    expect(entryOf(it, 'controller.quorum.election.timeout.ms')).toMatchObject({ value: '150', source: FILE });
+    expect(sources(entryOf(it, 'controller.quorum.election.timeout.ms'))).toEqual([
+      [FILE, 'timing.profile', '150'],
+      [DEFAULT, 'controller.quorum.election.timeout.ms', '1000'],
+    ]);
+    const own = node(1, 'timing.profile=fast', 'controller.quorum.election.timeout.ms=99');
+    const timeout = one(image, ConfigScope.BROKER, '1', own, ['controller.quorum.election.timeout.ms']);
+    expect(sources(entryOf(timeout, 'controller.quorum.election.timeout.ms'))[0]?.[2]).toBe('99');
   });
 
   it('as another node tells them are those that the metadata knows, and it says who knows the rest', () => {
@@ -110,6 +116,11 @@ describe('the configs of a broker', () => {
     expect(entryOf(it, 'message.max.bytes')).toMatchObject({ source: DEFAULT });
     expect(it.entries.some(({ key }) => key === 'node.id')).toBe(false);
     expect(it.note).toContain('ask that broker');
+  });
+
+  it('a controller tells its own likewise', () => {
+    const it = one(plain, ConfigScope.BROKER, '9', node(9, 'num.partitions=3'));
+    expect(entryOf(it, 'num.partitions')).toMatchObject({ value: '3', source: FILE });
   });
 
   it('for all brokers are those that can be altered', () => {
