@@ -4,7 +4,7 @@ import { ControllerChannel as Channel } from '../../../src/client/controller-cha
 import { sleep } from '../../../src/env/clock.ts';
 import { RpcError } from '../../../src/env/network.ts';
 import type { Answer, Bench, ScriptedController } from './controller-world.ts';
-import { inWorld, notActive, say, talk } from './controller-world.ts';
+import { inWorld, listen, notActive, say, talk } from './controller-world.ts';
 
 const once = { repeatable: false };
 const FOR_EVER = 600_000;
@@ -292,6 +292,63 @@ describe('the controllers change', () => {
       expect(message).toMatch(/^no active controller took Say within 2000 ms: 2 of 2 controllers answer \(/);
       four.leads = 3;
       expect(await waiting).toEqual({ text: 'hi!' });
+    }));
+});
+
+describe('a stream', () => {
+  const open = (calls: ControllerChannel, timeoutMs = 5000) => calls.stream(talk, listen, { text: 'hi' }, timeoutMs);
+
+  /** What it brings, and how it ends. */
+  async function allOf(stream: AsyncIterable<{ text: string }>): Promise<unknown[]> {
+    const seen: unknown[] = [];
+    try {
+      for await (const { text } of stream) seen.push(text);
+    } catch (error) {
+      seen.push(error instanceof RpcError ? error.status : error);
+    }
+    return seen;
+  }
+
+  test('is that of the active controller, until it is that no more; then another one is found', () =>
+    inWorld(async ({ env, controller, channel }) => {
+      const [one, two] = [await controller(1, 4), await controller(2)];
+      const calls = channel(one, two);
+      const first = allOf(open(calls));
+      await sleep(env.clock, 100_000);
+      one.stepsDown();
+      expect(await first).toEqual(['hi!', 'FAILED_PRECONDITION']);
+      two.leads = 5;
+      const second = open(calls);
+      expect(await second.next()).toMatchObject({ value: { text: 'hi!' } });
+      expect([one.listeners.size, two.listeners.size]).toEqual([0, 1]);
+    }));
+
+  test('waits for an active controller, so long and no longer', () =>
+    inWorld(async ({ env, controller, channel }) => {
+      const one = await controller(1);
+      const calls = channel(one);
+      expect(await allOf(open(calls, 500))).toEqual(['UNAVAILABLE']);
+      const waiting = allOf(open(calls));
+      await sleep(env.clock, 300);
+      one.leads = 1;
+      await sleep(env.clock, 100);
+      one.stepsDown();
+      expect(await waiting).toEqual(['hi!', 'FAILED_PRECONDITION']);
+    }));
+
+  test('ends when the controller dies, and when the channel closes', () =>
+    inWorld(async ({ env, controller, channel }) => {
+      const [one, two] = [await controller(1, 4), await controller(2, 3)];
+      const calls = channel(one, two);
+      const first = allOf(open(calls));
+      await sleep(env.clock, 100);
+      one.process.kill();
+      expect(await first).toEqual(['hi!', 'UNAVAILABLE']);
+      const second = allOf(open(calls));
+      await sleep(env.clock, 100);
+      calls.close();
+      expect(await second).toEqual(['hi!', 'CANCELLED']);
+      expect(await allOf(open(calls))).toEqual(['CANCELLED']);
     }));
 });
 

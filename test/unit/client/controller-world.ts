@@ -4,7 +4,7 @@ import type { ControllerAddress } from '../../../src/client/controller-channel.t
 import { ControllerChannel } from '../../../src/client/controller-channel.ts';
 import type { Clock } from '../../../src/env/clock.ts';
 import type { Env } from '../../../src/env/env.ts';
-import type { RpcMethod, RpcServiceDefinition } from '../../../src/env/network.ts';
+import type { RpcMethod, RpcServiceDefinition, RpcStreamContext, RpcStreamMethod } from '../../../src/env/network.ts';
 import { RpcError } from '../../../src/env/network.ts';
 import { AdminServiceDefinition, DescribeQuorumResponse } from '../../../src/gen/kvorum/v1/admin.ts';
 import type { SimProcess } from '../../../src/sim/process/process.ts';
@@ -19,7 +19,13 @@ const textType = {
   decode: (bytes: Uint8Array): Text => ({ text: Buffer.from(bytes).toString() }),
 };
 export const say: RpcMethod<Text, Text> = { name: 'Say', requestType: textType, responseType: textType };
-export const talk: RpcServiceDefinition = { fullName: 'kvorum.test.Talk', methods: { say } };
+export const listen: RpcStreamMethod<Text, Text> = {
+  name: 'Listen',
+  requestType: textType,
+  responseType: textType,
+  responseStream: true,
+};
+export const talk: RpcServiceDefinition = { fullName: 'kvorum.test.Talk', methods: { say, listen } };
 
 /** `call` counts from 1, `clock` is the controller's. */
 export type Answer = (text: string, call: number, clock: Clock) => Promise<string> | string | RpcError;
@@ -36,6 +42,8 @@ export class ScriptedController implements ControllerAddress {
   leads: number | undefined;
   /** How many calls of Say reached it. */
   calls = 0;
+  /** Streams of Listen that are under way. */
+  readonly listeners = new Set<() => void>();
   readonly #answer: Answer;
 
   constructor(process: SimProcess, id: number, leads: number | undefined, answer: Answer) {
@@ -63,7 +71,13 @@ export class ScriptedController implements ControllerAddress {
     const { methods } = AdminServiceDefinition;
     const admin = Object.fromEntries(Object.keys(methods).map((name) => [name, refuse]));
     await network.serve(this.address, [
-      { definition: talk, handlers: { say: ({ text }: Text) => this.#say(text, clock) } },
+      {
+        definition: talk,
+        handlers: {
+          say: ({ text }: Text) => this.#say(text, clock),
+          listen: ({ text }: Text, { signal }: RpcStreamContext) => this.#listen(text, signal),
+        },
+      },
       { definition: AdminServiceDefinition, handlers: { ...admin, describeQuorum: () => this.#describeQuorum() } },
     ]);
   }
@@ -73,6 +87,24 @@ export class ScriptedController implements ControllerAddress {
     const said = this.leads === undefined ? notActive() : await this.#answer(text, call, clock);
     if (said instanceof RpcError) throw said;
     return { text: said };
+  }
+
+  /** One message, then nothing until it leads no more or nobody listens. */
+  async *#listen(text: string, signal: AbortSignal): AsyncGenerator<Text> {
+    if (this.leads === undefined) throw notActive();
+    yield { text: `${text}!` };
+    await new Promise<void>((resolve) => {
+      this.listeners.add(resolve);
+      signal.addEventListener('abort', () => resolve());
+    });
+    if (!signal.aborted) throw notActive();
+  }
+
+  /** It leads no more: streams end, calls are refused. */
+  stepsDown(): void {
+    this.leads = undefined;
+    for (const end of this.listeners) end();
+    this.listeners.clear();
   }
 
   async #describeQuorum(): Promise<DescribeQuorumResponse> {
