@@ -108,8 +108,13 @@ function lastWord(
   const saysSo = detail?.mayTakeEffect === true;
   const unknown = mayHaveTakenEffect && isTransient(error) && !saysSo;
   const doubt = unknown ? '; whether it was done is not known: look before you do it again' : '';
-  const before = said === undefined || said === error ? '' : ` (before that: ${said.message})`;
-  return new RpcError(status, `${reasonOf(error, server)}${before}${doubt}`, transport, detail);
+  return new RpcError(status, `${inTheEnd(plan, { error, server }, said)}${doubt}`, transport, detail);
+}
+
+function inTheEnd({ timeoutMs }: CallPlan, { error, server }: Failure, said: RpcError | undefined): string {
+  if (said === undefined || said === error) return reasonOf(error, server);
+  if (error.transport === undefined) return `${said.message}; then the ${timeoutMs} ms of --timeout were over`;
+  return `${reasonOf(error, server)} (before that: ${said.message})`;
 }
 
 /** In terms of the command line where no server said it. */

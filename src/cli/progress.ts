@@ -9,8 +9,10 @@ export interface Progress {
 
 export function createProgress(stream: NodeJS.WriteStream = process.stderr): Progress {
   if (!stream.isTTY) return { say: () => {}, end: () => {} };
+  let isShown = false;
   const replace = (text: string): void => {
-    stream.write(`\r\u001B[K${text}`);
+    if (isShown || text !== '') stream.write(`\r\u001B[K${text}`);
+    isShown = text !== '';
   };
   return { say: replace, end: () => replace('') };
 }

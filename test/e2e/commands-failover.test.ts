@@ -47,6 +47,20 @@ describe('while nodes die', () => {
     expect(explained.stdout).toMatch(/^placed-0: nobody leads: /);
     const history = await kvorum(['metadata', 'history', 'placed:0', '--server', server]);
     expect(history.stdout).toMatch(/leader 4 → none/);
+    for (const how of [[], ['--type', 'unclean', '--yes']]) {
+      expect(await kvorum(['partition', 'elect', 'placed:0', ...how, '--server', server])).toMatchObject({
+        code: 1,
+        stdout: '',
+        stderr: expect.stringMatching(/^placed-0: (PREFERRED_LEADER|ELIGIBLE_LEADERS)_NOT_AVAILABLE: /),
+      });
+    }
+    for (const how of ['--dry-run', '--yes']) {
+      const { code, stdout, stderr } = await kvorum(['broker', 'unregister', '4', how, '--server', server]);
+      expect({ code, says: `${stdout}${stderr}` }).toEqual({
+        code: 1,
+        says: expect.stringMatching(/^broker 4: .*the last (complete )?replica of .*placed-0/),
+      });
+    }
     cluster.begin(4);
     await eventually('broker 4 leads again', async () => {
       const { stdout } = await kvorum(['partition', 'explain', 'placed', '0', '--server', server]);

@@ -1,6 +1,6 @@
 // `kvorum broker unregister`: one call per broker (C-2.6).
-import type { BrokerDescription, ItemError } from '../../gen/kvorum/v1/admin.ts';
-import { AdminServiceDefinition } from '../../gen/kvorum/v1/admin.ts';
+import type { BrokerDescription, ItemError, TopicDescription } from '../../gen/kvorum/v1/admin.ts';
+import { AdminServiceDefinition as Admin } from '../../gen/kvorum/v1/admin.ts';
 import { withAdmin } from '../admin-client.ts';
 import { brokerState } from '../broker-text.ts';
 import { confirm } from '../confirm.ts';
@@ -8,8 +8,6 @@ import { wholeNumber } from '../failure.ts';
 import { reportItems } from '../items.ts';
 import type { UnregisterOptions } from '../options.ts';
 import { print } from '../output.ts';
-
-const { unregisterBroker: unregister, describeCluster: describe } = AdminServiceDefinition.methods;
 
 export async function unregisterBrokers(texts: string[], options: UnregisterOptions): Promise<void> {
   const ids = [...new Set(texts.map(wholeNumber('the id of a broker', 0)))];
@@ -23,7 +21,7 @@ export async function unregisterBrokers(texts: string[], options: UnregisterOpti
   let failure: Error | undefined;
   await withAdmin(options, async (admin) => {
     for (const brokerId of ids) {
-      const answer = await admin.change(unregister, { brokerId, forwarded: false });
+      const answer = await admin.change(Admin.methods.unregisterBroker, { brokerId, forwarded: false });
       brokers.push({ brokerId, error: answer.error });
       metadataEndOffset = answer.metadataEndOffset;
     }
@@ -38,26 +36,46 @@ export async function unregisterBrokers(texts: string[], options: UnregisterOpti
   if (failure !== undefined) throw failure;
 }
 
-/** The server decides when it is done; this tells what it would find. */
+/** The controller decides when it is done; this tells what it would find. */
 async function tellOnly(ids: readonly number[], options: UnregisterOptions): Promise<void> {
-  const { brokers } = await withAdmin(options, (admin) => admin.read(describe, {}));
-  const verdicts = ids.map((brokerId) =>
-    verdictOn(
-      brokerId,
-      brokers.find((it) => it.brokerId === brokerId),
-    ),
-  );
+  const { brokers, topics } = await withAdmin(options, async ({ read }) => ({
+    brokers: (await read(Admin.methods.describeCluster, {})).brokers,
+    topics: (await read(Admin.methods.describeTopics, { topics: [] })).topics,
+  }));
+  const verdicts = ids.map((brokerId) => verdictOn(brokerId, brokers, topics));
   await print(options.format, { brokers: verdicts }, () =>
     verdicts.map(({ brokerId, verdict }) => `broker ${brokerId}: ${verdict}`).join('\n'),
   );
   if (verdicts.some(({ possible }) => !possible)) process.exitCode = 1;
 }
 
-function verdictOn(brokerId: number, broker: BrokerDescription | undefined) {
+interface Verdict {
+  readonly brokerId: number;
+  readonly possible: boolean;
+  readonly verdict: string;
+}
+
+function verdictOn(
+  brokerId: number,
+  brokers: readonly BrokerDescription[],
+  topics: readonly TopicDescription[],
+): Verdict {
+  const broker = brokers.find((it) => it.brokerId === brokerId);
   if (broker === undefined) return { brokerId, possible: false, verdict: 'is not registered' };
-  const { replicaCount, leaderCount } = broker;
   const state = brokerState(broker);
   if (!broker.fenced) return { brokerId, possible: false, verdict: `is ${state}: stop it first` };
-  const verdict = `would be forgotten; it is ${state}, leads ${leaderCount} partitions and is in the replica lists of ${replicaCount}`;
+  const needed = topics.flatMap((topic) => neededFrom(brokerId, topic));
+  if (needed.length > 0) {
+    const them = needed.length === 1 ? needed[0] : `${needed.length} partitions, e.g. ${needed[0]}`;
+    return { brokerId, possible: false, verdict: `is ${state}, but has the last complete replica of ${them}` };
+  }
+  const verdict = `would be forgotten; it is ${state}, and in the replica lists of ${broker.replicaCount} partitions`;
   return { brokerId, possible: true, verdict };
+}
+
+/** Partitions of which nobody else has every acknowledged record. */
+function neededFrom(brokerId: number, { name, partitions }: TopicDescription): string[] {
+  return partitions
+    .filter(({ isr, elr }) => isr.length + elr.length === 1 && [...isr, ...elr][0] === brokerId)
+    .map(({ partition }) => `${name}-${partition}`);
 }

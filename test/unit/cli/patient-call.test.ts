@@ -89,6 +89,9 @@ describe('a command with a name', () => {
       expect(sent.length).toBeGreaterThan(5);
       expect(time).toBeLessThanOrEqual(5000);
     }
+    expect((await call('named', ['a:1'], [noController, late])).result).toBe(
+      `no controller is active; then the 5000 ms of --timeout were over${doubt}`,
+    );
     expect((await call('named', ['a:1'], [late])).result).toBe(
       `no answer from a:1 in time: see whether it hangs, give more with --timeout, or ask another with --server${doubt}`,
     );
