@@ -54,6 +54,8 @@ export interface StartedNode {
   readonly pid: number;
   /** Of the controller or Kafka listener. */
   readonly port: number;
+  /** Of the gRPC listener: a controller has one only. */
+  readonly grpcPort: number;
 }
 
 export interface SeparateCluster {
@@ -79,17 +81,20 @@ export async function startSeparately(
   { brokerConfig = {}, controllerConfig = {}, brokers = 1, nodeArgs = [] }: SeparateOptions = {},
 ): Promise<SeparateCluster> {
   const folder = scope.folder();
-  const ports = await freePorts(3 + brokers);
+  const nodeCount = 3 + brokers;
+  const ports = await freePorts(nodeCount + brokers);
   const voters = ports.slice(0, 3).map((port, i) => `${i + 1}@127.0.0.1:${port}`);
   const clusterId = execFileSync(process.execPath, [executableOf(build), 'random-id'], { encoding: 'utf8' }).trim();
-  const nodes = ports.map((port, i): StartedNode => {
+  const nodes = ports.slice(0, nodeCount).map((port, i): StartedNode => {
     const dataDir = join(folder, `node-${i + 1}`);
     const role = i < 3 ? 'controller' : 'broker';
+    const grpcPort = i < 3 ? port : (ports[i + brokers] ?? 0);
+    const kafka = `PLAINTEXT://127.0.0.1:${port},GRPC://127.0.0.1:${grpcPort}`;
     const keys = {
       'node.id': i + 1,
       'process.roles': role,
       'controller.quorum.voters': voters.join(','),
-      listeners: `${role === 'controller' ? 'CONTROLLER' : 'PLAINTEXT'}://127.0.0.1:${port}`,
+      listeners: role === 'controller' ? `CONTROLLER://127.0.0.1:${port}` : kafka,
       'log.dirs': dataDir,
       ...(role === 'broker' ? brokerConfig : controllerConfig),
     };
@@ -99,7 +104,7 @@ export async function startSeparately(
     execFileSync(process.execPath, [executableOf(build), 'format', '--cluster-id', clusterId, '--config', file]);
     const forNode = role === 'broker' ? [] : nodeArgs;
     const { pid } = startNodeProcess(scope, [...forNode, executableOf(build), 'start', '--config', file]);
-    return { nodeId: i + 1, pid, port };
+    return { nodeId: i + 1, pid, port, grpcPort };
   });
   return { clusterId, controllers: nodes.slice(0, 3), brokers: nodes.slice(3) };
 }

@@ -38,29 +38,51 @@ async function measureQuorum(scope: Scope, seconds: number): Promise<CommitResul
   });
 }
 
+interface TopicLatency {
+  readonly direct: Latency;
+  readonly throughBroker: Latency;
+}
+
 /** Microseconds of AdminService.CreateTopics for one topic with one partition, one call after the other. */
-async function measureTopics(scope: Scope, build: Build, seconds: number): Promise<Latency> {
+async function measureTopics(scope: Scope, build: Build, seconds: number): Promise<TopicLatency> {
   const { controllers, brokers } = await startSeparately(scope, build);
-  (await connectWhenServed(brokers[0]?.port ?? 0)).close();
+  const [broker] = brokers;
+  if (broker === undefined) throw new Error('no broker');
+  (await connectWhenServed(broker.port)).close();
   const { createEnv } = await built<typeof import('../../src/node/env.ts')>('node/env.js');
   const { ControllerChannel } =
     await built<typeof import('../../src/client/controller-channel.ts')>('client/controller-channel.js');
   const { AdminServiceDefinition } =
     await built<typeof import('../../src/gen/kvorum/v1/admin.ts')>('gen/kvorum/v1/admin.js');
+  const env = createEnv({ level: 'error' });
   const addresses = controllers.map(({ nodeId, port }) => ({ id: nodeId, address: { host: '127.0.0.1', port } }));
-  const channel = new ControllerChannel(createEnv({ level: 'error' }), addresses);
+  const channel = new ControllerChannel(env, addresses);
+  const client = env.network.client({ host: '127.0.0.1', port: broker.grpcPort });
   scope.defer(() => channel.close());
+  scope.defer(() => client.close());
   const { createTopics } = AdminServiceDefinition.methods;
-  const microseconds: number[] = [];
-  const started = performance.now();
-  for (let i = 0, before = started; before - started < (seconds + 1) * 1000; before = performance.now()) {
-    const topic = { name: `topic-${i++}`, partitions: 1, replicationFactor: 1, assignments: [], configs: {} };
+  let count = 0;
+  const create = async (by: Pick<typeof client, 'call'>): Promise<void> => {
+    const name = `topic-${count++}`;
+    const topic = { name, partitions: 1, replicationFactor: 1, assignments: [], configs: {} };
     const request = { topics: [topic], validateOnly: false, forwarded: false };
-    const answer = await channel.call(AdminServiceDefinition, createTopics, request, TIMEOUT_MS);
+    const answer = await by.call(AdminServiceDefinition, createTopics, request, TIMEOUT_MS);
     const error = answer.topics[0]?.error;
-    if (error !== undefined) throw new Error(`topic ${topic.name}: ${error.message}`);
-    // The first second warms up.
-    if (before - started > 1000) microseconds.push((performance.now() - before) * 1000);
+    if (error !== undefined) throw new Error(`topic ${name}: ${error.message}`);
+  };
+  // As long again before, to warm up.
+  await time(seconds, () => create(channel));
+  const direct = await time(seconds, () => create(channel));
+  await time(seconds, () => create(client));
+  return { direct, throughBroker: await time(seconds, () => create(client)) };
+}
+
+async function time(seconds: number, operation: () => Promise<void>): Promise<Latency> {
+  const microseconds: number[] = [];
+  const endMs = performance.now() + seconds * 1000;
+  for (let before = performance.now(); before < endMs; before = performance.now()) {
+    await operation();
+    microseconds.push((performance.now() - before) * 1000);
   }
   return { p50: percentile(microseconds, 50), p99: percentile(microseconds, 99) };
 }
@@ -74,7 +96,7 @@ async function run(options: BenchOptions): Promise<void> {
   const topics: [string, Latency][] = [];
   for (const build of options.builds) {
     const latency = await withScope(options.dir, (scope) => measureTopics(scope, build, options.seconds));
-    topics.push([`${build.name}: create a topic`, latency]);
+    topics.push([`${build.name}: create a topic`, latency.direct], ['  through a broker', latency.throughBroker]);
   }
   // A record has to be written and to travel twice: to a follower, and back as its next fetch offset.
   const limit = quorum.sync.p50 + 2 * quorum.roundTrip.p50;
