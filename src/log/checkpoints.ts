@@ -66,8 +66,13 @@ export class Checkpoints {
     const stored = await this.#store.get(BOOT_COUNTER);
     const counter = (stored === undefined ? 0 : Number(stored.toString('utf8'))) + 1;
     if (!Number.isSafeInteger(counter)) throw new EnvError('CORRUPT', 'the boot counter is malformed');
-    await this.#store.batch([{ type: 'put', key: BOOT_COUNTER, value: Buffer.from(String(counter)) }], { sync: true });
+    await this.setBoot(counter);
     return counter;
+  }
+
+  /** This start has that number, durably. */
+  async setBoot(counter: number): Promise<void> {
+    await this.#store.batch([{ type: 'put', key: BOOT_COUNTER, value: Buffer.from(String(counter)) }], { sync: true });
   }
 
   get(key: PartitionKey): PartitionCheckpoint | undefined {

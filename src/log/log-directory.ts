@@ -36,12 +36,11 @@ interface OpenPartition {
 export class LogDirectory {
   readonly path: string;
   readonly meta: MetaProperties;
-  /** Counts the starts of this directory, durably: 1 for the first (C-2.2a). */
-  readonly bootCounter: number;
   /** The broker epoch that the last incarnation left after a clean stop, -1 if it had none; undefined: unclean. */
   readonly cleanShutdownEpoch: Epoch | undefined;
   readonly #deps: LogDeps;
   readonly #checkpoints: Checkpoints;
+  #bootCounter: number;
   readonly #folders = new Map<string, PartitionFolder>();
   readonly #open = new Map<string, OpenPartition>();
   #renames = 0;
@@ -56,7 +55,7 @@ export class LogDirectory {
     this.#deps = deps;
     this.path = path;
     this.meta = start.meta;
-    this.bootCounter = start.bootCounter;
+    this.#bootCounter = start.bootCounter;
     this.cleanShutdownEpoch = start.cleanShutdownEpoch;
     this.#checkpoints = checkpoints;
   }
@@ -101,6 +100,21 @@ export class LogDirectory {
       topicId === undefined ? [] : [partitionKey(topicId, partition)],
     );
     await this.#checkpoints.markUnverified(keys);
+  }
+
+  /** Counts the starts of this directory, durably: 1 for the first (C-2.2a). */
+  get bootCounter(): number {
+    return this.#bootCounter;
+  }
+
+  /**
+   * At least `counter` from now on, durably. All directories of a broker count alike, so that the count goes on whichever of them is
+   * taken away.
+   */
+  async raiseBootCounter(counter: number): Promise<void> {
+    if (counter <= this.#bootCounter) return;
+    await this.#checkpoints.setBoot(counter);
+    this.#bootCounter = counter;
   }
 
   /** The partitions that have a folder here, open or not. */

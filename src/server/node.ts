@@ -300,6 +300,8 @@ async function createBroker(
     undo.push(async () => void (await directory.close(false, -1)));
     logDirectories.push(directory);
   }
+  const bootCounter = Math.max(...logDirectories.map((directory) => directory.bootCounter));
+  for (const directory of logDirectories) await directory.raiseBootCounter(bootCounter); // C-2.2a
   return new Broker({
     env,
     config,

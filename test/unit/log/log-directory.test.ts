@@ -91,6 +91,18 @@ describe('C-2.4 the marker of a clean stop', () => {
     expect(await readFile(`${path}/.kafka_cleanshutdown`, 'utf8')).toBe('{"version":0,"brokerEpoch":44}');
   });
 
+  test('C-2.2a: the count of starts can be raised to that of another directory, and goes on from there', async () => {
+    const path = await formatted();
+    const directory = await LogDirectory.open(world(), path, OWNER);
+    await directory.raiseBootCounter(11);
+    await directory.raiseBootCounter(3);
+    expect(directory.bootCounter).toBe(11);
+    await directory.close(false, -1);
+    const next = await LogDirectory.open(world(), path, OWNER);
+    expect(next.bootCounter).toBe(12);
+    await next.close(true, -1);
+  });
+
   test('B42: a start that dies while it loads counts as unclean', async () => {
     const path = await formatted();
     await (await LogDirectory.open(world(), path, OWNER)).close(true, 7);
