@@ -5,14 +5,15 @@ import { NO_NODE } from '../../base/ids.ts';
 import type { Uuid } from '../../base/uuid.ts';
 import { ZERO_UUID } from '../../base/uuid.ts';
 import type { MetadataRecord } from '../../gen/kvorum/v1/metadata.ts';
-import type { MetadataImage, PartitionState } from '../../metadata/image.ts';
+import type { MetadataImage, PartitionState, TopicImage } from '../../metadata/image.ts';
 import { ELR_LEVEL } from '../../metadata/level.ts';
 import type { Acceptable } from './acceptable.ts';
 import { acceptableIn } from './acceptable.ts';
 import type { ElectionKind } from './election.ts';
-import type { PartitionTarget } from './partition-change.ts';
+import type { ChangeRules, PartitionTarget } from './partition-change.ts';
 import { changePartition } from './partition-change.ts';
 import type { ElectionPolicy } from './policy.ts';
+import { isLeaderless, isUnbalanced, topicLeadersOf } from './topic-leaders.ts';
 
 /** Brokers that are being moved out of their partitions in several batches: nobody elects them meanwhile. */
 interface Leaving {
@@ -40,12 +41,14 @@ export function brokerLeaves(
   policy: ElectionPolicy,
   { brokerId, cause, unclean, limit, leaving }: LeavingBroker,
 ): Departure {
-  const gone = new Set([brokerId]);
   const acceptable = acceptableIn(image, { leaving: new Set([brokerId, ...(leaving ?? [])]) });
-  return change(image, policy, { acceptable, cause, limit }, (state) => {
-    if (!state.isr.includes(brokerId) && !(unclean && state.elr.includes(brokerId))) return undefined;
-    const isr = state.isr.filter((id) => id !== brokerId);
-    return unclean ? { isr, unclean: gone } : { isr };
+  const lost = unclean ? { unclean: new Set([brokerId]) } : {};
+  return change(image, policy, {
+    acceptable,
+    cause,
+    limit,
+    concerns: ({ isr, elr }) => isr.includes(brokerId) || (unclean && elr.includes(brokerId)),
+    targetOf: ({ isr }) => ({ isr: isr.filter((id) => id !== brokerId), ...lost }),
   });
 }
 
@@ -61,11 +64,14 @@ export function brokerReturns(
   policy: ElectionPolicy,
   { brokerId, cause, limit, leaving }: ReturningBroker,
 ): MetadataRecord[] {
-  const acceptable = acceptableIn(image, { joining: brokerId, leaving });
-  const { records } = change(image, policy, { acceptable, cause, limit }, ({ leader, replicas }) =>
-    leader === NO_NODE && replicas.includes(brokerId) ? {} : undefined,
-  );
-  return records;
+  return change(image, policy, {
+    acceptable: acceptableIn(image, { joining: brokerId, leaving }),
+    cause,
+    limit,
+    concernsTopic: (topic) => topicLeadersOf(topic).someLeaderless,
+    concerns: (state) => isLeaderless(state) && state.replicas.includes(brokerId),
+    targetOf: (state, rules) => (candidates(state, rules).includes(brokerId) ? {} : undefined),
+  }).records;
 }
 
 export interface FailedDirectories extends Leaving {
@@ -82,12 +88,16 @@ export function directoriesFailed(
   policy: ElectionPolicy,
   { brokerId, logDirs, cause, limit, leaving }: FailedDirectories,
 ): Departure {
-  const acceptable = acceptableIn(image, { failing: { brokerId, logDirs }, leaving });
-  return change(image, policy, { acceptable, cause, limit }, ({ replicas, directories, isr }) => {
-    if (!isr.includes(brokerId)) return undefined;
-    const directory = directories[replicas.indexOf(brokerId)];
-    if (directory === undefined || directory === ZERO_UUID || logDirs.includes(directory)) return undefined;
-    return { isr: isr.filter((id) => id !== brokerId) };
+  return change(image, policy, {
+    acceptable: acceptableIn(image, { failing: { brokerId, logDirs }, leaving }),
+    cause,
+    limit,
+    concerns: ({ replicas, directories, isr }) => {
+      if (!isr.includes(brokerId)) return false;
+      const directory = directories[replicas.indexOf(brokerId)] ?? ZERO_UUID;
+      return directory !== ZERO_UUID && !logDirs.includes(directory);
+    },
+    targetOf: ({ isr }) => ({ isr: isr.filter((id) => id !== brokerId) }),
   });
 }
 
@@ -98,8 +108,20 @@ export function electLeaderless(
   limit: number,
   { leaving }: Leaving = {},
 ): MetadataRecord[] {
-  const how = { acceptable: acceptableIn(image, { leaving }), cause: 'a partition without a leader was found', limit };
-  return change(image, policy, how, ({ leader }) => (leader === NO_NODE ? {} : undefined)).records;
+  const acceptable = acceptableIn(image, { leaving });
+  return change(image, policy, {
+    acceptable,
+    cause: 'a partition without a leader was found',
+    limit,
+    concernsTopic: (topic) => topicLeadersOf(topic).someLeaderless,
+    concerns: isLeaderless,
+    targetOf: (state, rules) => (candidates(state, rules).some((id) => acceptable(id, state)) ? {} : undefined),
+  }).records;
+}
+
+/** Nobody else can lead a partition that has no leader. */
+function candidates({ replicas, isr, elr }: PartitionState, { uncleanCause }: ChangeRules): readonly NodeId[] {
+  return uncleanCause !== undefined ? replicas : isr.length > 0 ? isr : elr;
 }
 
 /** C-5.9: leadership goes back to the first replica where that is in the ISR. */
@@ -110,46 +132,62 @@ export function electPreferred(
   { leaving }: Leaving = {},
 ): MetadataRecord[] {
   const acceptable = acceptableIn(image, { leaving });
-  const how = { acceptable, cause: 'leaders are balanced', limit, election: 'preferred' } as const;
-  return change(image, policy, how, (state) => {
-    const [first = NO_NODE] = state.replicas;
-    const isMovable = state.leader !== first && state.leader !== NO_NODE && state.isr.includes(first);
-    return isMovable && acceptable(first, state) ? {} : undefined;
+  return change(image, policy, {
+    acceptable,
+    cause: 'leaders are balanced',
+    limit,
+    election: 'preferred',
+    concernsTopic: (topic) => topicLeadersOf(topic).someUnbalanced,
+    concerns: isUnbalanced,
+    targetOf: (state) => {
+      const [first = NO_NODE] = state.replicas;
+      return state.isr.includes(first) && acceptable(first, state) ? {} : undefined;
+    },
   }).records;
 }
 
-interface How {
+interface Wanted {
   readonly acceptable: Acceptable;
   readonly cause: string;
   readonly limit: number;
   /** Not set: unclean where the topic allows it, else online. */
   readonly election?: ElectionKind;
+  /** Not set: any may have partitions that are concerned. */
+  readonly concernsTopic?: (topic: TopicImage) => boolean;
+  /** Asked of every partition: quick. */
+  readonly concerns: (state: PartitionState) => boolean;
+  /** Of those concerned; undefined: nothing. */
+  readonly targetOf: (state: PartitionState, rules: ChangeRules) => PartitionTarget | undefined;
 }
 
-/** `targetOf` undefined: the partition is not concerned. Records are in order of topics' names and partitions. */
-function change(
-  image: MetadataImage,
-  policy: ElectionPolicy,
-  { acceptable, cause, limit, election }: How,
-  targetOf: (state: PartitionState) => PartitionTarget | undefined,
-): Departure {
+/** Records are in order of topics' names and partitions. */
+function change(image: MetadataImage, policy: ElectionPolicy, wanted: Wanted): Departure {
+  const { concernsTopic, concerns, targetOf, limit } = wanted;
   const hasElr = image.level >= ELR_LEVEL;
   const changes: { readonly topic: string; readonly records: MetadataRecord[] }[] = [];
-  for (const { name, topicId, partitions } of image.topics.values()) {
+  for (const topic of image.topics.values()) {
+    if (concernsTopic?.(topic) === false) continue;
+    const { name, topicId, partitions } = topic;
+    let rules: ReturnType<typeof topicRules> | undefined;
     for (let partition = 0; partition < partitions.size; partition++) {
       const state = partitions.get(partition);
-      const target = state === undefined ? undefined : targetOf(state);
-      if (state === undefined || target === undefined) continue;
-      const uncleanCause = hasElr ? policy.uncleanCause(name) : undefined;
-      const kind = election ?? (uncleanCause === undefined ? 'online' : 'unclean');
-      const rules = { acceptable, election: kind, uncleanCause, minIsr: policy.minIsrOf(name), hasElr, cause };
-      const records = changePartition({ topicId, partition }, state, target, rules);
+      if (state === undefined || !concerns(state)) continue;
+      rules ??= topicRules(name, policy, wanted, hasElr);
+      const target = targetOf(state, rules);
+      const records = target === undefined ? [] : changePartition({ topicId, partition }, state, target, rules);
       if (records.length === 0) continue;
       if (changes.length === limit) return { records: inOrder(changes), isComplete: false };
       changes.push({ topic: name, records });
     }
   }
   return { records: inOrder(changes), isComplete: true };
+}
+
+function topicRules(topic: string, policy: ElectionPolicy, wanted: Wanted, hasElr: boolean) {
+  const { acceptable, cause } = wanted;
+  const uncleanCause = hasElr ? policy.uncleanCause(topic) : undefined;
+  const election = wanted.election ?? (uncleanCause === undefined ? 'online' : 'unclean');
+  return { acceptable, election, uncleanCause, minIsr: policy.minIsrOf(topic), hasElr, cause };
 }
 
 function inOrder(changes: readonly { readonly topic: string; readonly records: MetadataRecord[] }[]): MetadataRecord[] {

@@ -21,6 +21,7 @@ import { refuse } from './decision.ts';
 import { namedTwice } from './named-twice.ts';
 import { changePartition } from './partition-change.ts';
 import type { ElectionPolicy } from './policy.ts';
+import { topicLeadersOf } from './topic-leaders.ts';
 
 /** C-0.6: elections of one call, so that it does not hold up the others for long. */
 export const MAX_ELECTIONS_PER_REQUEST = 10_000;
@@ -90,6 +91,8 @@ function electNamed(work: Work, partitions: readonly PartitionSelector[]): Elect
 function electAll(work: Work): ElectedLeader[] {
   const answers: ElectedLeader[] = [];
   for (const topic of topicsInOrder(work.image)) {
+    const { someLeaderless, someUnbalanced } = topicLeadersOf(topic);
+    if (!someLeaderless && (work.type === ElectionType.UNCLEAN || !someUnbalanced)) continue;
     for (let partition = 0; partition < topic.partitions.size; partition++) {
       const state = topic.partitions.get(partition);
       if (state === undefined || notNeeded(work.type, state)) continue;

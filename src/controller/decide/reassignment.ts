@@ -18,7 +18,7 @@ import { changePartition, nextPartition } from './partition-change.ts';
  * @param target different brokers, at least one
  * @param directoryOf where the broker puts a new replica, ZERO_UUID if that is not known
  */
-export function reassignmentTo(
+function reassignmentTo(
   state: PartitionState,
   target: readonly NodeId[],
   directoryOf: (brokerId: NodeId) => Uuid,

@@ -101,7 +101,7 @@ describe('C-8.2: a reassignment is complete', () => {
     expect(change(two, { isr: [3, 4, 1] }, rules({ minIsr: 2 }))).toMatchObject({ replicas: [1, 2, 4], isr: [1, 4] });
   });
 
-  it('DS-19, KAFKA-19975: with fewer replicas than before, not before all that stay are in sync', () => {
+  it('KAFKA-19975: with fewer replicas than before, not before all that stay are in sync', () => {
     const pending = start(partition([1, 2, 3], { isr: [1, 3] }), [1, 2]);
     expect(pending).toMatchObject({ replicas: [1, 2, 3], removing: [3], isr: [1, 3], leaderEpoch: 0 });
     expect(change(pending, { isr: [1, 2, 3] })).toMatchObject({ replicas: [1, 2], removing: [], isr: [1, 2] });
