@@ -122,6 +122,11 @@ export class LogDirectory {
     return [...this.#folders.values()];
   }
 
+  /** Whether the folder of this partition is here, open or not. */
+  holds(topic: string, topicId: Uuid, partition: number): boolean {
+    return this.#folders.get(folderName(topic, partition))?.topicId === topicId;
+  }
+
   /** What is remembered of a partition; its high watermark is a hint, to be bounded by the log (D-6.7). */
   checkpointOf(topicId: Uuid, partition: number): PartitionCheckpoint | undefined {
     return this.#checkpoints.get(partitionKey(topicId, partition));

@@ -40,6 +40,8 @@ interface Place {
 export class ReplicaManager {
   readonly #deps: ReplicaManagerDeps;
   readonly #places = new Map<Uuid, Map<number, Place>>();
+  /** Places in each log dir. */
+  readonly #counts = new Map<LogDirectory, number>();
   /** Folders that are being deleted, by name: a topic created again under the name waits for that (D-0.5). */
   readonly #leaving = new Map<string, Promise<void>>();
   /** What topics without configs of their own have here; undefined before it was asked for. */
@@ -159,7 +161,7 @@ export class ReplicaManager {
     this.#places.set(topic.topicId, places);
     const known = places.get(partition);
     if (known !== undefined) return known;
-    const directory = this.#directoryFor(topic.topicId, partition);
+    const directory = this.#directoryFor(topic, partition);
     const config = this.#configOf(image, topic);
     const identity = { topic: topic.name, topicId: topic.topicId, partition };
     const predecessor = this.#leaving.get(folderOf(identity));
@@ -174,21 +176,21 @@ export class ReplicaManager {
     );
     const place = { hosted, directory, topic: topic.name, partition };
     places.set(partition, place);
+    this.#count(directory, 1);
     return place;
   }
 
   /** Where the folder is already, else the directory with the fewest partitions (the first of equals). */
-  #directoryFor(topicId: Uuid, partition: number): LogDirectory {
+  #directoryFor(topic: TopicImage, partition: number): LogDirectory {
     const { logDirectories } = this.#deps;
-    const holder = logDirectories.find((directory) =>
-      directory.partitions().some((folder) => folder.topicId === topicId && folder.partition === partition),
-    );
+    const holder = logDirectories.find((directory) => directory.holds(topic.name, topic.topicId, partition));
     if (holder !== undefined) return holder;
-    const counts = new Map(logDirectories.map((directory) => [directory, 0]));
-    for (const places of this.#places.values()) {
-      for (const place of places.values()) counts.set(place.directory, (counts.get(place.directory) ?? 0) + 1);
-    }
-    return [...counts].reduce((best, entry) => (entry[1] < best[1] ? entry : best))[0];
+    const countOf = (directory: LogDirectory): number => this.#counts.get(directory) ?? 0;
+    return logDirectories.reduce((best, directory) => (countOf(directory) < countOf(best) ? directory : best));
+  }
+
+  #count(directory: LogDirectory, by: 1 | -1): void {
+    this.#counts.set(directory, (this.#counts.get(directory) ?? 0) + by);
   }
 
   #offline(topic: string, partition: number, error: EnvError): void {
@@ -206,6 +208,7 @@ export class ReplicaManager {
     const place = places?.get(partition);
     if (place === undefined) return;
     places?.delete(partition);
+    this.#count(place.directory, -1);
     const folder = folderOf(place);
     const gone = place.hosted.retire(() => this.#removeFolder(place));
     this.#leaving.set(folder, gone);
