@@ -44,6 +44,7 @@ export class MetadataHistory {
   /** How often things happened that tests are meant to reach. */
   readonly counts = new Map<string, number>();
   endOffset: Offset = 0;
+  uncleanElections = 0;
   #nextProducerId = 0;
 
   /** S-M5: an ISR grows only by what a leader asked for. To be told before the request is sent. */
@@ -182,6 +183,7 @@ export class MetadataHistory {
       state.topicConfig(topic.name, 'unclean.leader.election.enable') === 'true' ||
       this.#uncleanAsked.has(nameOf(partition));
     if (unclean !== undefined) {
+      this.uncleanElections++;
       const isLastKnown = before?.lastKnownLeader === after.leader;
       this.#count(isLastKnown ? 'unclean election of the last known leader' : 'unclean election');
     } else if (before?.elr.includes(after.leader) === true && step.setsLeader) this.#count('election from the ELR');

@@ -56,6 +56,7 @@ export function createCluster(
     now: () => world.nowMs,
   });
   ghost.committed = watch.ghost.committed;
+  ghost.now = () => world.nowMs;
   const nodes = Array.from({ length: config.controllers + config.brokers }, (_, index): SimNode => {
     const id = index + 1;
     const isController = index < config.controllers;

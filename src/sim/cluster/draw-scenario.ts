@@ -56,6 +56,12 @@ function drawSettings(draw: SwarmDraw): Record<string, string> {
   if (draw.chance('snapshots', 0.5)) {
     settings['metadata.log.max.record.bytes.between.snapshots'] = String(draw.spread('snapshot bytes', 1, 4096));
   }
+  if (draw.chance('scans', 0.5)) {
+    settings['unclean.leader.election.interval.ms'] = String(draw.spread('leaderless scan', 20, 2000));
+  }
+  if (draw.chance('balance', 0.4)) {
+    settings['leader.imbalance.check.interval.seconds'] = String(draw.between('balance scan', 1, 5));
+  }
   return settings;
 }
 

@@ -23,6 +23,8 @@ export const CONVERGE_LIMIT_MS = 60_000;
 const QUORUM_LIMIT_MS = 30_000;
 /** And from there to a new topic with a record. */
 const PROBE_LIMIT_MS = 30_000;
+/** Short where it is set at all. */
+const BALANCE_INTERVAL = 'leader.imbalance.check.interval.seconds';
 /** A commit of a quorum at peace. */
 const COMMIT_LIMIT_MS = 2000;
 const LOOK_EVERY_MS = 50;
@@ -89,22 +91,32 @@ function notConverged(cluster: SimCluster): string | undefined {
   const fenced = cluster.brokers.find(({ id }) => !isActive(image.brokers.get(id)));
   if (fenced !== undefined) return `broker ${fenced.id} is fenced`;
   if (brokersInOrder(image).length !== cluster.brokers.length) return 'there are brokers that nobody started';
+  const isBalanced = BALANCE_INTERVAL in cluster.scenario.config.nodeSettings;
   const isKept = cluster.scenario.workload.keepEveryMs > 0;
   for (const { name, partitions } of topicsInOrder(image)) {
     for (const [partition, state] of partitions.entries()) {
-      const why = whyNotWell(state, isKept && name.startsWith(REPLICATED));
+      const why = whyNotWell(state, { isKept: isKept && name.startsWith(REPLICATED), isBalanced });
       if (why !== undefined) return `${name}-${partition} ${why}`;
     }
   }
   return undefined;
 }
 
-/** Of a partition, while all brokers are in service. `isKept`: there is somebody who makes its ISR whole. */
-function whyNotWell({ leader, isr, elr, replicas, recovering }: PartitionState, isKept: boolean): string | undefined {
+interface Care {
+  /** There is somebody who makes its ISR whole. */
+  readonly isKept: boolean;
+  /** Leadership goes back to preferred replicas soon. */
+  readonly isBalanced: boolean;
+}
+
+/** Of a partition, while all brokers are in service. */
+function whyNotWell(state: PartitionState, { isKept, isBalanced }: Care): string | undefined {
+  const { leader, isr, elr, replicas, recovering } = state;
   // Without anybody who surely has all records somebody must ask for an unclean election (C-5.7).
   const isLost = isr.length === 0 && elr.length === 0 && replicas.length > 1;
   if (isLost) return undefined;
   if (leader < 0) return 'has no leader';
+  if (isBalanced && leader !== replicas[0] && isr.includes(replicas[0] ?? -1)) return 'has not its preferred leader';
   if (!isKept) return undefined;
   if (recovering) return 'has not recovered';
   return isr.length < replicas.length ? `has the ISR [${isr.join()}] of [${replicas.join()}]` : undefined;

@@ -186,6 +186,9 @@ function seeLine(node: SimNode, { level, event, fields }: SeenLine): void {
 
 function seeImage(node: SimNode, image: MetadataImage, delta: MetadataDelta | undefined): void {
   const { ghost, process, world } = node;
+  const { uncleanElections } = ghost.metadata;
   const violation = ghost.published(process.name, process.lives, image, delta);
+  // At the node that shows it first: mostly the active controller.
+  if (ghost.metadata.uncleanElections > uncleanElections) ghost.happened(node.id, 'unclean-election');
   if (violation !== undefined) world.fail(violation.property, new ViolatedError(violation));
 }

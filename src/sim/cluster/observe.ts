@@ -1,5 +1,5 @@
 // The ghost state of a run (safety.md 6): what nodes show of themselves, checked as it comes. Nodes never read it.
-import type { NodeId, Offset } from '../../base/ids.ts';
+import type { Ms, NodeId, Offset } from '../../base/ids.ts';
 import { hash32 } from '../../base/keyed-random.ts';
 import { AppendHistory } from '../../check/appends.ts';
 import type { TailLoss } from '../../check/history.ts';
@@ -18,6 +18,9 @@ import type { LogEntry } from '../raft/log-entry.ts';
 import type { DiskLog } from './disk-logs.ts';
 import { Reigns } from './reigns.ts';
 
+/** Between two events that are one for people. */
+const AT_ONCE_MS = 20;
+
 export class Ghost {
   readonly images = new ImageHistory();
   readonly metadata = new MetadataHistory();
@@ -30,13 +33,29 @@ export class Ghost {
   onMoment: (nodeId: NodeId, moment: string) => void = () => {};
   /** Moments of nodes, by name. */
   readonly moments = new Map<string, number>();
+  /** Virtual time. */
+  now: () => Ms = () => 0;
+  #fencedAtMs = Number.NEGATIVE_INFINITY;
   /** Batches that {@link metadata} has seen. */
   #judged = 0;
 
   /** A node logged this line, or came to this moment. */
   happened(nodeId: NodeId, moment: string): void {
     this.count(moment);
+    this.#relate(moment);
     this.onMoment(nodeId, moment);
+  }
+
+  /** What is only interesting together. */
+  #relate(moment: string): void {
+    if (moment === 'broker-fenced') {
+      if (this.now() - this.#fencedAtMs <= AT_ONCE_MS) this.count('two brokers fenced at once');
+      this.#fencedAtMs = this.now();
+    }
+    if (moment !== 'controller-active') return;
+    for (const { fenced, leaving } of this.metadata.state.brokers.values()) {
+      if (leaving && !fenced) this.count('failover during a controlled shutdown');
+    }
   }
 
   /** Something happened that belongs to no node. */

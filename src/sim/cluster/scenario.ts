@@ -118,6 +118,7 @@ export const MOMENTS = [
   'broker-registered',
   'broker-unfenced',
   'broker-fenced',
+  'broker-shutting-down',
   'unclean-election',
   'broker-ready',
   'log-recovered',
