@@ -94,6 +94,12 @@ describe('a broker leaves', () => {
     expect(summary(comeBack(crashed, 2))).toBe('2 of 2');
   });
 
+  it('C-5.5: the only replica of a partition leads again, whatever it lost', () => {
+    const crashed = leave(clusterWith({ replicas: [1] }), 1, true);
+    expect(summary(crashed)).toBe('none of , ELR 1, last 1');
+    expect(summary(comeBack(crashed, 1))).toBe('1 of 1');
+  });
+
   it('C-5.7: where the topic allows it another one is elected at once, and the log says so before', () => {
     const image = after(clusterWith({ isr: [1], leaderEpoch: 4 }), UNCLEAN);
     const how = { brokerId: 1, cause: 'broker 1 fenced', unclean: false, limit: LIMIT };
