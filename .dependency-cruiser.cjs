@@ -35,7 +35,7 @@ const outside = {
 };
 /** The real windows: anything of node's, and these packages. */
 const windows = ['node', 'testing', 'cli'];
-const windowPackages = ['@grpc/[^/]+', 'commander', 'grpc-health-check', 'level', 'pino'];
+const windowPackages = ['@grpc/[^/]+', 'commander', 'grpc-health-check', 'level', 'pino', 'yaml'];
 
 const either = (names) => `(${names.join('|')})`;
 
