@@ -131,15 +131,17 @@ export class Registration {
     const request = { brokerId: this.#brokerId, brokerEpoch: this.#brokerEpoch };
     const findWithinMs = config.values['broker.session.timeout.ms'];
     while (!this.#stopped) {
-      let wasHeld = false;
+      let restMs: Ms = HOLD_AGAIN_MS;
       try {
-        for await (const _ of controller.stream(Service, Service.methods.holdSession, request, findWithinMs)) {
-          wasHeld = true;
-        }
+        for await (const _ of controller.stream(Service, Service.methods.holdSession, request, findWithinMs))
+          restMs = 0;
       } catch (error) {
         if (!(error instanceof RpcError)) throw error;
+        // A verdict of the active controller is not another one a moment later.
+        const isVerdict = error.status !== 'FAILED_PRECONDITION' && error.status !== 'UNAVAILABLE';
+        if (isVerdict) restMs = config.values['broker.heartbeat.interval.ms'];
       }
-      if (!wasHeld && !this.#stopped) await sleep(clock, HOLD_AGAIN_MS);
+      if (restMs > 0 && !this.#stopped) await sleep(clock, restMs);
     }
   }
 

@@ -48,8 +48,10 @@ function logBroker(
     const gone = { ...facts, cause, partitionsLeft: partitions, leadersMoved: leaders };
     if (cause === SHUT_DOWN) logger.info('broker-left', gone);
     else logger.warn('broker-fenced', gone);
-  } else if (!now.fenced && before.fenced) logger.info('broker-unfenced', facts);
-  else if (now.inControlledShutdown && !before.inControlledShutdown) logger.info('broker-shutting-down', facts);
+  } else if (!now.fenced && before.fenced) {
+    logger.info('broker-unfenced', { ...facts, leadersElected: moves.take(brokerId).leaders });
+  }
+  if (now.inControlledShutdown && !before.inControlledShutdown) logger.info('broker-shutting-down', facts);
   if (logDirs.length < before.logDirs.length) {
     const failed = before.logDirs.filter((id) => !logDirs.includes(id));
     const { partitions, leaders } = moves.take(brokerId);

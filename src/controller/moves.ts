@@ -1,4 +1,4 @@
-// How much each broker's going has moved so far, for the log line that comes when it is gone.
+// How much each broker's going, or coming back, has moved so far, for the log line that comes when that is done.
 import type { NodeId } from '../base/ids.ts';
 import type { MetadataRecord } from '../gen/kvorum/v1/metadata.ts';
 

@@ -148,7 +148,10 @@ describe('the held connection', () => {
       controller.refuses = new RpcError('UNIMPLEMENTED', 'an older version');
       void registration.holdSession();
       await sleep(env.clock, 10_000);
-      expect(controller.held.length).toBeLessThanOrEqual(200);
+      expect(controller.held.length).toBeLessThanOrEqual(6); // one in each interval of heartbeats
+      controller.refuses = new RpcError('FAILED_PRECONDITION', 'elected, and catching up');
+      await sleep(env.clock, 12_000);
+      expect(controller.held.length).toBeLessThanOrEqual(250);
       controller.refuses = undefined;
       await sleep(env.clock, 1000);
       const { length } = controller.held;

@@ -103,6 +103,7 @@ describe('parseNodeConfig', () => {
     ['log.dirs=/a,/a', 'log.dirs names a folder twice'],
     ['node.id=-1', 'node.id is missing'],
     ['broker.heartbeat.interval.ms=9000', 'must be less than broker.session.timeout.ms=9000'],
+    ['broker.connection.grace.ms=9001', 'must be at most broker.session.timeout.ms=9000'],
     ['controller.quorum.bootstrap.servers=a:1', 'not both'],
   ])('refuses %s', (line, message) => {
     expect(errorsOf(`${BROKER}${line}\n`).join('\n')).toContain(message);
