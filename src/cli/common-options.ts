@@ -39,7 +39,7 @@ export const DEFAULT_TIMEOUT_MS = 15_000;
 
 export const FORMAT: OptionRow = {
   flags: '--format <format>',
-  text: 'how to print: text, wide (more columns), json (an object per line), yaml (documents)',
+  text: 'how to print; wide has more columns, json is an object per line, yaml a document each',
   choices: FORMATS,
   standard: 'text',
 };
