@@ -97,6 +97,17 @@ export class Broker {
     return this.#registration?.brokerEpoch ?? -1;
   }
 
+  /**
+   * Whether the cluster counts on this broker, as far as it knows: unfenced in its own image, and within its session. One that is cut
+   * off sees neither its fencing nor what followed from it.
+   */
+  get isInService(): boolean {
+    const { publisher, config } = this.#deps;
+    const broker = publisher.image.brokers.get(config.nodeId);
+    const isUnfenced = broker?.brokerEpoch === this.#brokerEpoch && !broker.fenced;
+    return isUnfenced && this.#registration?.isInSession === true;
+  }
+
   /** Takes the Kafka ports; nothing is answered yet. Returns where it can be reached, by listener name. EnvError as Network.listen. */
   async bind(): Promise<Endpoint[]> {
     const listeners = this.#deps.config.listeners.filter(({ kind }) => kind === 'kafka');

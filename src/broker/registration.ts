@@ -46,6 +46,8 @@ export class Registration {
   readonly #deps: RegistrationDeps;
   readonly #brokerId: NodeId;
   #brokerEpoch: Offset = -1;
+  /** When the last heartbeat was sent that the active controller answered. */
+  #heardAt: Ms = Number.NEGATIVE_INFINITY;
   #wantServe = false;
   #wantShutdown = false;
   #stopped = false;
@@ -62,6 +64,12 @@ export class Registration {
   /** -1 before the registration. */
   get brokerEpoch(): Offset {
     return this.#brokerEpoch;
+  }
+
+  /** Whether the active controller has answered within a session: else it has fenced this broker by now, or nobody could. */
+  get isInSession(): boolean {
+    const { clock, config } = this.#deps;
+    return clock.now() - this.#heardAt < config.values['broker.session.timeout.ms'];
   }
 
   /** Registers, however long it takes for a controller to answer. Resolves with the broker epoch, or undefined if stopped. */
@@ -116,7 +124,10 @@ export class Registration {
       const sentAt = clock.now();
       this.#urgent = false;
       const response = await this.#heartbeat();
-      if (response !== undefined) for (const listener of [...this.#heard]) listener(response);
+      if (response !== undefined) {
+        this.#heardAt = sentAt;
+        for (const listener of [...this.#heard]) listener(response);
+      }
       const everyMs = this.#wantShutdown ? Math.min(LEAVING_INTERVAL_MS, intervalMs) : intervalMs;
       await this.#pause(Math.max(0, everyMs - (clock.now() - sentAt)));
     }

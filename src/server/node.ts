@@ -181,7 +181,8 @@ async function compose(
   const httpListeners = await listen(config, 'http', (at) =>
     env.network.serveHttp(at, (path) => {
       const hasLeader = quorum.describe().leaderId !== NO_NODE;
-      return answerProbe(path, { started: probes.started, ready: probes.started && probes.brokerReady && hasLeader });
+      const isServing = probes.started && probes.brokerReady && (broker?.isInService ?? true);
+      return answerProbe(path, { started: probes.started, ready: isServing && hasLeader });
     }),
   );
   undo.push(() => closeAll(httpListeners));

@@ -28,6 +28,8 @@ class ScriptedController {
   readonly held: number[] = [];
   /** How the connections under way end. */
   end: ((error?: RpcError) => void) | undefined;
+  /** Heartbeats are not answered. */
+  isSilent = false;
   /** Connections are refused. */
   refuses: RpcError | undefined;
 
@@ -61,6 +63,7 @@ class ScriptedController {
           },
           brokerHeartbeat: (request: BrokerHeartbeatRequest) => {
             this.heartbeats.push(request);
+            if (this.isSilent) return new Promise(() => undefined);
             return Promise.resolve({ fenced: false, shouldShutdown: request.wantShutdown });
           },
           holdSession: (request: HoldSessionRequest, context: RpcStreamContext) => this.#hold(request, context, clock),
@@ -175,6 +178,23 @@ describe('the held connection', () => {
       expect(controller.held).toHaveLength(1);
     }));
 });
+
+test('a broker that the controller has not answered for a session knows it', () =>
+  inWorld(async ({ env, controller, registration }) => {
+    await registration.register();
+    expect(registration.isInSession).toBe(false);
+    void registration.keepAlive();
+    await sleep(env.clock, 20_000);
+    expect(registration.isInSession).toBe(true);
+    controller.isSilent = true;
+    await sleep(env.clock, 5000);
+    expect(registration.isInSession).toBe(true);
+    await sleep(env.clock, 5000);
+    expect(registration.isInSession).toBe(false);
+    controller.isSilent = false;
+    await sleep(env.clock, 10_000);
+    expect(registration.isInSession).toBe(true);
+  }));
 
 test('B85: an incarnation that never registered has no epoch to leave behind', () =>
   inWorld(async ({ controller, registration }) => {
