@@ -1,11 +1,12 @@
 // A process that runs seeds over a copy of the source until the wanted property is violated. Told what to do by hunt.ts.
 import { loadKind } from '../sim/load-kind.ts';
+import { loadControllerKind } from './controller-kind.ts';
 import type { Finding, Hunt, WorkerMessage } from './hunt.ts';
 
 const send = (message: WorkerMessage): void => void process.send?.(message);
 
 async function hunt({ source, suite, scenarioText, firstSeed, wanted }: Hunt): Promise<Finding> {
-  const kind = await loadKind(suite.kind, source);
+  const kind = suite.kind === 'controller' ? await loadControllerKind(source) : await loadKind(suite.kind, source);
   const base = scenarioText === undefined ? undefined : kind.parse(scenarioText);
   const { properties, says, without } = wanted;
   const others = new Map<string, { count: number; detail: string; seed: number }>();

@@ -5,11 +5,16 @@ import { join } from 'node:path';
 import type { KindName } from '../sim/kind.ts';
 import { KIND_NAMES } from '../sim/kind.ts';
 
+/** Simulated runs, and the controller alone (controller-kind.ts). */
+export type SuiteKind = KindName | 'controller';
+
+const SUITE_KINDS: readonly SuiteKind[] = [...KIND_NAMES, 'controller'];
+
 export const FOLDER = import.meta.dirname;
 
 /** Where a mutant is looked for. */
 export interface Suite {
-  readonly kind: KindName;
+  readonly kind: SuiteKind;
   /** A file of scenarios/<kind>/ without its ending, run with one seed after the other; undefined: drawn from seeds. */
   readonly scenario: string | undefined;
   /** Seeds within which it must be found, from each of the starts. */
@@ -102,9 +107,9 @@ function parseHeader(name: string, header: string): Map<string, string[]> {
 /** `raft 200 seeds` or `raft 20 seeds of figure-8`. */
 function parseSuite(name: string, text: string): Suite {
   const [, kindText, count, scenario] = /^([a-z]+) (\d+) seeds(?: of ([a-z0-9-]+))?$/.exec(text) ?? [];
-  const kind = KIND_NAMES.find((known) => known === kindText);
+  const kind = SUITE_KINDS.find((known) => known === kindText);
   if (kind === undefined || Number(count) < 1) {
-    throw new MutantError(`${name}: suite "${text}" is not "raft|cluster <count> seeds [of <scenario>]"`);
+    throw new MutantError(`${name}: suite "${text}" is not "raft|cluster|controller <count> seeds [of <scenario>]"`);
   }
   return { kind, scenario, seeds: Number(count) };
 }

@@ -37,6 +37,7 @@ async function scenarioProblems(mutant: Mutant): Promise<string[]> {
   const problems: string[] = [];
   for (const suite of mutant.suites.filter(({ scenario }) => scenario !== undefined)) {
     try {
+      if (suite.kind === 'controller') throw new Error('the controller alone has no scenarios');
       (await loadKind(suite.kind)).parse(readScenario(suite));
     } catch (error) {
       problems.push(`${mutant.name}: scenario ${suite.kind}/${suite.scenario}: ${String(error)}`);

@@ -29,6 +29,10 @@ function makeCopy(changed: ReadonlyMap<string, string>): string {
   const folder = mkdtempSync(join(tmpdir(), 'kvorum-mutant-'));
   const root = join(SOURCE, '..');
   cpSync(SOURCE, join(folder, 'src'), { recursive: true });
+  // The controller is tried by tests of its own (controller-kind.ts), which must find the copy where the source was.
+  for (const tests of ['test/prop/controller', 'test/unit/controller', 'test/unit/metadata']) {
+    cpSync(join(root, tests), join(folder, tests), { recursive: true });
+  }
   cpSync(join(root, 'package.json'), join(folder, 'package.json'));
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'), 'junction');
   for (const [path, text] of changed) writeFileSync(join(folder, 'src', path), text);

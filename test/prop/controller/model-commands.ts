@@ -1,6 +1,6 @@
 // The commands of the model: each does the same to the model and to the real controller, and says what the answer must be.
+import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { expect } from 'vitest';
 import { AdminServiceDefinition as Admin, ConfigOperation } from '../../../src/gen/kvorum/v1/admin.ts';
 import { ControllerServiceDefinition as Control } from '../../../src/gen/kvorum/v1/controller.ts';
 import { ConfigScope } from '../../../src/gen/kvorum/v1/metadata.ts';
@@ -61,7 +61,7 @@ function ask<T>(
   },
 ): void {
   const { didAppend, call } = real.append(send);
-  expect(didAppend, `${what} changes something`).toBe(expected.changes);
+  assert.equal(didAppend, expected.changes, `${what} changes something`);
   if (didAppend) model.change(real.h.quorum.endOffset, expected.apply);
   real.expectAnswer(what, call, expected.check);
 }
@@ -94,9 +94,9 @@ function register(id: number, how: 'retry' | 'clean' | 'unclean'): Run {
     ask({ model, real }, `register ${id}`, send, {
       changes: !isRetry,
       apply,
-      check: ({ brokerEpoch }) => expect(brokerEpoch).toBe(granted),
+      check: ({ brokerEpoch }) => assert.equal(brokerEpoch, granted),
     });
-    expect(epoch()).toBe(granted);
+    assert.equal(epoch(), granted);
   };
 }
 
@@ -116,7 +116,7 @@ function beat(id: number, wantFence: boolean): Run {
     ask({ model, real }, `heartbeat of ${id}`, send, {
       changes: known.isActive === wantFence,
       apply: (state) => (wantFence ? leave(state, id) : comeBack(state, id)),
-      check: ({ fenced }) => expect(fenced).toBe(wantFence),
+      check: ({ fenced }) => assert.equal(fenced, wantFence),
     });
   };
 }
@@ -131,9 +131,21 @@ function expire(id: number): Run {
       const wasFenced = real.h.quorum.log.length > length;
       if (wasFenced) model.change(real.h.quorum.endOffset, (state) => leave(state, id));
     }
-    expect(model.working.brokers[id]?.isActive ?? false).toBe(false);
+    assert.equal(model.working.brokers[id]?.isActive ?? false, false);
   };
 }
+
+/** C-3.5: the process stands still for longer than a session; what waits to be read says that everybody lives. */
+const stall: Run = (model, real) => {
+  real.h.clock.stall(20_000);
+  real.h.clock.advance(0);
+  for (let passed = 0; passed < 3; passed++) {
+    for (const id of active(model.working)) beat(id, false)(model, real);
+    const { length } = real.h.quorum.log;
+    real.h.clock.advance(4000);
+    assert.equal(real.h.quorum.log.length, length, 'nobody is fenced for what was not read');
+  }
+};
 
 function create(name: string, replicationFactor: number, client: string | undefined, isRepeated: boolean): Run {
   return (model, real) => {
@@ -160,7 +172,7 @@ function create(name: string, replicationFactor: number, client: string | undefi
     ask({ model, real }, `create ${name}`, send, {
       changes: !isKnown && (expected === 'done' || client !== undefined),
       apply,
-      check: ({ topics: [item] }) => expect(`${item?.name} ${nameOf(item)}`).toBe(answer),
+      check: ({ topics: [item] }) => assert.equal(`${item?.name} ${nameOf(item)}`, answer),
     });
   };
 }
@@ -172,7 +184,7 @@ function remove(name: string): Run {
     ask({ model, real }, `delete ${name}`, () => real.h.call(Admin, Admin.methods.deleteTopics, request), {
       changes: isThere,
       apply: (state) => void delete state.topics[name],
-      check: ({ topics: [item] }) => expect(nameOf(item)).toBe(isThere ? 'done' : 'UNKNOWN_TOPIC_OR_PARTITION'),
+      check: ({ topics: [item] }) => assert.equal(nameOf(item), isThere ? 'done' : 'UNKNOWN_TOPIC_OR_PARTITION'),
     });
   };
 }
@@ -194,7 +206,7 @@ function grow(name: string, totalCount: number): Run {
           state.topics[name]?.partitions.push(fresh);
         }
       },
-      check: ({ topics: [item] }) => expect(nameOf(item)).toBe(expected),
+      check: ({ topics: [item] }) => assert.equal(nameOf(item), expected),
     });
   };
 }
@@ -215,7 +227,7 @@ function configure(name: string, value: number): Run {
         else configs[KEY] = text;
       },
       check: ({ resources: [item] }) =>
-        expect(nameOf(item)).toBe(before === undefined ? 'UNKNOWN_TOPIC_OR_PARTITION' : 'done'),
+        assert.equal(nameOf(item), before === undefined ? 'UNKNOWN_TOPIC_OR_PARTITION' : 'done'),
     });
   };
 }
@@ -256,7 +268,7 @@ function alter(name: string, members: number, epochsOff: readonly [number, numbe
         const its = state.topics[name]?.partitions[0];
         if (its !== undefined) Object.assign(its, { isr, elr: [], partitionEpoch: its.partitionEpoch + 1 });
       },
-      check: ({ partitions: [answer] }) => expect(nameOf(answer)).toBe(expected),
+      check: ({ partitions: [answer] }) => assert.equal(nameOf(answer), expected),
     });
   };
 }
@@ -315,4 +327,5 @@ export const modelCommands: fc.Arbitrary<fc.AsyncCommand<Model, Real>>[] = [
   fc.constantFrom(100).map((count) => command(`commit ${count}`, commit(count))),
   fc.constant(command('elect', elect, false)),
   fc.constant(command('depose', depose)),
+  fc.constant(command('stall', stall)),
 ];

@@ -1,5 +1,5 @@
 // The real controller under the model: its harness, every call that is open, and the checker of what is committed.
-import { expect } from 'vitest';
+import assert from 'node:assert/strict';
 import { MetadataHistory } from '../../../src/check/metadata.ts';
 import { RpcError } from '../../../src/env/network.ts';
 import type { PartitionRecord } from '../../../src/gen/kvorum/v1/metadata.ts';
@@ -73,11 +73,11 @@ export class Real {
     for (const { baseOffset, endOffset, records } of this.h.quorum.log) {
       if (baseOffset < this.history.endOffset || endOffset > this.h.quorum.committed) continue;
       const found = this.history.commit({ baseOffset, endOffset, records: decodeRecords(records, baseOffset) });
-      expect(found).toBeUndefined();
+      if (found !== undefined) throw new Error(`${found.property}: ${found.detail}`);
     }
     this.#checkImage(model);
     this.#open = this.#open.filter((open) => !this.#checkCall(open));
-    expect(this.h.quorum.resigned, 'a surprise ends a claim').toEqual([]);
+    assert.deepEqual(this.h.quorum.resigned, [], 'a surprise ends a claim');
   }
 
   #checkImage({ committed }: Model): void {
@@ -106,25 +106,25 @@ export class Real {
       }));
       return [name, { configs, partitions: states }] as const;
     });
-    expect(Object.fromEntries(brokers)).toEqual(committed.brokers);
-    expect(Object.fromEntries(topics)).toEqual(Object.fromEntries(sorted));
+    assert.deepEqual(Object.fromEntries(brokers), committed.brokers);
+    assert.deepEqual(Object.fromEntries(topics), Object.fromEntries(sorted));
   }
 
   /** Whether it is over. */
   #checkCall({ what, needs, check, isLost, outcome }: OpenCall): boolean {
     if (isLost) {
       const error = outcome !== undefined && 'error' in outcome ? outcome.error : undefined;
-      expect(error, `${what} was under way when the claim ended`).toBeInstanceOf(RpcError);
-      expect((error as RpcError).status).toBe('UNAVAILABLE');
+      assert(error instanceof RpcError, `${what} was under way when the claim ended`);
+      assert.equal(error.status, 'UNAVAILABLE');
       this.lost++;
       return true;
     }
     if (needs > this.h.quorum.committed) {
-      expect(outcome, `C-0.2: ${what} is answered before ${needs} is committed`).toBeUndefined();
+      assert.equal(outcome, undefined, `C-0.2: ${what} is answered before ${needs} is committed`);
       return false;
     }
-    if (outcome === undefined) throw new Error(`${what} is committed and not answered`);
-    if ('error' in outcome) throw new Error(`${what} failed`, { cause: outcome.error });
+    assert(outcome !== undefined, `${what} is committed and not answered`);
+    assert(!('error' in outcome), `${what} failed: ${'error' in outcome ? String(outcome.error) : ''}`);
     check(outcome.value);
     this.answered++;
     return true;

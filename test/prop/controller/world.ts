@@ -167,7 +167,8 @@ export class World {
   #retry({ brokerId, stale }: Extract<Command, { type: 'retry' }>): void {
     const { boot, incarnation, dirs } = this.#process(brokerId);
     if (boot === 0) return;
-    const life = stale ? { boot: boot - 1, incarnation: this.#newId(), dirs } : { boot, incarnation, dirs };
+    const earlier = { boot: boot - (this.#ids % 2), incarnation: this.#newId(), dirs };
+    const life = stale ? earlier : { boot, incarnation, dirs };
     this.#register(brokerId, life, -1, false);
   }
 
