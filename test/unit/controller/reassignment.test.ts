@@ -117,10 +117,11 @@ describe('C-8.2: a reassignment is complete', () => {
   });
 
   it('C-5.5: the replication factor is the one before while replicas are added', () => {
-    const state = start(partition([1]), [2, 3], rules({ minIsr: 2 }));
-    expect(change(state, { isr: [] }, rules({ minIsr: 2, acceptable: (id) => id !== 1 }))).toMatchObject({ elr: [1] });
-    const one = change(start(partition([1]), [2], rules({ minIsr: 2 })), { isr: [1] }, rules({ minIsr: 2 }));
-    expect(one).toMatchObject({ isr: [1], elr: [], leader: 1 });
+    const how = rules({ minIsr: 3 });
+    const half = change(start(partition([1, 2]), [1, 2, 3, 4], how), { isr: [1, 2, 3] }, how);
+    expect(half).toMatchObject({ adding: [3, 4], isr: [1, 2, 3] });
+    expect(change(half, { isr: [1, 2] }, how).elr).toEqual([]);
+    expect(change(half, { isr: [1] }, how).elr).toEqual([2, 3]);
   });
 });
 
