@@ -95,7 +95,8 @@ async function measure(options: BenchOptions, build: Build): Promise<void> {
     const load = await ControllerLoad.start(scope, build, options.profileDir);
     const resident = (): string => load.controllers.map(({ pid }) => digits(residentMegabytes(pid))).join(', ');
     const before = resident();
-    await singly(load, 1);
+    // As long again before, to warm up.
+    await singly(load, options.seconds);
     const rows = [latencyRow('one topic, ms (p50, p99)', await singly(load, options.seconds))];
     await load.createMany({ ...BULK, topics: 100 });
     rows.push(...(await bulk(load, rounds)));
