@@ -23,7 +23,7 @@ import { changePartition } from './partition-change.ts';
 import type { ElectionPolicy } from './policy.ts';
 
 /** C-0.6: changes of one call; a leader of more partitions asks for the rest again. */
-export const MAX_ALTERATIONS_PER_REQUEST = 10_000;
+export const MAX_ALTERATIONS_PER_REQUEST = 5000;
 
 /** `leaving`: brokers that are being moved out of their partitions, and are not eligible. */
 export function decideAlterPartition(

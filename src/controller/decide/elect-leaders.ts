@@ -24,7 +24,7 @@ import type { ElectionPolicy } from './policy.ts';
 import { topicLeadersOf } from './topic-leaders.ts';
 
 /** C-0.6: elections of one call, so that it does not hold up the others for long. */
-export const MAX_ELECTIONS_PER_REQUEST = 10_000;
+export const MAX_ELECTIONS_PER_REQUEST = 5000;
 
 /** What the elections of one request have in common. */
 interface Work {

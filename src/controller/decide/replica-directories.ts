@@ -22,7 +22,7 @@ import type { ElectionPolicy } from './policy.ts';
 import { electionPolicyOf } from './policy.ts';
 
 /** C-0.6: changes of one call; a broker with more replicas asks for the rest again. */
-const MAX_ASSIGNMENTS_PER_REQUEST = 10_000;
+const MAX_ASSIGNMENTS_PER_REQUEST = 5000;
 
 export function decideAssignReplicasToDirs(
   image: MetadataImage,
