@@ -2,9 +2,9 @@
 // where that is safe, and answered when this node's own image shows the result, so that who asked here finds it here (behaviour 14).
 import type { Ms, Offset } from '../base/ids.ts';
 import type { Clock } from '../env/clock.ts';
-import type { RpcMethod, RpcServiceDefinition } from '../env/network.ts';
-import { RpcError } from '../env/network.ts';
+import type { RpcError, RpcMethod, RpcServiceDefinition } from '../env/network.ts';
 import type { Random } from '../env/random.ts';
+import { undone } from '../env/rpc-failures.ts';
 import type { CommandId } from '../gen/kvorum/v1/admin.ts';
 import { AdminServiceDefinition as Admin } from '../gen/kvorum/v1/admin.ts';
 import type { AdminWrite, AdminWrites, RequestOf, ResponseOf } from './admin-writes.ts';
@@ -94,6 +94,5 @@ export class AdminForwarder {
 
 /** FAILED_PRECONDITION: whoever passed the call on looks further. */
 function neverActive(): RpcError {
-  const detail = { reason: 'NOT_CONTROLLER', mayTakeEffect: false, controllerId: -1 };
-  return new RpcError('FAILED_PRECONDITION', 'this node is a broker, never the active controller', undefined, detail);
+  return undone('FAILED_PRECONDITION', 'NOT_CONTROLLER', 'this node is a broker, never the active controller');
 }

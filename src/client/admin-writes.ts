@@ -2,7 +2,7 @@
 // The same for every node, whether it decides or passes the call on.
 import type { Ms } from '../base/ids.ts';
 import type { RpcHandlers } from '../env/network.ts';
-import { RpcError } from '../env/network.ts';
+import { invalidArgument } from '../env/rpc-failures.ts';
 import type {
   AdminServiceDefinition,
   AlterConfigsRequest,
@@ -103,16 +103,9 @@ export const ADMIN_WRITES: { readonly [W in AdminWrite]: WriteRule<W> } = {
 export function checkWrite<W extends AdminWrite>(write: W, request: RequestOf<W>): void {
   const [field, count] = ADMIN_WRITES[write].items(request);
   if (count > MAX_ITEMS_PER_CALL) {
-    throw invalid(
-      field,
-      `the call has ${count} items in ${field}, of ${MAX_ITEMS_PER_CALL} possible: use several calls`,
-    );
+    const message = `the call has ${count} items in ${field}, of ${MAX_ITEMS_PER_CALL} possible: use several calls`;
+    throw invalidArgument(field, message);
   }
-}
-
-function invalid(field: string, message: string): RpcError {
-  const detail = { reason: `INVALID_${field}`, mayTakeEffect: false, controllerId: -1 };
-  return new RpcError('INVALID_ARGUMENT', message, undefined, detail);
 }
 
 /** Of the caller's time so much is left for the answer's way: who gives up first hears nothing of why. */

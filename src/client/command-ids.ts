@@ -4,9 +4,10 @@
 import type { Ms } from '../base/ids.ts';
 import type { Uuid } from '../base/uuid.ts';
 import type { Clock } from '../env/clock.ts';
-import { RpcError } from '../env/network.ts';
+import type { RpcError } from '../env/network.ts';
 import type { Random } from '../env/random.ts';
 import { randomUuid } from '../env/random.ts';
+import { undone } from '../env/rpc-failures.ts';
 
 /** Client ids of one process: of those that are remembered (1000), thirty processes can use so many. */
 const MAX_IDS = 32;
@@ -86,6 +87,5 @@ export class CommandIds {
 
 function tooMany(why: string): RpcError {
   const message = `this node passes on ${MAX_IDS} commands already, and ${why}: nothing was done, try again later`;
-  const detail = { reason: 'TOO_MANY_PENDING', mayTakeEffect: false, controllerId: -1 };
-  return new RpcError('RESOURCE_EXHAUSTED', message, undefined, detail);
+  return undone('RESOURCE_EXHAUSTED', 'TOO_MANY_PENDING', message);
 }

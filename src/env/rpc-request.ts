@@ -1,6 +1,6 @@
 // Requests as they came over a network: bytes that anybody may have sent.
 import type { RpcMessageType } from './network.ts';
-import { RpcError } from './network.ts';
+import { undone } from './rpc-failures.ts';
 
 /** Decodes a request. RpcError INVALID_ARGUMENT, which says what is wrong with the bytes as far as decoding tells. */
 export function readRequest<T>(
@@ -15,10 +15,7 @@ export function readRequest<T>(
     const why = isNumber
       ? 'it has a 64-bit number beyond 2^53 - 1 or below -(2^53 - 1)'
       : `its bytes are no such message (${cause})`;
-    throw new RpcError('INVALID_ARGUMENT', `the request of ${method.name} cannot be read: ${why}`, undefined, {
-      reason: isNumber ? 'INVALID_NUMBER' : 'INVALID_MESSAGE',
-      mayTakeEffect: false,
-      controllerId: -1,
-    });
+    const message = `the request of ${method.name} cannot be read: ${why}`;
+    throw undone('INVALID_ARGUMENT', isNumber ? 'INVALID_NUMBER' : 'INVALID_MESSAGE', message);
   }
 }

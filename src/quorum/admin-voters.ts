@@ -3,6 +3,7 @@
 import type { Uuid } from '../base/uuid.ts';
 import { isUuid } from '../base/uuid.ts';
 import { RpcError } from '../env/network.ts';
+import { invalidArgument, undone } from '../env/rpc-failures.ts';
 import type { AddVoterRequest, ChangeVotersResponse, QuorumVoter, RemoveVoterRequest } from '../gen/kvorum/v1/admin.ts';
 import { VoterChangeError } from '../gen/kvorum/v1/admin.ts';
 import type { IdentifyResponse } from '../gen/kvorum/v1/raft.ts';
@@ -59,7 +60,7 @@ export function removeVoter(
   { nodeId, directoryId }: RemoveVoterRequest,
 ): Promise<ChangeVotersResponse> {
   if (directoryId !== '' && !isUuid(directoryId)) {
-    throw new RpcError('INVALID_ARGUMENT', `directory_id '${directoryId}' is not an id of 22 base64url characters`);
+    throw invalidArgument('directory_id', `directory_id '${directoryId}' is not an id of 22 base64url characters`);
   }
   const { voters } = deps.quorum.describe();
   const voter = voters.find(
@@ -122,7 +123,7 @@ async function change(deps: VoterAdminDeps, asked: VoterChange, voter: QuorumVot
     }
     if (!(error instanceof VoterChangeRefused)) throw error;
     // The caller, or the node that passes the call on, looks for the leader.
-    if (error.code === 'NOT_LEADER') throw new RpcError('FAILED_PRECONDITION', error.message);
+    if (error.code === 'NOT_LEADER') throw undone('FAILED_PRECONDITION', 'NOT_CONTROLLER', error.message);
     const message = `${error.message}; ${WAYS_OUT[error.code]}`;
     return failed(deps, { error: CODES[error.code], message }, voter);
   }

@@ -4,6 +4,7 @@ import type { Ms, Offset } from '../base/ids.ts';
 import type { Clock } from '../env/clock.ts';
 import type { RpcStreamContext } from '../env/network.ts';
 import { RpcError } from '../env/network.ts';
+import { invalidArgument } from '../env/rpc-failures.ts';
 import type { WatchMetadataRequest, WatchMetadataResponse } from '../gen/kvorum/v1/admin.ts';
 import type { Snapshot, SnapshotId } from '../raft/types.ts';
 import { batchMessage, recordMessages, voterMessage } from './admin-messages.ts';
@@ -39,7 +40,7 @@ export async function* watchMetadata(
   { signal }: Pick<RpcStreamContext, 'signal'>,
 ): AsyncGenerator<WatchMetadataResponse> {
   if (fromOffset < -1) {
-    throw new RpcError('INVALID_ARGUMENT', `from_offset is ${fromOffset}: give an offset >= 0, or -1 for the end`);
+    throw invalidArgument('from_offset', `from_offset is ${fromOffset}: give an offset >= 0, or -1 for the end`);
   }
   const highWatermark = (): Offset => quorum.describe().highWatermark;
   const known = await moved(quorum, clock, signal, 0, HIGH_WATERMARK_WAIT_MS);

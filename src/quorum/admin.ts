@@ -5,6 +5,7 @@ import { NO_NODE } from '../base/ids.ts';
 import type { Clock } from '../env/clock.ts';
 import type { RpcContext, RpcHandlers, RpcMethod } from '../env/network.ts';
 import { RpcError } from '../env/network.ts';
+import { undone } from '../env/rpc-failures.ts';
 import type { AdminServiceDefinition, ChangeVotersResponse, DescribeQuorumResponse } from '../gen/kvorum/v1/admin.ts';
 import { AdminServiceDefinition as Admin, VoterChangeError } from '../gen/kvorum/v1/admin.ts';
 import { describeQuorumResponse } from './admin-messages.ts';
@@ -101,5 +102,6 @@ function outcomeUnknown(error: RpcError): ChangeVotersResponse {
 function notLeader({ quorum, nodeId }: QuorumAdminDeps): RpcError {
   const { leaderId } = quorum.describe();
   const known = leaderId === NO_NODE ? 'no leader is known' : `the leader is node ${leaderId}`;
-  return new RpcError('FAILED_PRECONDITION', `node ${nodeId} does not lead the quorum: ${known}`);
+  const message = `node ${nodeId} does not lead the quorum: ${known}`;
+  return undone('FAILED_PRECONDITION', 'NOT_CONTROLLER', message, leaderId);
 }

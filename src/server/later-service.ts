@@ -1,7 +1,7 @@
 // A service that is bound before what answers it exists: a taken port is found out first, and early callers are told to wait.
-import { NO_NODE } from '../base/ids.ts';
 import type {
   RpcContext,
+  RpcError,
   RpcHandler,
   RpcService,
   RpcServiceDefinition,
@@ -9,7 +9,7 @@ import type {
   RpcStreamContext,
   RpcStreamHandler,
 } from '../env/network.ts';
-import { RpcError } from '../env/network.ts';
+import { undone } from '../env/rpc-failures.ts';
 
 type AnyStreamHandler = RpcStreamHandler<unknown, unknown>;
 
@@ -39,6 +39,5 @@ export function laterService(
 }
 
 function starting(status: RpcStatus): RpcError {
-  const detail = { reason: 'STARTING', mayTakeEffect: false, controllerId: NO_NODE };
-  return new RpcError(status, 'the node is starting, it has done nothing', undefined, detail);
+  return undone(status, 'STARTING', 'the node is starting, it has done nothing');
 }

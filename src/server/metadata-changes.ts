@@ -5,6 +5,7 @@ import type { Clock } from '../env/clock.ts';
 import { sleep } from '../env/clock.ts';
 import type { RpcStreamContext } from '../env/network.ts';
 import { RpcError } from '../env/network.ts';
+import { invalidArgument } from '../env/rpc-failures.ts';
 import type {
   DiffEntry,
   DiffMetadataRequest,
@@ -43,9 +44,9 @@ export async function* metadataHistory(
   { topic, partition }: MetadataHistoryRequest,
   { signal }: Listening,
 ): AsyncGenerator<MetadataHistoryResponse> {
-  if (topic === '') throw new RpcError('INVALID_ARGUMENT', 'topic is empty: name a topic');
+  if (topic === '') throw invalidArgument('topic', 'topic is empty: name a topic');
   if (partition < -1) {
-    throw new RpcError('INVALID_ARGUMENT', `partition is ${partition}: give one >= 0, or -1 for the whole topic`);
+    throw invalidArgument('partition', `partition is ${partition}: give one >= 0, or -1 for the whole topic`);
   }
   const endOffset = await log.endOffset(signal);
   const history = new TopicHistory(topic, partition);
@@ -155,14 +156,11 @@ export class MetadataComparison {
       if (offset === -1) return newest;
       if (offset >= oldest && offset <= newest) return offset;
       const range = `this node has images from offset ${oldest} to ${newest}`;
-      throw new RpcError('INVALID_ARGUMENT', `${name} is ${offset}: ${range}; -1 is the newest`);
+      throw invalidArgument(name, `${name} is ${offset}: ${range}; -1 is the newest`);
     };
     const [from, to] = [resolved('from_offset', fromOffset), resolved('to_offset', toOffset)];
     if (from > to) {
-      throw new RpcError(
-        'INVALID_ARGUMENT',
-        `from_offset ${from} is above to_offset ${to}: give the earlier one first`,
-      );
+      throw invalidArgument('from_offset', `from_offset ${from} is above to_offset ${to}: give the earlier one first`);
     }
     return { from, to };
   }

@@ -1,6 +1,6 @@
 // How much one answer of AdminService may say, so that it fits into a message and does not hold up others: a call that asks for more
 // is refused with a sentence.
-import { RpcError } from '../env/network.ts';
+import { invalidArgument } from '../env/rpc-failures.ts';
 import type { DescribeConfigsRequest, DescribeTopicsRequest, TopicSelector } from '../gen/kvorum/v1/admin.ts';
 import type { MetadataImage, TopicImage } from '../metadata/image.ts';
 import { topicByName } from '../metadata/image.ts';
@@ -15,11 +15,11 @@ const MAX_RESOURCES = 2000;
 /** RpcError INVALID_ARGUMENT. */
 export function checkDescribeTopics(image: MetadataImage, { topics }: DescribeTopicsRequest): void {
   if (topics.length > MAX_TOPICS)
-    throw tooMuch('topics', `the call names ${topics.length} topics, of ${MAX_TOPICS} possible`);
+    throw invalidArgument('topics', `the call names ${topics.length} topics, of ${MAX_TOPICS} possible`);
   const found = topics.length === 0 ? [...image.topics.values()] : topics.map((selector) => find(image, selector));
   const count = found.reduce((sum, topic) => sum + (topic?.partitions.size ?? 0), 0);
   if (count > MAX_PARTITIONS) {
-    throw tooMuch(
+    throw invalidArgument(
       'topics',
       `the answer would describe ${count} partitions, of ${MAX_PARTITIONS} possible: name fewer topics`,
     );
@@ -29,7 +29,7 @@ export function checkDescribeTopics(image: MetadataImage, { topics }: DescribeTo
 /** RpcError INVALID_ARGUMENT. */
 export function checkDescribeConfigs({ resources }: DescribeConfigsRequest): void {
   if (resources.length <= MAX_RESOURCES) return;
-  throw tooMuch(
+  throw invalidArgument(
     'resources',
     `the call names ${resources.length} resources, of ${MAX_RESOURCES} possible: use several calls`,
   );
@@ -37,9 +37,4 @@ export function checkDescribeConfigs({ resources }: DescribeConfigsRequest): voi
 
 function find(image: MetadataImage, { name, topicId }: TopicSelector): TopicImage | undefined {
   return name === '' ? image.topics.get(topicId) : topicByName(image, name);
-}
-
-function tooMuch(field: string, message: string): RpcError {
-  const detail = { reason: `INVALID_${field}`, mayTakeEffect: false, controllerId: -1 };
-  return new RpcError('INVALID_ARGUMENT', message, undefined, detail);
 }

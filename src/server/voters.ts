@@ -8,6 +8,7 @@ import type { NodeConfig } from '../config/node-config.ts';
 import type { Env } from '../env/env.ts';
 import type { Address, RpcClient, RpcService } from '../env/network.ts';
 import { RpcError, rpcService } from '../env/network.ts';
+import { invalidArgument } from '../env/rpc-failures.ts';
 import type { IdentifyResponse } from '../gen/kvorum/v1/raft.ts';
 import { DiscoveryServiceDefinition as Discovery } from '../gen/kvorum/v1/raft.ts';
 import { LATEST_METADATA_LEVEL, MIN_METADATA_LEVEL } from '../metadata/record.ts';
@@ -41,7 +42,7 @@ export function discoveryService(
 export async function identify(env: Pick<Env, 'network'>, endpoint: string): Promise<IdentifyResponse> {
   const address = parseHostPort(endpoint);
   if (address === undefined || address.host === '' || address.port === 0) {
-    throw new RpcError('INVALID_ARGUMENT', `controller is '${endpoint}': give host:port, for example 127.0.0.1:9093`);
+    throw invalidArgument('controller', `controller is '${endpoint}': give host:port, for example 127.0.0.1:9093`);
   }
   const client = env.network.client(address);
   try {
