@@ -39,8 +39,8 @@ const RETRY_MS: Ms = 200;
  */
 const HOLD_AGAIN_MS: Ms = 50;
 
-/** Interval of heartbeats while the controller moves the leaders of a broker that wants to go. */
-const LEAVING_INTERVAL_MS: Ms = 50;
+/** Interval of heartbeats while the controller moves the leaders of a broker that wants to go, a part with each of them. */
+const LEAVING_INTERVAL_MS: Ms = 20;
 
 export class Registration {
   readonly #deps: RegistrationDeps;
