@@ -1,7 +1,7 @@
 // The controller of one node (C-0, C-1): sequences claims, commands and timers. While this node leads the quorum and has caught
 // up, commands are decided on the claim's working image, appended, and answered when committed; else callers are told who leads.
 // What a bug throws ends the claim, not the node (C-0.3).
-import { assert } from '../base/assert.ts';
+import { AssertionError, assert } from '../base/assert.ts';
 import type { Epoch, Ms, NodeId } from '../base/ids.ts';
 import { NO_NODE } from '../base/ids.ts';
 import { ignoredInFile } from '../config/in-force.ts';
@@ -46,6 +46,10 @@ const LAST_COMMITS_MS: Ms = 300;
 
 /** A command that asks to wait so often waits for something that does not come. */
 const MAX_WAITS = 100;
+
+function waitsForEver(): never {
+  throw new AssertionError('a command waits for ever');
+}
 
 export class Controller implements CommandRunner {
   /** ControllerService and AdminService, for the controller listener. */
@@ -101,9 +105,8 @@ export class Controller implements CommandRunner {
     if (claim === undefined) throw this.notActive();
     const giveUpAt = clock.now() + context.remainingMs;
     for (let waits = 0; ; waits++) {
-      assert(waits <= MAX_WAITS, 'a command waits for ever');
       const remainingMs = giveUpAt - clock.now();
-      const answer = this.#command(claim, remainingMs, decide, options);
+      const answer = this.#command(claim, remainingMs, waits < MAX_WAITS ? decide : waitsForEver, options);
       if (!('until' in answer)) return this.#answered(claim, answer.answer, options);
       await answer.until;
       if (this.present() !== claim) throw unknownOutcome();

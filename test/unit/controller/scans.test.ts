@@ -198,6 +198,13 @@ describe('C-0.3: a bug', () => {
     expect(h.controller.isActive).toBe(false);
   });
 
+  it('that makes a command wait for ever ends like any other', async () => {
+    await expect(h.controller.execute(context, () => ({ until: Promise.resolve() }))).rejects.toMatchObject({
+      status: 'INTERNAL',
+    });
+    expect(h.controller.isActive).toBe(false);
+  });
+
   it('is none of what a command refuses', async () => {
     const refused = h.controller.execute(context, () => {
       throw new RpcError('INVALID_ARGUMENT', 'no');
