@@ -25,6 +25,8 @@ export interface CallPlan {
 
 const FIRST_WAIT_MS = 100;
 const MAX_WAIT_MS = 1000;
+/** So long a change is tried that no controller has taken on: a failover takes less, and a lost majority stays lost. */
+const FAILOVER_MS = 5000;
 /** With less time left nothing is sent again. */
 const MIN_ATTEMPT_MS = 50;
 
@@ -42,7 +44,8 @@ export async function callPatiently<T>(
   send: (server: string, timeoutMs: Ms) => Promise<T>,
 ): Promise<T> {
   const { kind, servers } = plan;
-  const deadline = plan.now() + plan.timeoutMs;
+  const begunAt = plan.now();
+  const deadline = begunAt + plan.timeoutMs;
   const timeout = (): Ms => attemptTimeout(plan, deadline - plan.now());
   /** The last failure after which nobody knows whether it was carried out. */
   let doubt: Failure | undefined;
@@ -69,6 +72,7 @@ export async function callPatiently<T>(
         (kind === 'read' && attempt + 1 >= servers.length) ||
         (kind === 'unnamed' && doubt !== undefined) ||
         (doubt === undefined && refusedInARow >= servers.length) ||
+        (kind !== 'read' && doubt === undefined && plan.now() + waitMs >= begunAt + FAILOVER_MS) ||
         plan.now() + waitMs + MIN_ATTEMPT_MS >= deadline;
       if (isLast) throw lastWord(plan, { error, server }, said, doubt !== undefined);
       plan.again?.(error);

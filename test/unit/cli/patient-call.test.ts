@@ -15,7 +15,7 @@ const invalid = new RpcError('INVALID_ARGUMENT', 'topics: name one');
 
 /** Each answer of the script takes 10 ms, but a late one all that it is given; the last is repeated. */
 async function call(kind: CallKind, servers: string[], script: (RpcError | 'done')[], remembers: boolean[] = [true]) {
-  const timeoutMs = 5000;
+  const timeoutMs = 10_000;
   let time = 0;
   let questions = 0;
   const sent: string[] = [];
@@ -49,7 +49,7 @@ describe('a question', () => {
     for (const failure of [refused, broken, noController, late]) {
       const { result, sent, time } = await call('read', ['a:1', 'b:1'], [failure, 'done']);
       expect({ result, sent }).toEqual({ result: 'done', sent: ['a:1', 'b:1'] });
-      expect(time).toBeLessThan(5000);
+      expect(time).toBeLessThanOrEqual(5010);
     }
   });
 
@@ -87,10 +87,10 @@ describe('a command with a name', () => {
       const { result, sent, time } = await call('named', ['a:1'], [...script]);
       expect(result).toBe(says);
       expect(sent.length).toBeGreaterThan(5);
-      expect(time).toBeLessThanOrEqual(5000);
+      expect(time).toBeLessThanOrEqual(script.some((it) => it !== noController) ? 10_000 : 5000);
     }
     expect((await call('named', ['a:1'], [noController, late])).result).toBe(
-      `no controller is active; then the 5000 ms of --timeout were over${doubt}`,
+      `no controller is active; then the 10000 ms of --timeout were over${doubt}`,
     );
     expect((await call('named', ['a:1'], [late])).result).toBe(
       `no answer from a:1 in time: see whether it hangs, give more with --timeout, or ask another with --server${doubt}`,
