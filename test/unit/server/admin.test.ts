@@ -88,6 +88,28 @@ describe('C-9.1c: a failover in the middle of a write', () => {
     expect((await call(cluster, 'node', Admin.listTopics, {})).topics).toEqual([]);
   });
 
+  const ends = ['power cut', 'cut off', 'mute'] as const;
+  const storms = Array.from({ length: 12 }, (_, i) => ({ seed: i + 1, end: ends[i % 3] ?? 'mute' }));
+
+  test.each(storms)('$end, seed $seed: several commands at once, each carried out once', async ({ seed, end }) => {
+    const cluster = await formed(seed);
+    const leader = await cluster.leader();
+    const asked = Array.from({ length: 6 }, (_, i) =>
+      cluster.asking('node', (asking) => asking.call(Admin.createTopics, creation([newTopic(`t${i}`)]))),
+    );
+    await cluster.world.runFor(seed / 2);
+    const { network } = cluster.world;
+    if (end === 'power cut') cluster.world.process(leader).powerCut();
+    else if (end === 'cut off') network.isolate(leader);
+    else for (const host of [...CONTROLLERS, 'node']) if (host !== leader) network.cut(leader, host);
+    await cluster.world.runUntil(() => asked.every(({ isDone }) => isDone), 60_000, 'all answers');
+    const created = asked.flatMap(({ value }) => ('answer' in value ? value.answer.topics : []));
+    expect(said(created)).toEqual(asked.map(() => undefined));
+    network.heal();
+    const listed = await call(cluster, 'node', Admin.listTopics, {});
+    expect(listed.topics.map(({ topicId }) => topicId)).toEqual(created.map(({ topicId }) => topicId));
+  });
+
   test('the same command gets the same answer from every node, and one that comes too late gets none', async () => {
     const cluster = await formed();
     const clientId = uuid(5);
