@@ -2,7 +2,7 @@
 import type { ConfigAlteration } from '../../gen/kvorum/v1/admin.ts';
 import { AdminServiceDefinition, ConfigOperation } from '../../gen/kvorum/v1/admin.ts';
 import { changeFields, withAdmin } from '../admin-client.ts';
-import { inBatches } from '../batches.ts';
+import { inBatches, itemsPerCall } from '../batches.ts';
 import { keyValues } from '../common-options.ts';
 import { plainResource, resourcesOf, resourceText } from '../config-resources.ts';
 import { UsageError } from '../failure.ts';
@@ -36,7 +36,11 @@ async function alter(alterations: ConfigAlteration[], options: AlterConfigOption
   const resources = resourcesOf(options).map((resource) => ({ resource, alterations }));
   const { alterConfigs } = AdminServiceDefinition.methods;
   const { answers, failure } = await withAdmin(options, (admin) =>
-    inBatches(resources, (batch) => admin.command(alterConfigs, { resources: batch, ...changeFields(options) })),
+    inBatches(
+      resources,
+      (batch) => admin.command(alterConfigs, { resources: batch, ...changeFields(options) }),
+      itemsPerCall(alterations.length),
+    ),
   );
   const altered = answers.flatMap((answer) => answer.resources);
   if (answers.length > 0) {

@@ -5,7 +5,7 @@ import { StartError } from '../../server/start-error.ts';
 import type { AdminClient } from '../admin-client.ts';
 import { changeFields, withAdmin } from '../admin-client.ts';
 import type { Sent } from '../batches.ts';
-import { inBatches } from '../batches.ts';
+import { inBatches, itemsPerCall } from '../batches.ts';
 import type { Changing } from '../common-options.ts';
 import { keyValues } from '../common-options.ts';
 import { confirm } from '../confirm.ts';
@@ -44,11 +44,10 @@ export async function createTopics(names: string[], options: CreateOptions): Pro
     assignments,
   }));
   const sent = await withAdmin(options, (admin) =>
-    inBatches(topics, (batch) =>
-      admin.command(create, {
-        topics: batch,
-        ...changeFields(options),
-      }),
+    inBatches(
+      topics,
+      (batch) => admin.command(create, { topics: batch, ...changeFields(options) }),
+      itemsPerCall(partitions ?? assignments.length),
     ),
   );
   await report(options, names.length, sent, ({ name, error, ...topic }: CreatedTopic) => ({
@@ -107,11 +106,10 @@ export async function addPartitions(names: string[], options: AddPartitionsOptio
     const assignments = brokers === undefined ? [] : await placement(admin, names[0] ?? '', brokers);
     const totalCount = total ?? (assignments.at(-1)?.partition ?? -1) + 1;
     const topics = names.map((topic) => ({ topic, totalCount, assignments }));
-    return inBatches(topics, (batch) =>
-      admin.command(createPartitions, {
-        topics: batch,
-        ...changeFields(options),
-      }),
+    return inBatches(
+      topics,
+      (batch) => admin.command(createPartitions, { topics: batch, ...changeFields(options) }),
+      itemsPerCall(totalCount),
     );
   });
   await report(options, names.length, sent, ({ topic, error, totalCount }: CreatedPartitions) => ({

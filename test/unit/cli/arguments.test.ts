@@ -1,7 +1,7 @@
 // What people write on the command line: names of partitions, placements, pairs, whose configs, servers; and items in batches.
 import { describe, expect, it, test } from 'vitest';
 import { serversOf } from '../../../src/cli/admin-client.ts';
-import { inBatches, MAX_ITEMS } from '../../../src/cli/batches.ts';
+import { inBatches, itemsPerCall, MAX_ITEMS } from '../../../src/cli/batches.ts';
 import { diffText } from '../../../src/cli/commands/metadata-diff.ts';
 import { entryText } from '../../../src/cli/commands/metadata-history.ts';
 import { keyValues } from '../../../src/cli/common-options.ts';
@@ -91,10 +91,14 @@ describe('many items', () => {
   const silent = { say: () => {}, end: () => {} };
 
   it('go in several calls, in order', async () => {
-    const { answers, failure } = await inBatches(items, (batch) => Promise.resolve(batch), silent);
+    const { answers, failure } = await inBatches(items, (batch) => Promise.resolve(batch), MAX_ITEMS, silent);
     expect(failure).toBeUndefined();
     expect(answers.map((batch) => batch.length)).toEqual([MAX_ITEMS, MAX_ITEMS, 1]);
     expect(answers.flat()).toEqual(items);
+  });
+
+  it('are fewer in a call the more parts each has', () => {
+    expect([-1, 1, 20, 21, 3000, 10_000, 20_000].map(itemsPerCall)).toEqual([500, 500, 500, 476, 3, 1, 1]);
   });
 
   it('keep what was answered when a call fails, and send no more', async () => {
@@ -102,6 +106,7 @@ describe('many items', () => {
     const { answers, failure } = await inBatches(
       items,
       (batch) => (++calls === 2 ? Promise.reject(new Error('gone')) : Promise.resolve(batch.length)),
+      MAX_ITEMS,
       silent,
     );
     expect({ answers, failure, calls }).toEqual({ answers: [MAX_ITEMS], failure: new Error('gone'), calls: 2 });
