@@ -110,8 +110,8 @@ export function rpcDetailSuite(name: string, harness: Harness): void {
       [
         'a number beyond 2^53',
         Buffer.from([0x10, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]),
-        'INVALID_NUMBER',
-        '64-bit number',
+        'INVALID_sequence',
+        'sequence is beyond 2^53 - 1',
       ],
       ['bytes of no message', Buffer.from([0x0a, 0x7f, 0x01]), 'INVALID_MESSAGE', 'no such message'],
     ])('are wrong arguments: %s', (_, request, reason, words) =>

@@ -121,7 +121,7 @@ describe('a call that fails says why in a way that programs read', () => {
 
   it.each([
     ['CreateTopics', { command }, 'INVALID_command.client_id'],
-    ['CreateTopics', { command: { ...command, sequence: '9223372036854775807' } }, 'INVALID_NUMBER'],
+    ['CreateTopics', { command: { ...command, sequence: '9223372036854775807' } }, 'INVALID_command.sequence'],
     ['DeleteTopics', { topics: Array.from({ length: 10_001 }, () => ({ name: 'a' })) }, 'INVALID_topics'],
   ])('%s: %#', async (method, request, reason) => {
     for (const tool of [broker, controller]) {
