@@ -177,11 +177,11 @@ export class MetadataHistory {
     const key = `${topic.topicId}-${partition.partition}`;
     const unclean = batch.unclean.get(key);
     batch.unclean.delete(key);
-    // Where there is one replica, nobody else could have more.
+    // Where there is one replica, nobody else could have more. What was asked for once may come late, and then says so.
     const isAllowed =
       after.replicas.length === 1 ||
       state.topicConfig(topic.name, 'unclean.leader.election.enable') === 'true' ||
-      this.#uncleanAsked.has(nameOf(partition));
+      (this.#uncleanAsked.has(nameOf(partition)) && unclean?.cause.includes('administrator') === true);
     if (unclean !== undefined) {
       this.uncleanElections++;
       const isLastKnown = before?.lastKnownLeader === after.leader;

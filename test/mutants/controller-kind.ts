@@ -8,7 +8,7 @@ import type { Outcome, Scenario, SimKind } from '../sim/kind.ts';
 
 /** Sequences of commands for one seed. */
 const WORLDS = 40;
-const MODELS = 6;
+const MODELS = 10;
 
 /** `source`: a folder like src/, with the tests of the controller beside it. */
 export async function loadControllerKind(source: string): Promise<Pick<SimKind, 'draw' | 'parse' | 'run'>> {

@@ -19,7 +19,8 @@ export interface ModelBroker {
 
 export interface ModelState {
   brokers: Record<NodeId, ModelBroker>;
-  topics: Record<string, { configs: Record<string, string>; partitions: ModelPartition[] }>;
+  /** `born`: which topic of this name it is. */
+  topics: Record<string, { born: number; configs: Record<string, string>; partitions: ModelPartition[] }>;
   /** What the newest command of each client was answered. */
   answers: Record<string, { sequence: number; answer: string }>;
 }

@@ -93,8 +93,11 @@ describe('S-M4', () => {
     commitAll(leaderless(), [config('', 'unclean.leader.election.enable', 'true')], [returns, record, elected]);
     const asked = leaderless();
     asked.uncleanElectionAsked('t', 0);
-    commitAll(asked, [returns, record, elected]);
+    commitAll(asked, [returns, unclean({ oldElr: [1], cause: 'asked for by an administrator' }), elected]);
     expect(asked.counts.get('unclean election')).toBe(1);
+    const later = leaderless();
+    later.uncleanElectionAsked('t', 0);
+    expect(broken(later, returns, record, elected), 'not what was asked for').toBe('S-M4');
   });
 
   const bad: [string, SeenKind[]][] = [
