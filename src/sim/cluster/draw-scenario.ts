@@ -103,7 +103,7 @@ function drawWorkload(draw: SwarmDraw, kinds: readonly FaultKind[]): Workload {
     replicatedTopics,
     keepEveryMs: replicatedTopics > 0 && draw.chance('keepers?', 0.8) ? draw.spread('keep', 20, 1000) : 0,
     governEveryMs: replicatedTopics > 0 && draw.chance('governor?', 0.6) ? draw.spread('govern', 50, 2000) : 0,
-    uncleanElections: draw.chance('unclean', 0.3),
+    uncleanElections: draw.chance('unclean', 0.4),
     operateEveryMs: draw.chance('operator?', 0.5) ? draw.spread('operate', 100, 3000) : 0,
     // What the operator takes out and what disks take away together could be a majority.
     voterChurn: !kinds.includes('loseDisk') && draw.chance('churn', 0.3),
@@ -135,6 +135,7 @@ function drawFaults(draw: SwarmDraw, config: ClusterConfig, kinds: readonly Faul
   const faults: TimedFault[] = [];
   const everyMs = draw.spread('fault interval', 200, 5000);
   const quick = draw.chance('quick restarts', 0.5);
+  const storms = draw.chance('storms', 0.25);
   let at = 0;
   while (kinds.length > 0 && faults.length < 100) {
     const dt = draw.between('fault after', 0, 2 * everyMs);
@@ -142,16 +143,25 @@ function drawFaults(draw: SwarmDraw, config: ClusterConfig, kinds: readonly Faul
     if (at > config.faultPhaseMs) break;
     const kind = draw.pick('fault kind', kinds);
     const isQuick = quick && DEATHS.includes(kind);
-    faults.push({
+    const fault: TimedFault = {
       dt,
       kind,
       // The first ones are the controllers, where most can go wrong.
       i: draw.between('fault i', 0, draw.chance('fault at controllers', 0.4) ? config.controllers - 1 : 30),
       j: draw.between('fault j', 0, 30),
       durationMs: isQuick ? draw.between('quick restart', 1, 60) : draw.spread('fault duration', 10, 10_000),
-    });
+    };
+    faults.push(fault);
+    // All brokers together, so that nobody is left who surely has every record.
+    if (storms && draw.chance('storm', 0.3)) faults.push(...brokersToo(draw, config, fault));
   }
   return faults;
+}
+
+function brokersToo(draw: SwarmDraw, { controllers, brokers }: ClusterConfig, fault: TimedFault): TimedFault[] {
+  return Array.from({ length: brokers }, (_, broker) => {
+    return { ...fault, dt: draw.between('storm after', 0, 100), i: controllers + broker };
+  });
 }
 
 const TRIGGER_ACTIONS: readonly FaultKind[] = [

@@ -324,7 +324,7 @@ export const modelCommands: fc.Arbitrary<fc.AsyncCommand<Model, Real>>[] = [
     fc
       .tuple(topic, fc.integer({ min: 0, max: 7 }), epochsOff, fc.constantFrom(false, false, false, true))
       .map(([name, members, off, old]) =>
-        command(`${what} ${name} ${members} ${String(off)} ${old}`, alter(name, members, off as [number, number], old)),
+        command(`${what} ${name} ${members} ${String(off)} ${old}`, alter(name, members, off, old)),
       ),
   ),
   fc.constantFrom(1, 1, 2, 100).map((count) => command(`commit ${count}`, commit(count))),
