@@ -28,8 +28,8 @@ export interface AdminForwarderDeps {
   readonly requestTimeoutMs: Ms;
   /** Whether the cluster remembers commands by name, as far as this node knows: once it does, it always will. */
   readonly remembersCommands: () => boolean;
-  /** Resolves when this node's image shows everything below `endOffset`, or after `limitMs`. */
-  readonly visible: (endOffset: Offset, limitMs: Ms) => Promise<void>;
+  /** Resolves when this node's image shows everything below `endOffset`. */
+  readonly whenAt: (endOffset: Offset) => Promise<void>;
 }
 
 /** The fields of writes that forwarding is about. */
@@ -41,6 +41,9 @@ interface Forwardable {
 export class AdminForwarder {
   readonly #deps: AdminForwarderDeps;
   readonly #ids: CommandIds;
+  /** End the waits for this node's image. */
+  readonly #waits = new Set<() => void>();
+  #closed = false;
 
   constructor(deps: AdminForwarderDeps) {
     this.#deps = deps;
@@ -50,12 +53,32 @@ export class AdminForwarder {
   /** RpcError: what the active controller says, or why there is no answer; `detail` says whether it may take effect. */
   async send<W extends AdminWrite>(write: W, request: RequestOf<W>, remainingMs: Ms): Promise<ResponseOf<W>> {
     checkWrite(write, request);
-    const { clock, requestTimeoutMs, visible } = this.#deps;
+    const { clock, requestTimeoutMs } = this.#deps;
     const deadline = clock.now() + timeToTry(remainingMs, requestTimeoutMs);
     const response = await this.#pass(write, request, deadline);
     // It is committed: that this node lags behind does not make it fail.
-    await visible(response.metadataEndOffset, deadline - clock.now());
+    await this.#visible(response.metadataEndOffset, deadline - clock.now());
     return response;
+  }
+
+  /** This node's image moves no more: who waits for it is answered. */
+  close(): void {
+    this.#closed = true;
+    for (const end of [...this.#waits]) end();
+  }
+
+  #visible(endOffset: Offset, limitMs: Ms): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    return new Promise((resolve) => {
+      const end = (): void => {
+        timer.cancel();
+        this.#waits.delete(end);
+        resolve();
+      };
+      const timer = this.#deps.clock.schedule(Math.max(0, limitMs), end);
+      this.#waits.add(end);
+      void this.#deps.whenAt(endOffset).then(end);
+    });
   }
 
   /** Handlers that pass every write on, for a node that never decides. */

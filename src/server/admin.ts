@@ -2,7 +2,6 @@
 // controller for everything else. Controllers and brokers add what they decide themselves.
 import type { NodeId } from '../base/ids.ts';
 import type { Uuid } from '../base/uuid.ts';
-import { within } from '../broker/within.ts';
 import { AdminForwarder } from '../client/admin-forwarder.ts';
 import type { AdminReads } from '../client/admin-writes.ts';
 import type { ControllerChannel } from '../client/controller-channel.ts';
@@ -62,7 +61,7 @@ export function composeAdmin(deps: NodeAdminDeps): NodeAdmin {
     controller: controllers,
     requestTimeoutMs: config.values['request.timeout.ms'],
     remembersCommands: () => publisher.image.level >= ELR_LEVEL,
-    visible: async (endOffset, limitMs) => void (await within(clock, limitMs, publisher.whenAt(endOffset))),
+    whenAt: (endOffset) => publisher.whenAt(endOffset),
   });
   const reads: AdminReads = {
     listTopics: async () => listTopics(publisher.image),

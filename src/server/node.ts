@@ -207,6 +207,7 @@ async function compose(
       () => voters.stop(),
       () => running.controller?.stop(),
       () => quorum.stop(),
+      () => admin.forwarder.close(),
       () => recording.close(),
       () => closeAll(controllerListeners),
       () => channel.close(),

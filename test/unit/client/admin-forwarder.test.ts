@@ -27,6 +27,8 @@ class Bench {
   /** Offsets that were waited for. */
   readonly awaited: number[] = [];
   remembers = true;
+  /** Resolves when the node's image shows every result. */
+  image = Promise.resolve();
   readonly forwarder: AdminForwarder;
 
   constructor({ clock, random }: Env) {
@@ -49,7 +51,10 @@ class Bench {
       controller,
       requestTimeoutMs: 30_000,
       remembersCommands: () => this.remembers,
-      visible: async (endOffset) => void this.awaited.push(endOffset),
+      whenAt: (endOffset) => {
+        this.awaited.push(endOffset);
+        return this.image;
+      },
     });
   }
 
@@ -92,6 +97,23 @@ describe('a write that is passed on', () => {
       bench.last.answer(77);
       await answer;
       expect(bench.awaited).toEqual([77]);
+    }));
+
+  test('is answered at its deadline, or when the node stops, also where this node does not show the result', () =>
+    inWorld(async (bench, { clock }) => {
+      bench.image = new Promise(() => undefined);
+      const [late, stopped] = [bench.create({}, 1000), bench.create({}, 60_000)];
+      for (const { answer } of bench.passed) answer(77);
+      const from = clock.now();
+      await late;
+      expect(Math.floor(clock.now() - from)).toBe(950);
+      bench.forwarder.close();
+      await stopped;
+      expect(Math.floor(clock.now() - from)).toBe(950);
+      const after = bench.create({}, 60_000);
+      bench.last.answer(78);
+      await after;
+      expect(bench.awaited).toEqual([77, 77]);
     }));
 
   test('keeps the name that its sender gave it', () =>
