@@ -131,6 +131,16 @@ test('B86: registrations come late, when the next life of their broker is there'
   expect(happened(verdict, 'unclean registration')).toBeGreaterThan(3);
 });
 
+test('C-3.4: a broker that is killed is fenced a short grace after its connection broke, long before its session ends', async () => {
+  const verdict = await replicated({
+    // Sessions of 9 s.
+    config: { timingProfile: 'default', faultPhaseMs: 6000 },
+    faults: [{ kind: 'kill', i: FIRST, dt: 1000, durationMs: 3000 }],
+  });
+  expect(happened(verdict, 'broker-connection-broke')).toBeGreaterThan(0);
+  expect(happened(verdict, 'broker-fenced')).toBe(1);
+});
+
 test('a controlled shutdown is under way when the controller fails: it comes to its end at the next one', async () => {
   const verdict = await replicated({
     triggers: [{ on: 'broker-shutting-down', kind: 'kill', times: 2, durationMs: 1500 }],

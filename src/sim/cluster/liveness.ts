@@ -125,8 +125,17 @@ function whyNotWell(state: PartitionState, { isKept, isBalanced }: Care): string
 /** L-R1: what is asked of the leader is committed. */
 async function probeQuorum(cluster: SimCluster): Promise<void> {
   const { world, controllers } = cluster;
-  const leader = controllers.find(({ node }) => node?.quorum.describe().role === 'leader');
-  if (leader === undefined) throw new ViolatedError({ property: 'L-R1', detail: 'there is no leader after the heal' });
+  const find = (): SimNode | undefined =>
+    controllers.find(({ node }) => node?.quorum.describe().role === 'leader' && node.quorum.describe().isVoter);
+  let leader = find();
+  // The operator's last change may have taken out who led.
+  for (let waitedMs = 0; leader === undefined; waitedMs += LOOK_EVERY_MS) {
+    if (waitedMs >= QUORUM_LIMIT_MS) {
+      throw new ViolatedError({ property: 'L-R1', detail: 'there is no leader after the heal' });
+    }
+    await world.runFor(LOOK_EVERY_MS);
+    leader = find();
+  }
   const host = leader.process.name;
   const asking = spawnClient(cluster, 'quorum-prober', async (env) => {
     const client = env.network.client({ host, port: CONTROLLER_PORT });
