@@ -2,6 +2,7 @@
 // the one before left (C-3.4), the broker's own record in the last. Meanwhile commands see the broker as if it were gone already, so
 // that none of them brings it back. That is remembered here alone: if the claim ends in between, the next one finds a broker that is
 // unfenced and registered as before, in fewer partitions; it is silent, or it asks, or is asked for again, and so goes again.
+import { assert } from '../base/assert.ts';
 import type { Ms, NodeId, Offset } from '../base/ids.ts';
 import type { Clock, Timer } from '../env/clock.ts';
 import type { MetadataRecord } from '../gen/kvorum/v1/metadata.ts';
@@ -67,11 +68,13 @@ export class Departures {
 
   /** Begins at the next turn, or when those before are done. As {@link of}. There must be none of this broker. */
   begin(departure: Departure): Promise<void> {
+    const { brokerId } = departure;
+    assert(!this.#underway.has(brokerId), `broker ${brokerId} departs twice at once`);
     let resolve: () => void = () => {};
     const done = new Promise<void>((fulfil) => {
       resolve = fulfil;
     });
-    this.#underway.set(departure.brokerId, { departure, done, resolve });
+    this.#underway.set(brokerId, { departure, done, resolve });
     this.#schedule(0);
     return done;
   }

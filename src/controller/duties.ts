@@ -68,7 +68,10 @@ export class Duties {
 
   /** C-3.4: by a batch of its own, decided on what the one before left; by several where that is much. */
   #fence({ brokerId, cause }: Expired): Promise<void> | undefined {
-    const { working, moves } = this.#claim;
+    const { working, moves, departures } = this.#claim;
+    // What it is leaving for another reason, as for failed log dirs, it leaves first.
+    const underWay = departures.of(brokerId);
+    if (underWay !== undefined) return underWay;
     const broker = working.brokers.get(brokerId);
     if (broker === undefined) return undefined;
     const { records, isComplete } = fence(working, broker, cause);

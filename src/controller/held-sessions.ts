@@ -34,7 +34,7 @@ export async function* holdSession(
 
 /** Resolves when the claim is over, or nobody listens any more. */
 function over(claim: Claim, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
+  if (signal.aborted || claim.isOver) return Promise.resolve();
   return new Promise((resolve) => {
     const end = (): void => {
       forget();

@@ -270,6 +270,28 @@ describe('log dirs that fail', () => {
     expect(h.logged).toContain('broker-log-dirs-failed');
   });
 
+  it('of a broker whose session ends meanwhile: who waits is answered, and it is fenced when it is silent after that', async () => {
+    await brokers.createOn('a', MANY, [1, 2]);
+    await brokers.join(3, { logDirs: dirs });
+    const topicId = await brokers.createOn('b', MANY, [3, 2]);
+    const inFirst = Array.from({ length: MANY }, (_, partition) => ({ topicId, partition, directoryId: uuid(51) }));
+    await brokers.assign(3, inFirst);
+    h.quorum.isCongested = true;
+    const beat = brokers.beat(3, { offlineLogDirs: [uuid(51)] });
+    h.clock.advance(SESSION_MS - 1);
+    for (const id of [1, 2]) void brokers.beat(id);
+    h.clock.advance(1);
+    h.quorum.isCongested = false;
+    for (let i = 0; i < 10; i++) h.clock.advance(20);
+    expect(await brokers.carryOut(beat)).toMatchObject({ shouldShutdown: false });
+    expect(h.publisher.image.brokers.get(3)).toMatchObject({ logDirs: [uuid(52)] });
+    expect(brokers.holds(3)).toMatchObject({ isr: 0, leads: 0 });
+    h.clock.advance(SESSION_MS);
+    await turns();
+    h.commit();
+    expect(brokers.isFenced(3)).toBe(true);
+  });
+
   it('all of them: the broker is fenced, and stays so', async () => {
     await brokers.createOn('a', 1, [1, 2]);
     for (let i = 0; i < 2; i++) {

@@ -1,5 +1,6 @@
 // Sessions: the connection that a broker holds, and what its end means.
 import { beforeEach, describe, expect, it } from 'vitest';
+import { holdSession } from '../../../src/controller/held-sessions.ts';
 import { uuid } from '../metadata/fixture.ts';
 import { brokersOf, GRACE_MS, HEARTBEAT_MS, SESSION_MS } from './brokers-bench.ts';
 import type { Harness } from './harness.ts';
@@ -48,6 +49,17 @@ describe('a held connection', () => {
     h.clock.advance(SESSION_MS / 2);
     h.commit();
     expect(brokers.isFenced(1)).toBe(false);
+  });
+
+  it('C-1.4: ends as one to a controller that is not active, if the claim ends before the broker reads on', async () => {
+    await brokers.join(1);
+    const claim = h.controller.present();
+    const request = { brokerId: 1, brokerEpoch: brokers.epochOf(1) };
+    const held = holdSession(h.controller, request, { signal: new AbortController().signal });
+    await held.next();
+    h.depose();
+    expect(claim?.isOver).toBe(true);
+    await expect(held.next()).rejects.toMatchObject({ status: 'FAILED_PRECONDITION' });
   });
 
   it('that was replaced by a newer one matters no more', async () => {
