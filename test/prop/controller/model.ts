@@ -76,7 +76,7 @@ export class Model {
   }
 }
 
-export function partitionsOf(state: ModelState): ModelPartition[] {
+function partitionsOf(state: ModelState): ModelPartition[] {
   return Object.values(state.topics).flatMap(({ partitions }) => partitions);
 }
 

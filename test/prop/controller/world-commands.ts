@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 
 export const BROKERS = 4;
-export const TOPICS = 4;
+const TOPICS = 4;
 /** Partitions of a topic at most. */
 const PARTITIONS = 5;
 
