@@ -84,6 +84,8 @@ class Scan {
   readonly #deps: ScansDeps;
   readonly #kind: ScanKind;
   #timer: Timer | undefined;
+  /** When the timer runs. */
+  #dueAt: Ms = Number.POSITIVE_INFINITY;
   #isStopped = false;
   /** In this image nothing was found. */
   #fruitless: MetadataImage | undefined;
@@ -97,8 +99,9 @@ class Scan {
     this.#schedule(this.#kind.everyMs);
   }
 
+  /** However often it is called: a turn that is due comes. */
   soon(): void {
-    this.#schedule(0);
+    if (this.#dueAt > this.#deps.clock.now()) this.#schedule(0);
   }
 
   stop(): void {
@@ -109,7 +112,9 @@ class Scan {
   #schedule(delayMs: Ms): void {
     this.#timer?.cancel();
     if (this.#isStopped) return;
-    this.#timer = this.#deps.clock.schedule(delayMs, () => {
+    const { clock } = this.#deps;
+    this.#dueAt = clock.now() + delayMs;
+    this.#timer = clock.schedule(delayMs, () => {
       // Armed first: what throws does so each time, and not at once again.
       this.#schedule(this.#kind.everyMs);
       this.#deps.attempt(this.#kind.operation, () => this.#turn());
@@ -127,8 +132,9 @@ class Scan {
   }
 
   /** These are persistent values: the same ones show the same. */
-  #isAsBefore({ topics, brokers, configs }: MetadataImage): boolean {
+  #isAsBefore({ level, topics, brokers, configs }: MetadataImage): boolean {
     const before = this.#fruitless;
-    return before?.topics === topics && before.brokers === brokers && before.configs === configs;
+    if (before?.level !== level) return false; // a higher one has ELRs and unclean elections
+    return before.topics === topics && before.brokers === brokers && before.configs === configs;
   }
 }

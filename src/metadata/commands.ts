@@ -11,7 +11,8 @@ export const MAX_COMMAND_BYTES = 4_194_304;
 
 export function applyCommand(draft: Draft, { clientId, sequence, method, reply }: CommandRecord): void {
   forget(draft, clientId);
-  draft.commands = draft.commands.set(clientId, { sequence, method, reply });
+  // A copy: what was decoded is a part of its batch, or of all that came with it, which would stay in memory as long.
+  draft.commands = draft.commands.set(clientId, { sequence, method, reply: new Uint8Array(reply) });
   draft.commandBytes += reply.length;
   while (
     draft.commands.size > MAX_COMMAND_CLIENTS ||

@@ -1,12 +1,15 @@
 // What the active controller looks for by itself (C-5.9, C-10.2), and what a bug costs it (C-0.3).
 import { beforeEach, describe, expect, it } from 'vitest';
 import { MOVES_PER_BATCH } from '../../../src/controller/decide/broker-state.ts';
+import { Scans } from '../../../src/controller/scans.ts';
 import { RpcError } from '../../../src/env/network.ts';
 import { AdminServiceDefinition as Admin, ConfigOperation } from '../../../src/gen/kvorum/v1/admin.ts';
+import type { MetadataRecord } from '../../../src/gen/kvorum/v1/metadata.ts';
 import { ConfigScope } from '../../../src/gen/kvorum/v1/metadata.ts';
+import type { MetadataImage } from '../../../src/metadata/image.ts';
 import { partitionOf } from '../../../src/metadata/image.ts';
 import { metadataRecord } from '../../../src/metadata/record.ts';
-import { uuid } from '../metadata/fixture.ts';
+import { after, clusterOf, partitionRecord, record, topicRecord, uuid } from '../metadata/fixture.ts';
 import { brokersOf, SESSION_MS } from './brokers-bench.ts';
 import type { Harness } from './harness.ts';
 import { startHarness } from './harness.ts';
@@ -52,6 +55,30 @@ function spoil(look: () => void): () => void {
   return () => Object.assign(image, { topics });
 }
 
+/** As timers are: none runs sooner than this. */
+const TIMER_MS = 1;
+
+/** The scans for leaderless partitions alone, of this image. */
+function scansOf(image: () => MetadataImage, written: MetadataRecord[] = []): Scans {
+  const { clock } = h;
+  return new Scans({
+    clock: {
+      now: () => clock.now(),
+      wallTime: () => clock.wallTime(),
+      schedule: (delayMs, callback) => clock.schedule(Math.max(TIMER_MS, delayMs), callback),
+    },
+    image,
+    write: (records) => written.push(...records) > 0,
+    isBusy: () => false,
+    attempt: (_, run) => {
+      run();
+      return 0;
+    },
+    leaderlessMs: LEADERLESS_MS,
+    balanceMs: undefined,
+  });
+}
+
 describe('partitions without a leader', () => {
   /** Broker 1 leads alone, then dies while 2 is alive: only 2 could lead, uncleanly. */
   async function lost(configs: Record<string, string> = {}): Promise<string> {
@@ -73,6 +100,37 @@ describe('partitions without a leader', () => {
     h.clock.advance(0);
     h.commit();
     expect(partitionOf(h.publisher.image, topicId, 0)).toMatchObject({ leader: 2, isr: [2], recovering: true });
+  });
+
+  it('are looked for again at a higher metadata level, as that allows more', () => {
+    let image = clusterOf(1, 2);
+    image = after(image, topicRecord('a', uuid(1)), partitionRecord(uuid(1), 0, [1, 2], { isr: [1], leader: -1 }));
+    const config = { scope: ConfigScope.TOPIC, entity: 'a', key: 'unclean.leader.election.enable', value: 'true' };
+    const brokerChange = { brokerId: 1, brokerEpoch: image.brokers.get(1)?.brokerEpoch ?? -1, fenced: true, cause: '' };
+    image = after(image, record({ $case: 'config', config }), record({ $case: 'brokerChange', brokerChange }));
+    const written: MetadataRecord[] = [];
+    const scans = scansOf(() => image, written);
+    scans.start();
+    h.clock.advance(LEADERLESS_MS * 2);
+    expect(written).toEqual([]);
+    image = after(image, record({ $case: 'metadataLevel', metadataLevel: { level: 2 } }));
+    h.clock.advance(LEADERLESS_MS);
+    expect(written.map(({ kind }) => kind?.$case)).toEqual(['uncleanElection', 'partitionChange']);
+    scans.stop();
+  });
+
+  it('are looked for although what may make a leader possible comes again and again', () => {
+    let looks = 0;
+    const scans = scansOf(() => {
+      looks++;
+      return h.publisher.image;
+    });
+    for (let i = 0; i < 10; i++) {
+      scans.soon();
+      h.clock.advance(TIMER_MS / 2);
+    }
+    scans.stop();
+    expect(looks).toBeGreaterThan(3);
   });
 
   it('C-3.6: those beyond the first batch of an unfencing follow at once', async () => {

@@ -13,6 +13,7 @@ import {
   topicEntity,
 } from '../../../src/metadata/image.ts';
 import { imageFromRecords, imageToRecords } from '../../../src/metadata/image-records.ts';
+import { decodeRecords, encodeRecords } from '../../../src/metadata/record.ts';
 import { replay } from '../../../src/metadata/replay.ts';
 import { after, clusterOf, LEVEL_1, partitionRecord, record, registration, topicRecord, uuid } from './fixture.ts';
 
@@ -133,6 +134,16 @@ describe('replay', () => {
   });
 });
 
+it('C-9.1: an answer that is remembered does not keep the bytes of its batch, or of what it came with', () => {
+  const config = { scope: ConfigScope.BROKER, entity: '', key: 'k', value: 'v'.repeat(100_000) };
+  const command = { clientId: uuid(7), sequence: 1, method: 'M', reply: Uint8Array.of(1, 2) };
+  const written = encodeRecords([record({ $case: 'config', config }), record({ $case: 'command', command })]);
+  const image = after(withTopic, ...decodeRecords(written, withTopic.endOffset));
+  const reply = image.commands.get(uuid(7))?.reply;
+  expect(reply).toEqual(Uint8Array.of(1, 2));
+  expect(reply?.buffer.byteLength).toBe(2);
+});
+
 describe('image records', () => {
   it('make the same image again', () => {
     const image = after(
@@ -169,7 +180,7 @@ describe('image records', () => {
       removing: [1],
       leaderOffset: 7,
     });
-    expect(again.commands.get(uuid(7))).toMatchObject({ sequence: 3, method: 'M', reply: Buffer.of(1, 2) });
+    expect(again.commands.get(uuid(7))).toEqual({ sequence: 3, method: 'M', reply: Uint8Array.of(1, 2) });
     expect(again.commandBytes).toBe(2);
     expect(again.brokers.toJS()).toEqual(image.brokers.toJS());
     expect(again.nextProducerId).toBe(2000);
