@@ -140,7 +140,7 @@ function configure({ draw, workload }: Governor, topic: string): Send {
   const isFlip = workload.uncleanElections && draw('flip', 2) === 0;
   const key = isFlip ? 'unclean.leader.election.enable' : 'min.insync.replicas';
   const isReset = draw('reset', 4) === 0;
-  const value = isFlip ? String(draw('enable', 2) === 0) : String(1 + draw('min isr', 3));
+  const value = isFlip ? String(draw('enable', 4) > 0) : String(1 + draw('min isr', 3));
   const operation = isReset ? ConfigOperation.RESET : ConfigOperation.SET;
   const resource =
     draw('of all', 4) === 0 ? { scope: ConfigScope.BROKER, name: '' } : { scope: ConfigScope.TOPIC, name: topic };
