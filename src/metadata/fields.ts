@@ -49,13 +49,13 @@ function directoriesText(directories: readonly string[]): string {
 /** `active`, or why it is not. */
 export function brokerStateText(broker: BrokerRegistration): string {
   const { fenced, inControlledShutdown, state } = broker;
-  if (fenced) return `fenced ${sinceText(state)}`;
-  return inControlledShutdown ? `shutting down ${sinceText(state)}` : 'active';
+  if (fenced) return `fenced${sinceText(state)}`;
+  return inControlledShutdown ? `shutting down${sinceText(state)}` : 'active';
 }
 
-/** `since offset 88: session expired`. */
+/** ` since offset 88: session expired`; empty if that is not known. */
 function sinceText({ offset, cause }: Provenance): string {
-  return `since offset ${offset}${cause === '' ? '' : `: ${cause}`}`;
+  return offset < 0 ? '' : ` since offset ${offset}${cause === '' ? '' : `: ${cause}`}`;
 }
 
 export function brokerFields(broker: BrokerRegistration): Field[] {

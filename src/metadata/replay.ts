@@ -17,7 +17,7 @@ import { applyCommand } from './commands.ts';
 import type { MetadataDelta } from './delta.ts';
 import type { Draft } from './draft.ts';
 import { draftInPlaceOf, imageOf } from './draft.ts';
-import type { ConfigEntity, MetadataImage } from './image.ts';
+import type { ConfigEntity, MetadataImage, Provenance } from './image.ts';
 import { topicEntity } from './image.ts';
 import { LATEST_METADATA_LEVEL, MIN_METADATA_LEVEL } from './record.ts';
 import { applyPartition, applyPartitionChange, applyRemoveTopic, applyTopic } from './replay-topics.ts';
@@ -114,16 +114,20 @@ function applyRegisterBroker(draft: Draft, record: RegisterBrokerRecord, offset:
     inControlledShutdown: record.inControlledShutdown,
     minMetadataLevel: Math.max(record.minMetadataLevel, MIN_METADATA_LEVEL),
     maxMetadataLevel: Math.max(record.maxMetadataLevel, MIN_METADATA_LEVEL),
-    state:
-      record.brokerEpoch === undefined
-        ? {
-            offset,
-            timestampMs: draft.timestampMs,
-            cause: record.cleanStart ? 'registered' : 'registered after a crash',
-          }
-        : { offset: record.stateOffset, timestampMs: record.stateTimestampMs, cause: record.stateCause },
+    state: stateOf(record, { offset, timestampMs: draft.timestampMs }),
   });
   draft.changed.brokers.add(brokerId);
+}
+
+/** A snapshot says it; one of an early version does not, and has 0, which is the offset of no broker's record. */
+function stateOf(record: RegisterBrokerRecord, at: Omit<Provenance, 'cause'>): Provenance {
+  if (record.brokerEpoch === undefined) {
+    return { ...at, cause: record.cleanStart ? 'registered' : 'registered after a crash' };
+  }
+  const { stateOffset, stateTimestampMs, stateCause } = record;
+  return stateOffset > 0
+    ? { offset: stateOffset, timestampMs: stateTimestampMs, cause: stateCause }
+    : { offset: -1, timestampMs: -1, cause: '' };
 }
 
 function applyBrokerChange(draft: Draft, record: BrokerChangeRecord, offset: Offset): void {

@@ -4,6 +4,7 @@ import { ZERO_UUID } from '../../../src/base/uuid.ts';
 import type { MetadataRecord } from '../../../src/gen/kvorum/v1/metadata.ts';
 import { ConfigScope } from '../../../src/gen/kvorum/v1/metadata.ts';
 import { isEmptyDelta } from '../../../src/metadata/delta.ts';
+import { brokerStateText } from '../../../src/metadata/fields.ts';
 import {
   brokerEntity,
   configsOf,
@@ -142,6 +143,15 @@ it('C-9.1: an answer that is remembered does not keep the bytes of its batch, or
   const reply = image.commands.get(uuid(7))?.reply;
   expect(reply).toEqual(Uint8Array.of(1, 2));
   expect(reply?.buffer.byteLength).toBe(2);
+});
+
+it('a snapshot of an early version does not say what made a broker what it is: that is not known', () => {
+  const early = { stateOffset: 0, stateTimestampMs: 0, stateCause: '', minMetadataLevel: 0, maxMetadataLevel: 0 };
+  const image = imageFromRecords([LEVEL_1, registration(3, { brokerEpoch: 7, fenced: true, ...early })], 9, 1);
+  const broker = image.brokers.get(3);
+  expect(broker).toMatchObject({ minMetadataLevel: 1, maxMetadataLevel: 1 });
+  expect(broker?.state).toEqual({ offset: -1, timestampMs: -1, cause: '' });
+  expect(broker && brokerStateText(broker)).toBe('fenced');
 });
 
 describe('image records', () => {
