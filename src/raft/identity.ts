@@ -28,7 +28,8 @@ export function announceVoters(state: RaftState, effects: RaftEffect[]): void {
     noticeOnce(state, effects, 'warn', 'configured-voters-differ', {
       configured: voterIds,
       inForce: pinnedIds,
-      action: 'the voter set of the log is in force; controller.quorum.voters, where it is set, should name the same nodes',
+      action:
+        'the voter set of the log is in force; controller.quorum.voters, where it is set, should name the same nodes',
     });
   }
 }

@@ -89,10 +89,13 @@ test('DS-17, B40: all replicas lose their logs: nobody leads until it is asked f
   const left = await replicated({ faults });
   expect(happened(left, 'unclean registration')).toBeGreaterThan(2);
   expect(happened(left, 'unclean election')).toBe(0);
-  const asked = await replicated({ faults, workload: { governEveryMs: 30, uncleanElections: true } });
-  expect(
-    happened(asked, 'unclean election') + happened(asked, 'unclean election of the last known leader'),
-  ).toBeGreaterThan(0);
+  // What administrators ask for is drawn: not every run meets the moment at which nobody else is left.
+  let elected = 0;
+  for (const seed of [1, 2, 3, 4]) {
+    const asked = await replicated({ seed, faults, workload: { governEveryMs: 30, uncleanElections: true } });
+    elected += happened(asked, 'unclean election') + happened(asked, 'unclean election of the last known leader');
+  }
+  expect(elected).toBeGreaterThan(0);
 });
 
 test('B33: a broker dies, and then the controller that knew it: the next one fences it', async () => {

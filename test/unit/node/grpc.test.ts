@@ -156,7 +156,7 @@ describe('grpc', () => {
     const client = network.client(listener.address);
     const method = { name: 'ListTopics', requestType: garbage, responseType: garbage };
     const call = client.call(AdminServiceDefinition, method, {}, 5000);
-    await expect(call).rejects.toMatchObject({ status: 'INTERNAL', transport: undefined });
+    await expect(call).rejects.toMatchObject({ status: 'INVALID_ARGUMENT', transport: undefined });
     client.close();
   });
 
