@@ -69,6 +69,15 @@ segment.bytes  1048576  topic
     await ask(['config', 'reset', 'log.flush.mode', '--all-brokers']);
   });
 
+  it('say what the node that answers does not know', async () => {
+    const told = /answered by node 4, which does not know the file of broker 5/;
+    const args = ['config', 'describe', 'num.partitions', '--broker', '5'];
+    expect((await ask(args)).stdout).toMatch(told);
+    const [answer] = await objects(args);
+    expect(answer?.['resources']).toEqual([expect.objectContaining({ note: expect.stringMatching(told) })]);
+    expect((await ask(['config', 'describe', 'num.partitions', '--broker', '4'])).stdout).not.toContain('answered by');
+  });
+
   it('that are wrong say why, and those that are right are set', async () => {
     const { code, stdout, stderr } = await ask([
       'config',

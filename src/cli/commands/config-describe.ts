@@ -30,10 +30,13 @@ function chosen(all: boolean): (entry: ConfigEntry) => boolean {
   return ({ source }) => all || source !== ConfigSource.DEFAULT;
 }
 
-function section({ resource, entries }: ResourceDescription, wide: boolean): string {
+function section({ resource, entries, note }: ResourceDescription, wide: boolean): string {
   const name = resourceText(resource);
-  if (entries.length === 0) return `${name}: nothing is set, every default holds (--all shows them)`;
-  return `${name}\n${columns(wide, COLUMNS, entries)}`;
+  const shown =
+    entries.length === 0
+      ? `${name}: nothing is set, every default holds (--all shows them)`
+      : `${name}\n${columns(wide, COLUMNS, entries)}`;
+  return note === undefined ? shown : `${shown}\n(${note})`;
 }
 
 /** An empty value is a value. */
@@ -57,10 +60,11 @@ const COLUMNS: readonly Column<ConfigEntry>[] = [
   { head: 'WHAT IT IS', cell: ({ documentation }) => documentation, wide: true },
 ];
 
-function plainDescription({ resource, error, entries }: ResourceDescription): object {
+function plainDescription({ resource, error, entries, note }: ResourceDescription): object {
   return {
     resource: plainResource(resource),
     error,
+    note,
     entries: entries.map((entry) => ({
       ...entry,
       source: sourceText(entry.source),
