@@ -14,11 +14,11 @@ function distance(a: string, b: string): number {
   return previous[b.length] as number;
 }
 
-/** The closest of `names` (the first of equals); undefined if there are none. */
-export function nearestName(name: string, names: Iterable<string>): string | undefined {
-  let best: string | undefined;
-  let bestDistance = Number.POSITIVE_INFINITY;
+/** The end of a sentence about a wrong name: the closest of `names` (the first of equals), or nothing where none resembles it. */
+export function nearestHint(name: string, names: Iterable<string>): string {
   const wrong = name.slice(0, 100).toLowerCase(); // longer than any right one
+  let best = '';
+  let bestDistance = Number.POSITIVE_INFINITY;
   for (const candidate of names) {
     const edits = distance(wrong, candidate);
     if (edits < bestDistance) {
@@ -26,5 +26,5 @@ export function nearestName(name: string, names: Iterable<string>): string | und
       bestDistance = edits;
     }
   }
-  return best;
+  return bestDistance * 2 <= best.length ? `; the nearest is ${best}` : '';
 }

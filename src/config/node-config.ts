@@ -4,7 +4,7 @@ import { isUnusedKafkaKey, unusedKafkaKeys } from './kafka-keys.ts';
 import { parseValue } from './key.ts';
 import type { HostPort, ListenerConfig, Problems } from './listeners.ts';
 import { listOf, parseHostPort, parseListeners, parseVoters } from './listeners.ts';
-import { nearestName } from './nearest.ts';
+import { nearestHint } from './nearest.ts';
 import type { NodeKeyName, NodeValues } from './node-keys.ts';
 import { isNodeKey, NODE_KEYS } from './node-keys.ts';
 import { parseProperties } from './properties.ts';
@@ -51,8 +51,8 @@ function readValues(
     } else if (isUnusedKafkaKey(name)) {
       unused.push(name);
     } else {
-      const nearest = nearestName(name, [...Object.keys(NODE_KEYS), ...unusedKafkaKeys()]);
-      problems.errors.push(`${name} is not a key of Kvorum or Kafka; the nearest is ${nearest}`);
+      const hint = nearestHint(name, [...Object.keys(NODE_KEYS), ...unusedKafkaKeys()]);
+      problems.errors.push(`${name} is not a key of Kvorum or Kafka${hint}`);
     }
   }
   if (unused.length > 0) {

@@ -3,7 +3,7 @@
 
 import type { Key, ValueOf } from './key.ts';
 import { alterable, bytes, choice, clipped, count, flag, millis, text } from './key.ts';
-import { nearestName } from './nearest.ts';
+import { nearestHint } from './nearest.ts';
 
 export const NODE_KEYS = {
   'node.id': count(-1, 'Id of this node, unique in the cluster; required.', { min: -1 }),
@@ -162,7 +162,7 @@ export function nodeKey(name: NodeKeyName): Key {
 
 /** What to say of a name that is not in the table. */
 export function unknownNodeKey(name: string): string {
-  return `${clipped(name)} is not a broker config; the nearest is ${nearestName(name, Object.keys(NODE_KEYS))}`;
+  return `${clipped(name)} is not a broker config${nearestHint(name, Object.keys(NODE_KEYS))}`;
 }
 
 /** Keys on whose values all nodes must agree (C-10.1). */

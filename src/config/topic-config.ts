@@ -2,7 +2,7 @@
 import type { BrokerOverrides, Overrides } from './in-force.ts';
 import { topicOverride, valueInForce } from './in-force.ts';
 import { clipped } from './key.ts';
-import { nearestName } from './nearest.ts';
+import { nearestHint } from './nearest.ts';
 import type { NodeValues } from './node-keys.ts';
 import { isTopicKey, TOPIC_KEYS, topicKey } from './topic-keys.ts';
 
@@ -18,7 +18,7 @@ export interface TopicConfig {
 
 /** What to say of a name that is not in the table. */
 export function unknownTopicKey(name: string): string {
-  return `${clipped(name)} is not a topic config; the nearest is ${nearestName(name, Object.keys(TOPIC_KEYS))}`;
+  return `${clipped(name)} is not a topic config${nearestHint(name, Object.keys(TOPIC_KEYS))}`;
 }
 
 /** Of these topic configs, the ones that this version stores without acting on them. */

@@ -86,6 +86,10 @@ describe('parseNodeConfig', () => {
     ]);
   });
 
+  it('names none where no key resembles it', () => {
+    expect(errorsOf(`${BROKER}foo=1\n`)).toEqual(['foo is not a key of Kvorum or Kafka']);
+  });
+
   it.each([
     ['num.partitions=zero', 'num.partitions=zero is not valid: it takes a whole number from 1 to 10000'],
     ['auto.create.topics.enable=yes', 'auto.create.topics.enable=yes is not valid: it takes true or false'],
