@@ -28,6 +28,21 @@ describe('while nodes die', () => {
     }
   });
 
+  it('an active controller that died with another one is not told of as if it lived', async () => {
+    const { leaderId } = await cluster.allFollow();
+    const [dead, left] = cluster.controllerIds.filter((id) => id !== leaderId) as [number, number];
+    for (const id of [leaderId, dead]) await cluster.signal(id, 'SIGKILL');
+    for (const server of [cluster.addressOf(left), ...cluster.servers]) {
+      const { code, stdout, stderr } = await kvorum(['cluster', 'describe', '--server', server]);
+      expect(code).toBe(1);
+      expect(stdout).toContain('active controller none of');
+      expect(stderr).toContain(`${server} reaches no active controller`);
+    }
+    for (const id of [leaderId, dead]) cluster.begin(id);
+    await cluster.allFollow();
+    expect(await kvorum(['cluster', 'describe', '--server', cluster.addressOf(left)])).toMatchObject({ code: 0 });
+  });
+
   it('a broker that died is told with why, and what nobody leads any more', async () => {
     const [, ...alive] = cluster.servers;
     const server = alive.join(',');

@@ -275,7 +275,7 @@ it('without a majority, is described as far as the asked node knows it, and dump
       return answer.code === 1 ? answer : undefined;
     });
     expect(cluster.stdout).toContain('active controller none of');
-    expect(cluster.stderr).toContain('knows no active controller');
+    expect(cluster.stderr).toContain('reaches no active controller');
   }
 
   const dump = await kvorumOk(['metadata', 'dump', '--dir', node(first).dataDir]);
