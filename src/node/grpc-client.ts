@@ -124,7 +124,12 @@ function toRpcError(error: ServiceError, call: { closed: boolean; reached: boole
   // An unanswered CANCELLED is what a server that is torn down leaves behind.
   if (status === 'UNAVAILABLE' || status === 'CANCELLED' || !call.reached) {
     if (status === 'DEADLINE_EXCEEDED') return new RpcError(status, error.details);
-    return new RpcError('UNAVAILABLE', error.details, call.reached ? 'broken' : 'refused');
+    return new RpcError('UNAVAILABLE', unwrapped(error.details), call.reached ? 'broken' : 'refused');
   }
   return new RpcError(status, error.details);
+}
+
+/** What the system said of a connection, out of the words that grpc-js wraps it in. */
+function unwrapped(details: string): string {
+  return /Last error: (?:Error: )?(.+?)\. Resolution note:/.exec(details)?.[1] ?? details;
 }

@@ -176,6 +176,17 @@ describe('grpc', () => {
     client.close();
   });
 
+  it('says of a connection that it does not get what the system says, and no more', async () => {
+    const { address } = listener;
+    await listener.close();
+    const client = network.client(address);
+    const error: unknown = await client
+      .call(AdminServiceDefinition, AdminServiceDefinition.methods.listTopics, {}, 5000)
+      .catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ transport: 'refused', message: `connect ECONNREFUSED ${target}` });
+    client.close();
+  });
+
   it('checks handlers against their definition', () => {
     // @ts-expect-error: vote is missing
     expect(rpcService(Health, {})).toBeDefined();
