@@ -37,7 +37,10 @@ export interface GroupRow {
 }
 
 export function addGroup(program: Command, { name, text, commands }: GroupRow): void {
-  const group = program.command(name).description(text);
+  const group = program
+    .command(name)
+    .description(text)
+    .showHelpAfterError(`(kvorum ${name} --help lists its commands)`);
   for (const row of commands) addCommand(group, row);
 }
 

@@ -249,6 +249,7 @@ describe('says in a sentence', () => {
     { args: ['dev', '--config', 'novalue'], says: "key=value, not 'novalue'" },
     { args: ['dev', '--log-level', 'loud'], says: "debug, info, warn or error, not 'loud'" },
     { args: ['brew', 'coffee'], says: "unknown command 'brew'" },
+    { args: ['topic', 'creat', 'x'], says: '(kvorum topic --help lists its commands)' },
   ])('what is wrong with: kvorum $args', async ({ args, says }) => {
     const needsServer = args.includes('taken') && !args.includes('--server');
     const { code, stdout, stderr } = needsServer ? await ask(args) : await kvorum(args);
