@@ -36,8 +36,10 @@ export function loseDisk(node: SimNode, isFoundDamaged: boolean, durationMs: Ms)
   if (node.diskState !== 'good' || !node.watch.mayLoseDisk()) return;
   node.watch.diskLost();
   killLife(node);
-  if (isFoundDamaged) {
-    node.process.disk.corruptStore(METADATA_DIRECTORY);
+  const { disk } = node.process;
+  // One that was formatted a moment ago has no database yet that could be damaged.
+  if (isFoundDamaged && disk.hasStore(METADATA_DIRECTORY)) {
+    disk.corruptStore(METADATA_DIRECTORY);
     node.diskState = 'damaged';
     startLife(node);
   } else {

@@ -9,7 +9,7 @@ import type { Incarnation } from '../world/incarnation.ts';
 import type { Scheduler } from '../world/scheduler.ts';
 import type { DiskFaultKind, DiskSettings, LatencyRange, PlannedFailure } from './faults.ts';
 import { defaultDiskSettings } from './faults.ts';
-import { DiskTree } from './tree.ts';
+import { DirectoryNode, DiskTree } from './tree.ts';
 
 export type DiskOperation = 'synced' | 'renamed' | 'directorySynced';
 
@@ -80,6 +80,12 @@ export class SimDisk {
   /** The next open of the database in `path` says CORRUPT. */
   corruptStore(path: string): void {
     this.storeAt(path).corrupt = true;
+  }
+
+  /** Whether a database was ever made there. */
+  hasStore(path: string): boolean {
+    const node = this.tree.find(path);
+    return node instanceof DirectoryNode && node.store !== undefined;
   }
 
   /** The disk is replaced by an empty one. For a process that is not running. */
