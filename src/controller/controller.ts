@@ -131,10 +131,11 @@ export class Controller implements CommandRunner {
     const objection = lifeSign === undefined || claim.isFull ? claim.objection() : undefined;
     if (objection !== undefined) throw objection;
     const { endOffset } = claim.working;
+    let answer: Promise<T> | undefined;
     try {
       const decision = decide(claim, now);
       if ('until' in decision) return decision;
-      const answer = claim.carryOut(decision, remainingMs);
+      answer = claim.carryOut(decision, remainingMs);
       if (answer === undefined) throw this.notActive();
       if (!isRefusal(decision)) {
         decided?.(claim, now, decision.records);
@@ -146,6 +147,7 @@ export class Controller implements CommandRunner {
       return { answer };
     } catch (error) {
       if (error instanceof RpcError) throw error;
+      answer?.catch(() => undefined); // nobody waits for it
       const isDone = claim.working.endOffset > endOffset;
       this.#surprise(claim, operation, error);
       throw bug(operation, isDone ? 'whether it took effect is not known' : 'nothing was done', isDone);

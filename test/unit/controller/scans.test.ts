@@ -256,6 +256,24 @@ describe('C-0.3: a bug', () => {
     expect(h.controller.isActive).toBe(false);
   });
 
+  it('in what follows from a decision leaves no promise to nobody, which would end the node', async () => {
+    const decided = (): never => {
+      throw new Error('a bug');
+    };
+    const records = [metadataRecord({ $case: 'noOp', noOp: {} })];
+    const unhandled: unknown[] = [];
+    const note = (reason: unknown): void => void unhandled.push(reason);
+    process.on('unhandledRejection', note);
+    const answer = h.controller.execute(context, () => ({ records, respond: () => undefined }), { decided });
+    await expect(answer).rejects.toMatchObject({ status: 'INTERNAL', detail: { mayTakeEffect: true } });
+    await new Promise((resolve) => {
+      setImmediate(resolve);
+    });
+    process.off('unhandledRejection', note);
+    expect(unhandled).toEqual([]);
+    expect(h.controller.isActive).toBe(false);
+  });
+
   it('that makes a command wait for ever ends like any other', async () => {
     await expect(h.controller.execute(context, () => ({ until: Promise.resolve() }))).rejects.toMatchObject({
       status: 'INTERNAL',
