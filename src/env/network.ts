@@ -2,6 +2,7 @@
 // M-1): anything may be lost, late or duplicated by retries; what belongs to one stream arrives in order or the stream fails;
 // an RPC answers at most once, and a failed call may have been carried out unless its error is REFUSED.
 import type { Ms, NodeId } from '../base/ids.ts';
+import { printable } from '../base/printable.ts';
 import type { EnvError } from './error.ts';
 
 /** `host:port` of a listener or a peer. */
@@ -109,7 +110,7 @@ export class RpcError extends Error {
   readonly detail: FailureDetail | undefined;
 
   constructor(status: RpcStatus, message: string, transport?: 'refused' | 'broken', detail?: FailureDetail) {
-    super(message);
+    super(printable(message));
     this.status = status;
     this.transport = transport;
     this.detail = detail;

@@ -1,4 +1,5 @@
 // Errors of single items, with Kafka's names and numbers (https://kafka.apache.org/protocol#protocol_error_codes).
+import { printable } from '../base/printable.ts';
 import type { ItemError } from '../gen/kvorum/v1/admin.ts';
 
 /** The codes that metadata and controller answer with. */
@@ -34,5 +35,5 @@ export type ItemErrorName = keyof typeof CODES;
 
 /** `message`: one sentence that says what is wrong and how to mend it. */
 export function itemError(name: ItemErrorName, message: string): ItemError {
-  return { code: CODES[name], name, message };
+  return { code: CODES[name], name, message: printable(message) };
 }

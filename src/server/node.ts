@@ -145,13 +145,8 @@ async function compose(
   const channel = new ControllerChannel(env, () => (known.voters.length > 0 ? known.voters : controllersOf(config)));
   running.channel = channel;
   undo.push(() => channel.close());
-  let leaderId: NodeId = NO_NODE;
-  let stateMachine = metadataStateMachine(publisher, {
-    leaderChanged: (id) => {
-      leaderId = id;
-    },
-  });
-  const leader = (): NodeId => running.controller?.leaderId ?? leaderId;
+  let stateMachine = metadataStateMachine(publisher, { leaderChanged: () => {} });
+  const leader = (): NodeId => presentLeader(quorum);
   const admin = composeNodeAdmin(env, known, clusterId, { quorum, channel, publisher, leaderId: leader });
   if (config.isController) {
     const controller = new Controller({
@@ -180,7 +175,7 @@ async function compose(
   const probes = { started: false, brokerReady: broker === undefined };
   const httpListeners = await listen(config, 'http', (at) =>
     env.network.serveHttp(at, (path) => {
-      const hasLeader = quorum.describe().leaderId !== NO_NODE;
+      const hasLeader = leader() !== NO_NODE;
       const isServing = probes.started && probes.brokerReady && (broker?.isInService ?? true);
       return answerProbe(path, { started: probes.started, ready: isServing && hasLeader });
     }),
@@ -226,6 +221,12 @@ async function inTurn(steps: readonly (() => Promise<void> | void)[]): Promise<v
     }
   }
   if (failures.length > 0) throw failures[0];
+}
+
+/** The leader, -1 if none is known: who stands for election has lost the one that it still remembers. */
+function presentLeader(quorum: Pick<Quorum, 'describe'>): NodeId {
+  const { role, leaderId } = quorum.describe();
+  return role === 'prospective' ? NO_NODE : leaderId;
 }
 
 /** Who the controllers are changes while the node runs: it shows the voters in force. */
