@@ -48,18 +48,16 @@ function writes(controller: CommandRunner, deps: ControllerDeps): AdminWrites {
 
   return {
     createTopics: write('createTopics', ({ working }, request) =>
-      carriedOutOnce(working, request.command, createTopics, () => decideCreateTopics(working, request, limits)),
+      carriedOutOnce(working, request, createTopics, () => decideCreateTopics(working, request, limits)),
     ),
     createPartitions: write('createPartitions', ({ working }, request) =>
-      carriedOutOnce(working, request.command, createPartitions, () =>
-        decideCreatePartitions(working, request, limits),
-      ),
+      carriedOutOnce(working, request, createPartitions, () => decideCreatePartitions(working, request, limits)),
     ),
     deleteTopics: write('deleteTopics', ({ working }, request) =>
-      carriedOutOnce(working, request.command, deleteTopics, () => decideDeleteTopics(working, request)),
+      carriedOutOnce(working, request, deleteTopics, () => decideDeleteTopics(working, request)),
     ),
     alterConfigs: write('alterConfigs', ({ working }, request) =>
-      carriedOutOnce(working, request.command, alterConfigs, () => decideAlterConfigs(working, request)),
+      carriedOutOnce(working, request, alterConfigs, () => decideAlterConfigs(working, request)),
     ),
     electLeaders: write('electLeaders', ({ working }, request) =>
       decideElectLeaders(working, request, electionPolicyOf(working)),

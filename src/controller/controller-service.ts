@@ -77,7 +77,7 @@ export function controllerService(
       }),
     createReplicatedTopics: (request, context) =>
       controller.execute(context, ({ working }) =>
-        carriedOutOnce(working, request.command, ControllerServiceDefinition.methods.createReplicatedTopics, () =>
+        carriedOutOnce(working, request, ControllerServiceDefinition.methods.createReplicatedTopics, () =>
           decideCreateTopics(working, request, replicated),
         ),
       ),

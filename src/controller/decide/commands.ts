@@ -18,6 +18,12 @@ interface Dated {
   readonly metadataEndOffset: number;
 }
 
+/** A request that may name itself, or only check. */
+interface Nameable {
+  readonly command?: CommandId | undefined;
+  readonly validateOnly: boolean;
+}
+
 /**
  * What `decide` decides, once for each command id; without an id, and below metadata level 2, every time. What `decide` answers may
  * depend on the image after the batch by its end offset alone: the answer is remembered before the batch is applied, and is given
@@ -25,14 +31,15 @@ interface Dated {
  */
 export function carriedOutOnce<Response extends Dated>(
   image: MetadataImage,
-  command: CommandId | undefined,
+  { command, validateOnly }: Nameable,
   { name, responseType }: Pick<RpcMethod<never, Response>, 'name' | 'responseType'>,
   decide: () => Decided<Response>,
 ): Decided<Response> {
   if (command === undefined) return decide();
   const malformed = checkId(command);
   if (malformed !== undefined) return malformed;
-  if (image.level < ELR_LEVEL) return decide();
+  // A check has no effect that could come twice, and its answer is not the one of the real call.
+  if (validateOnly || image.level < ELR_LEVEL) return decide();
   const { clientId, sequence } = command;
   const known = image.commands.get(clientId);
   if (known !== undefined && sequence <= known.sequence) {

@@ -25,9 +25,9 @@ const topics = (image: MetadataImage, ...names: string[]) =>
 const cluster = topics(after(clusterOf(1), LEVEL_2), 'a', 'b');
 const id = (sequence: number, clientId = uuid(7)): CommandId => ({ clientId, sequence });
 
-function remove(image: MetadataImage, name: string, command: CommandId | undefined) {
-  const request = { topics: [{ name, topicId: '' }], validateOnly: false, forwarded: false };
-  return carriedOutOnce(image, command, deleteTopics, () => decideDeleteTopics(image, request));
+function remove(image: MetadataImage, name: string, command: CommandId | undefined, validateOnly = false) {
+  const request = { topics: [{ name, topicId: '' }], validateOnly, forwarded: false };
+  return carriedOutOnce(image, { ...request, command }, deleteTopics, () => decideDeleteTopics(image, request));
 }
 
 function accepted<T>(decided: Decided<T>) {
@@ -100,7 +100,7 @@ describe('a named command', () => {
 
   it('of another method under the same sequence is refused', () => {
     const { image } = carryOut(cluster, remove(cluster, 'a', id(1)));
-    const decided = carriedOutOnce(image, id(1), createTopics, () => {
+    const decided = carriedOutOnce(image, { command: id(1), validateOnly: false }, createTopics, () => {
       throw new Error('decided again');
     });
     expect(refusal(decided)).toMatchObject({
@@ -109,8 +109,15 @@ describe('a named command', () => {
     });
   });
 
+  it('that only checks leaves nothing behind: the real one under the same sequence is carried out', () => {
+    expect(carryOut(cluster, remove(cluster, 'a', id(1), true)).records).toEqual([]);
+    expect(carryOut(cluster, remove(cluster, 'a', id(1))).records).toHaveLength(2);
+  });
+
   it('that is refused as a whole is not remembered', () => {
-    const decided = carriedOutOnce(cluster, id(1), deleteTopics, () => refuse('INVALID_ARGUMENT', 'no'));
+    const decided = carriedOutOnce(cluster, { command: id(1), validateOnly: false }, deleteTopics, () =>
+      refuse('INVALID_ARGUMENT', 'no'),
+    );
     expect(refusal(decided)?.message).toBe('no');
   });
 
@@ -128,7 +135,7 @@ describe('a named command', () => {
 
   it('with an answer too large to be remembered is refused, and does nothing', () => {
     const message = 'x'.repeat(MAX_REPLY_BYTES);
-    const decided = carriedOutOnce(cluster, id(1), deleteTopics, () => ({
+    const decided = carriedOutOnce(cluster, { command: id(1), validateOnly: false }, deleteTopics, () => ({
       records: [],
       respond: () => ({ topics: [{ name: message, topicId: '', error: undefined }], metadataEndOffset: 0 }),
     }));
