@@ -1,5 +1,6 @@
 // `kvorum consume`: records to standard output.
 import { once } from 'node:events';
+import { NO_NODE } from '../../base/ids.ts';
 import type { ConsumedRecord, StartAt } from '../../client/consumer.ts';
 import { Consumer } from '../../client/consumer.ts';
 import type { Format } from '../common-options.ts';
@@ -24,6 +25,12 @@ export async function consume(topic: string, options: ConsumeOptions): Promise<v
     const wanted = options.partition === undefined ? partitions.map((_, i) => i) : [options.partition];
     if (wanted.some((partition) => partition >= partitions.length)) {
       throw new UsageError(`${topic} has partitions 0 to ${partitions.length - 1}, not ${options.partition}`);
+    }
+    for (const partition of wanted.filter((it) => partitions[it]?.leaderId === NO_NODE)) {
+      const name = `${topic}-${partition}`;
+      console.error(
+        `kvorum: ${name} has no leader, its records wait for one; kvorum partition explain ${name} says why`,
+      );
     }
     const consumer = new Consumer(
       cluster,

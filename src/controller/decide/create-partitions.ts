@@ -62,7 +62,7 @@ function place({ placement, budget, max }: Work, topic: TopicImage, wanted: NewP
   const first = topic.partitions.size;
   const count = totalCount - first;
   if (count <= 0) {
-    const message = `topic '${topic.name}' has ${first} partitions: ask for more than that; partitions are never taken away`;
+    const message = `topic '${topic.name}' has ${first} ${first === 1 ? 'partition' : 'partitions'}: ask for more than that; partitions are never taken away`;
     return itemError('INVALID_PARTITIONS', message);
   }
   const replicationFactor = replicationFactorOf(topic);

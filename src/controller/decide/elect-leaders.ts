@@ -45,7 +45,7 @@ export function decideElectLeaders(
 ): Decided<ElectLeadersResponse> {
   const { type, validateOnly } = request;
   if (type !== ElectionType.PREFERRED && type !== ElectionType.UNCLEAN) {
-    return refuse('INVALID_ARGUMENT', 'the request has no type: use preferred or unclean', 'INVALID_type');
+    return refuse('INVALID_ARGUMENT', `type is ${String(type)}: use 1 (preferred) or 2 (unclean)`, 'INVALID_type');
   }
   if (type === ElectionType.UNCLEAN && image.level < ELR_LEVEL) {
     const message = `an unclean election needs metadata level ${ELR_LEVEL}: raise it by 'kvorum cluster upgrade'`;

@@ -90,7 +90,7 @@ describe('createPartitions', () => {
   });
 
   const refused: [string, NewPartitions[], string, RegExp][] = [
-    ['as many as there are', [to('t', 1)], 'INVALID_PARTITIONS', /has 1 partitions: ask for more/],
+    ['as many as there are', [to('t', 1)], 'INVALID_PARTITIONS', /has 1 partition: ask for more/],
     ['fewer', [to('t', 0)], 'INVALID_PARTITIONS', /never taken away/],
     ['a topic that is not there', [to('x', 2)], 'UNKNOWN_TOPIC_OR_PARTITION', /'x'/],
     ['a topic named twice', [to('t', 2), to('t', 3)], 'INVALID_REQUEST', /more than once/],
