@@ -79,6 +79,8 @@ export class ReplicaDisk {
       isDurableFile(this.#disk, name),
       () => `node ${view.id} calls ${name} durable, a power cut may take it`,
     );
+    // One that was received meanwhile has taken its place: the core does not mean this one, or files() will say so.
+    if (isOwn && id.endOffset < view.disk.written.start.endOffset) return;
     const content = isOwn
       ? prefixAt(view.disk.written, id.endOffset)
       : ghost.batches.get(id.epoch * 0x1_0000_0000 + id.endOffset);
