@@ -153,6 +153,8 @@ async function play(
   await world.runFor(config.faultPhaseMs);
   phase('heal');
   nemesis.heal();
+  // What a disk was asked while it stalled ends when it was to end.
+  await world.runFor(Math.max(...cluster.nodes.map(({ process }) => process.disk.stalledMs)));
   registrarsStop.producing = true;
   operatorStop.consuming = true;
   keeperStop.calm = true;

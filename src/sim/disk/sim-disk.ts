@@ -67,6 +67,11 @@ export class SimDisk {
     this.#planned.push({ kind, pathPart, code, remaining: count });
   }
 
+  /** How long operations that are under way may still be stalled. */
+  get stalledMs(): number {
+    return Math.max(0, this.#stalledUntilUs - this.scheduler.nowUs) / 1000;
+  }
+
   /** No planned failure is left. */
   forgetFailures(): void {
     this.#planned = [];
