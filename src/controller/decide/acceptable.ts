@@ -13,8 +13,8 @@ export type Acceptable = (brokerId: NodeId, state: Placed) => boolean;
 
 /** What the operation itself changes, which the image does not show yet. */
 export interface Operation {
-  /** Not acceptable whatever the image says: these are moved out of their partitions, perhaps in several batches. */
-  readonly leaving?: ReadonlySet<NodeId> | undefined;
+  /** Not acceptable whatever the image says: moved out of its partitions. */
+  readonly leaving?: NodeId | undefined;
   /** Unfenced by this operation. */
   readonly joining?: NodeId | undefined;
   /** Only these log dirs of that broker are online. */
@@ -30,7 +30,7 @@ export function acceptableIn(image: MetadataImage, { leaving, joining, failing }
   for (const broker of image.brokers.values()) {
     const { brokerId, logDirs } = broker;
     const unfenced = brokerId === joining ? { ...broker, fenced: false } : broker;
-    if (leaving?.has(brokerId) === true || !isActive(unfenced)) continue;
+    if (brokerId === leaving || !isActive(unfenced)) continue;
     online.set(brokerId, brokerId === failing?.brokerId ? failing.logDirs : logDirs);
   }
   return (brokerId, { replicas, directories }) => {

@@ -15,18 +15,13 @@ import { changePartition } from './partition-change.ts';
 import type { ElectionPolicy } from './policy.ts';
 import { isLeaderless, isUnbalanced, topicLeadersOf } from './topic-leaders.ts';
 
-/** Brokers that are being moved out of their partitions in several batches: nobody elects them meanwhile. */
-interface Leaving {
-  readonly leaving?: ReadonlySet<NodeId> | undefined;
-}
-
 export interface Departure {
   readonly records: MetadataRecord[];
   /** Nothing is left to do; else call again with the image after these records. */
   readonly isComplete: boolean;
 }
 
-export interface LeavingBroker extends Leaving {
+export interface LeavingBroker {
   readonly brokerId: NodeId;
   readonly cause: string;
   /** It may have lost what it had acknowledged: out of every ELR too (C-2.4). */
@@ -39,9 +34,9 @@ export interface LeavingBroker extends Leaving {
 export function brokerLeaves(
   image: MetadataImage,
   policy: ElectionPolicy,
-  { brokerId, cause, unclean, limit, leaving }: LeavingBroker,
+  { brokerId, cause, unclean, limit }: LeavingBroker,
 ): Departure {
-  const acceptable = acceptableIn(image, { leaving: new Set([brokerId, ...(leaving ?? [])]) });
+  const acceptable = acceptableIn(image, { leaving: brokerId });
   const lost = unclean ? { unclean: new Set([brokerId]) } : {};
   return change(image, policy, {
     acceptable,
@@ -52,7 +47,7 @@ export function brokerLeaves(
   });
 }
 
-export interface ReturningBroker extends Leaving {
+export interface ReturningBroker {
   readonly brokerId: NodeId;
   readonly cause: string;
   readonly limit: number;
@@ -62,10 +57,10 @@ export interface ReturningBroker extends Leaving {
 export function brokerReturns(
   image: MetadataImage,
   policy: ElectionPolicy,
-  { brokerId, cause, limit, leaving }: ReturningBroker,
+  { brokerId, cause, limit }: ReturningBroker,
 ): MetadataRecord[] {
   return change(image, policy, {
-    acceptable: acceptableIn(image, { joining: brokerId, leaving }),
+    acceptable: acceptableIn(image, { joining: brokerId }),
     cause,
     limit,
     concernsTopic: (topic) => topicLeadersOf(topic).someLeaderless,
@@ -74,7 +69,7 @@ export function brokerReturns(
   }).records;
 }
 
-export interface FailedDirectories extends Leaving {
+export interface FailedDirectories {
   readonly brokerId: NodeId;
   /** Those that are online still. */
   readonly logDirs: readonly Uuid[];
@@ -86,10 +81,10 @@ export interface FailedDirectories extends Leaving {
 export function directoriesFailed(
   image: MetadataImage,
   policy: ElectionPolicy,
-  { brokerId, logDirs, cause, limit, leaving }: FailedDirectories,
+  { brokerId, logDirs, cause, limit }: FailedDirectories,
 ): Departure {
   return change(image, policy, {
-    acceptable: acceptableIn(image, { failing: { brokerId, logDirs }, leaving }),
+    acceptable: acceptableIn(image, { failing: { brokerId, logDirs } }),
     cause,
     limit,
     concerns: ({ replicas, directories, isr }) => {
@@ -102,13 +97,8 @@ export function directoriesFailed(
 }
 
 /** C-5.9, C-10.2: a leader for each partition without one, where somebody may lead it; unclean where the topic allows that. */
-export function electLeaderless(
-  image: MetadataImage,
-  policy: ElectionPolicy,
-  limit: number,
-  { leaving }: Leaving = {},
-): MetadataRecord[] {
-  const acceptable = acceptableIn(image, { leaving });
+export function electLeaderless(image: MetadataImage, policy: ElectionPolicy, limit: number): MetadataRecord[] {
+  const acceptable = acceptableIn(image);
   return change(image, policy, {
     acceptable,
     cause: 'a partition without a leader was found',
@@ -125,13 +115,8 @@ function candidates({ replicas, isr, elr }: PartitionState, { uncleanCause }: Ch
 }
 
 /** C-5.9: leadership goes back to the first replica where that is in the ISR. */
-export function electPreferred(
-  image: MetadataImage,
-  policy: ElectionPolicy,
-  limit: number,
-  { leaving }: Leaving = {},
-): MetadataRecord[] {
-  const acceptable = acceptableIn(image, { leaving });
+export function electPreferred(image: MetadataImage, policy: ElectionPolicy, limit: number): MetadataRecord[] {
+  const acceptable = acceptableIn(image);
   return change(image, policy, {
     acceptable,
     cause: 'leaders are balanced',

@@ -25,16 +25,14 @@ import type { ElectionPolicy } from './policy.ts';
 /** C-0.6: changes of one call; a leader of more partitions asks for the rest again. */
 export const MAX_ALTERATIONS_PER_REQUEST = 5000;
 
-/** `leaving`: brokers that are being moved out of their partitions, and are not eligible. */
 export function decideAlterPartition(
   image: MetadataImage,
   request: AlterPartitionRequest,
   policy: ElectionPolicy,
-  leaving?: ReadonlySet<NodeId>,
 ): Decided<AlterPartitionResponse> {
   const sender = checkBrokerEpoch(image, request); // C-6, 1
   if ('refused' in sender) return sender;
-  const acceptable = acceptableIn(image, { leaving });
+  const acceptable = acceptableIn(image);
   const isRepeated = namedTwice(request.partitions, partitionKeyOf);
   const records: MetadataRecord[] = [];
   const errors = request.partitions.map((item, index): ItemError | undefined => {

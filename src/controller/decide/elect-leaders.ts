@@ -1,5 +1,4 @@
 // Elections that an administrator asks for (C-5.3, C-5.7): each partition on its own, all of them in one batch.
-import type { NodeId } from '../../base/ids.ts';
 import { NO_NODE } from '../../base/ids.ts';
 import type {
   ElectedLeader,
@@ -36,12 +35,10 @@ interface Work {
   electionsLeft: number;
 }
 
-/** `leaving`: brokers that are being moved out of their partitions, and are not elected. */
 export function decideElectLeaders(
   image: MetadataImage,
   request: ElectLeadersRequest,
   policy: ElectionPolicy,
-  leaving?: ReadonlySet<NodeId>,
 ): Decided<ElectLeadersResponse> {
   const { type, validateOnly } = request;
   if (type !== ElectionType.PREFERRED && type !== ElectionType.UNCLEAN) {
@@ -55,7 +52,7 @@ export function decideElectLeaders(
     image,
     policy,
     type,
-    acceptable: acceptableIn(image, { leaving }),
+    acceptable: acceptableIn(image),
     records: [],
     electionsLeft: MAX_ELECTIONS_PER_REQUEST,
   };

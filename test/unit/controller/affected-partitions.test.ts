@@ -136,13 +136,6 @@ describe('a broker leaves', () => {
     ]);
     expect([0, 1, 2, 3, 4].map((p) => summary(now, p))).toEqual(Array(5).fill('2 of 2,3'));
   });
-
-  it('does not make those leaders who are leaving as well', () => {
-    const image = clusterWith({}, { isr: [1, 2] });
-    const how = { brokerId: 1, cause: '', unclean: false, limit: LIMIT, leaving: new Set([2]) };
-    const next = after(image, ...brokerLeaves(image, electionPolicyOf(image), how).records);
-    expect([0, 1].map((p) => summary(next, p))).toEqual(['3 of 2,3', 'none of 2, last 1']);
-  });
 });
 
 describe('C-3.6: a broker returns', () => {
@@ -184,11 +177,6 @@ describe('C-5.9: the scan for partitions without a leader', () => {
     expect(summary(scan(image, 1), 1)).toBe('none of , ELR 1');
   });
 
-  it('passes over who is leaving', () => {
-    const image = clusterWith(waiting);
-    expect(electLeaderless(image, electionPolicyOf(image), LIMIT, { leaving: new Set([1]) })).toEqual([]);
-  });
-
   it('at level 1 is never unclean', () => {
     const image = after(fenced(level1With({ isr: [1], leader: -1 }), 1), UNCLEAN);
     expect(electLeaderless(image, electionPolicyOf(image), LIMIT)).toEqual([]);
@@ -206,10 +194,9 @@ describe('C-5.9: balance of leaders', () => {
     expect(electPreferred(image, policy, 1)).toHaveLength(1);
   });
 
-  it('moves nothing to who cannot lead or is leaving', () => {
+  it('moves nothing to who cannot lead', () => {
     const image = clusterWith(moved);
     const policy = electionPolicyOf(image);
-    expect(electPreferred(image, policy, LIMIT, { leaving: new Set([1]) })).toEqual([]);
     expect(electPreferred(fenced(image, 1), policy, LIMIT)).toEqual([]);
   });
 });

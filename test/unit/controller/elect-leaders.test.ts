@@ -18,8 +18,8 @@ const request = (type: ElectionType, partitions: number[], fields: Partial<Elect
   ...fields,
 });
 
-function elect(image: MetadataImage, wanted: ElectLeadersRequest, leaving?: ReadonlySet<number>) {
-  const decided = decideElectLeaders(image, wanted, electionPolicyOf(image), leaving);
+function elect(image: MetadataImage, wanted: ElectLeadersRequest) {
+  const decided = decideElectLeaders(image, wanted, electionPolicyOf(image));
   if (isRefusal(decided)) throw new Error(decided.message);
   const next = after(image, ...decided.records);
   const { partitions, metadataEndOffset } = decided.respond(next);
@@ -57,10 +57,6 @@ describe('preferred election', () => {
 
   it('is there at metadata level 1', () => {
     expect(elect(level1With({ leader: 2 }), request(PREFERRED, [0])).answers).toEqual(['t-0 1']);
-  });
-
-  it('passes over who is leaving', () => {
-    expect(elect(image, request(PREFERRED, [0]), new Set([1])).answers).toEqual(['t-0 PREFERRED_LEADER_NOT_AVAILABLE']);
   });
 });
 
