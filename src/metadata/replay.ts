@@ -134,12 +134,14 @@ function applyBrokerChange(draft: Draft, record: BrokerChangeRecord, offset: Off
   const { brokerId, brokerEpoch } = record;
   const broker = must(draft.brokers.get(brokerId), `broker ${brokerId}, which a record changes,`);
   assert(broker.brokerEpoch === brokerEpoch, `a change of broker ${brokerId} is for another epoch than its own`);
+  const changesState = record.fenced !== undefined || record.inControlledShutdown !== undefined;
   draft.brokers = draft.brokers.set(brokerId, {
     ...broker,
     fenced: record.fenced ?? broker.fenced,
     inControlledShutdown: record.inControlledShutdown ?? broker.inControlledShutdown,
     logDirs: record.logDirs?.directories ?? broker.logDirs,
-    state: { offset, timestampMs: draft.timestampMs, cause: record.cause },
+    // Log dirs that fail do not make it fenced or unfenced.
+    state: changesState ? { offset, timestampMs: draft.timestampMs, cause: record.cause } : broker.state,
   });
   draft.changed.brokers.add(brokerId);
 }

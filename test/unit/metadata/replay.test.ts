@@ -44,6 +44,20 @@ describe('replay', () => {
     expect(again.brokers.get(7)).toMatchObject({ brokerEpoch: 3, incarnationId: uuid(9), fenced: true });
   });
 
+  it('log dirs that fail are not why a broker is fenced', () => {
+    const image = clusterOf(1);
+    const broker = { brokerId: 1, brokerEpoch: image.brokers.get(1)?.brokerEpoch ?? -1 };
+    const fenced = record({
+      $case: 'brokerChange',
+      brokerChange: { ...broker, fenced: true, cause: 'session expired' },
+    });
+    const logDirs = { directories: [] };
+    const failed = record({ $case: 'brokerChange', brokerChange: { ...broker, logDirs, cause: 'a log dir failed' } });
+    const { state, logDirs: online } = after(image, fenced, failed).brokers.get(1) ?? {};
+    expect(state).toMatchObject({ offset: image.endOffset, cause: 'session expired' });
+    expect(online).toEqual([]);
+  });
+
   it('changes only the fields of a broker that are set', () => {
     const image = clusterOf(1);
     const brokerEpoch = image.brokers.get(1)?.brokerEpoch ?? -1;
