@@ -6,7 +6,7 @@ const NAMES = `
   advertised.port alter.config.policy.class.name alter.log.dirs.replication.quota.window.num
   alter.log.dirs.replication.quota.window.size.seconds authorizer.class.name auto.include.jmx.reporter
   background.threads broker.id broker.id.generation.enable
-  client.quota.callback.class compression.gzip.level compression.lz4.level compression.type compression.zstd.level
+  client.quota.callback.class compression.gzip.level compression.lz4.level compression.zstd.level
   connection.failed.authentication.delay.ms connections.max.reauth.ms control.plane.listener.name
   controlled.shutdown.enable controlled.shutdown.max.retries controlled.shutdown.retry.backoff.ms
   controller.performance.always.log.threshold.ms controller.performance.sample.period.ms
@@ -33,28 +33,27 @@ const NAMES = `
   internal.metadata.delete.delay.millis internal.metadata.log.segment.bytes
   internal.metadata.max.batch.size.in.bytes internal.metadata.max.fetch.size.in.bytes
   kafka.metrics.polling.interval.secs kafka.metrics.reporters
-  leader.imbalance.per.broker.percentage log.cleaner.backoff.ms log.cleaner.dedupe.buffer.size
-  log.cleaner.delete.retention.ms log.cleaner.enable log.cleaner.io.buffer.load.factor log.cleaner.io.buffer.size
-  log.cleaner.io.max.bytes.per.second log.cleaner.max.compaction.lag.ms log.cleaner.min.cleanable.ratio
-  log.cleaner.min.compaction.lag.ms log.cleaner.threads log.cleanup.policy log.dir.failure.timeout.ms
-  log.flush.interval.messages log.flush.interval.ms log.flush.offset.checkpoint.interval.ms
-  log.flush.scheduler.interval.ms log.flush.start.offset.checkpoint.interval.ms log.index.size.max.bytes
+  leader.imbalance.per.broker.percentage
+  log.cleaner.io.buffer.load.factor log.cleaner.io.buffer.size
+  log.cleaner.threads log.dir.failure.timeout.ms
+  log.flush.offset.checkpoint.interval.ms
+  log.flush.scheduler.interval.ms log.flush.start.offset.checkpoint.interval.ms
   log.initial.task.delay.ms log.local.retention.bytes log.local.retention.ms log.message.downconversion.enable
-  log.message.format.version log.message.timestamp.after.max.ms log.message.timestamp.before.max.ms
-  log.message.timestamp.difference.max.ms log.preallocate log.retention.bytes log.retention.check.interval.ms
-  log.retention.hours log.retention.minutes log.retention.ms log.roll.hours log.roll.jitter.hours
-  log.roll.jitter.ms log.roll.ms log.segment.delete.delay.ms max.connection.creation.rate max.connections
+  log.message.format.version
+  log.message.timestamp.difference.max.ms
+  log.retention.hours log.retention.minutes log.roll.hours log.roll.jitter.hours
+  max.connection.creation.rate max.connections
   max.connections.per.ip max.connections.per.ip.overrides max.incremental.fetch.session.cache.slots
   max.request.partition.size.limit metadata.log.segment.bytes metadata.log.segment.ms
   metadata.max.idle.interval.ms metadata.max.retention.bytes metadata.max.retention.ms metric.reporters
   metrics.num.samples metrics.recording.level metrics.sample.window.ms num.io.threads num.network.threads
-  num.recovery.threads.per.data.dir num.replica.alter.log.dirs.threads num.replica.fetchers
+  num.replica.alter.log.dirs.threads num.replica.fetchers
   offset.metadata.max.bytes offsets.commit.required.acks offsets.commit.timeout.ms offsets.load.buffer.size
   offsets.retention.check.interval.ms offsets.retention.minutes offsets.topic.compression.codec
   offsets.topic.num.partitions offsets.topic.replication.factor offsets.topic.segment.bytes
   password.encoder.cipher.algorithm password.encoder.iterations password.encoder.key.length
   password.encoder.keyfactory.algorithm password.encoder.old.secret password.encoder.secret port
-  principal.builder.class producer.id.expiration.check.interval.ms producer.id.expiration.ms
+  principal.builder.class producer.id.expiration.check.interval.ms
   producer.purgatory.purge.interval.requests queued.max.request.bytes queued.max.requests quota.window.num
   quota.window.size.seconds remote.fetch.max.wait.ms remote.list.offsets.request.timeout.ms
   remote.log.index.file.cache.total.size.bytes remote.log.manager.copier.thread.pool.size

@@ -2,8 +2,10 @@
 // `broker.connection.grace.ms` and `quorum.record.*` are ours.
 
 import type { Key, ValueOf } from './key.ts';
-import { alterable, bytes, choice, clipped, count, flag, millis, text } from './key.ts';
+import { alterable, bytes, choice, clipped, count, flag, list, millis, share, text } from './key.ts';
 import { nearestHint } from './nearest.ts';
+
+const LONG_MAX = Number.MAX_SAFE_INTEGER;
 
 export const NODE_KEYS = {
   'node.id': count(-1, 'Id of this node, unique in the cluster; required.', { min: -1 }),
@@ -90,6 +92,108 @@ export const NODE_KEYS = {
       'CreateTime',
       'Whether a record keeps the producer’s time or gets the broker’s.',
     ),
+  ),
+  'log.cleanup.policy': alterable(
+    'broker',
+    list(['delete', 'compact'], 'delete', 'What happens to old records: delete, compact, or both.'),
+  ),
+  'log.retention.ms': alterable(
+    'broker',
+    millis(604_800_000, 'Age at which records go, -1 for never.', { min: -1, max: LONG_MAX }),
+  ),
+  'log.retention.bytes': alterable(
+    'broker',
+    bytes(-1, 'Size of a partition past which its oldest records go, -1 for none.', { min: -1, max: LONG_MAX }),
+  ),
+  'log.roll.ms': alterable(
+    'broker',
+    millis(604_800_000, 'Age at which a new segment is begun.', { min: 1, max: LONG_MAX }),
+  ),
+  'log.roll.jitter.ms': alterable(
+    'broker',
+    millis(0, 'Largest random part that is taken off log.roll.ms.', { max: LONG_MAX }),
+  ),
+  'log.index.size.max.bytes': alterable(
+    'broker',
+    bytes(10_485_760, 'Size of an index at which a new segment is begun.', { min: 4 }),
+  ),
+  'log.segment.delete.delay.ms': alterable(
+    'broker',
+    millis(60_000, 'Pause before the files of a removed segment are deleted.', { max: LONG_MAX }),
+  ),
+  'log.flush.interval.messages': alterable(
+    'broker',
+    count(LONG_MAX, 'With log.flush.mode=async: records after which they are made durable.', {
+      min: 1,
+      max: LONG_MAX,
+    }),
+  ),
+  'log.flush.interval.ms': alterable(
+    'broker',
+    millis(LONG_MAX, 'With log.flush.mode=async: time after which records are made durable.', { max: LONG_MAX }),
+  ),
+  'log.message.timestamp.before.max.ms': alterable(
+    'broker',
+    millis(LONG_MAX, 'How far in the past a timestamp may lie.', { max: LONG_MAX }),
+  ),
+  'log.message.timestamp.after.max.ms': alterable(
+    'broker',
+    millis(3_600_000, 'How far ahead a timestamp may lie.', { max: LONG_MAX }),
+  ),
+  'log.preallocate': alterable('broker', flag(false, 'Write zeros ahead of the records of a segment.')),
+  'compression.type': alterable(
+    'broker',
+    choice(
+      ['producer', 'uncompressed', 'gzip', 'snappy', 'lz4', 'zstd'],
+      'producer',
+      'producer: batches are kept as the producer compressed them; else the leader compresses them so.',
+    ),
+  ),
+  'log.cleaner.delete.retention.ms': alterable(
+    'broker',
+    millis(86_400_000, 'How long compaction keeps tombstones.', { max: LONG_MAX }),
+  ),
+  'log.cleaner.max.compaction.lag.ms': alterable(
+    'broker',
+    millis(LONG_MAX, 'Longest time a record stays uncompacted.', { min: 1, max: LONG_MAX }),
+  ),
+  'log.cleaner.min.compaction.lag.ms': alterable(
+    'broker',
+    millis(0, 'Shortest time a record stays uncompacted.', { max: LONG_MAX }),
+  ),
+  'log.cleaner.min.cleanable.ratio': alterable(
+    'broker',
+    share(0.5, 'Share of uncompacted log that starts compaction.'),
+  ),
+  'log.cleaner.enable': flag(true, 'Whether this broker compacts.'),
+  'log.cleaner.dedupe.buffer.size': bytes(
+    33_554_432,
+    'Memory of the offset map of one compaction, 24 bytes a key. Kafka takes 134217728.',
+    { min: 24 * 1024 },
+  ),
+  'log.cleaner.io.max.bytes.per.second': bytes(LONG_MAX, 'Most that compaction reads and writes per second.', {
+    min: 1,
+    max: LONG_MAX,
+  }),
+  'log.cleaner.backoff.ms': millis(15_000, 'How often the broker looks for logs to compact.', { min: 1 }),
+  'log.retention.check.interval.ms': millis(300_000, 'How often the broker looks for records to delete.', { min: 1 }),
+  'log.tail.cache.bytes': bytes(
+    67_108_864,
+    'Memory for the newest records of all partitions, so that reads near the end need no disk; 0: none.',
+    { max: LONG_MAX },
+  ),
+  'log.max.open.files': count(512, 'Segment files that are open at once; others are opened when they are needed.', {
+    min: 16,
+  }),
+  'num.recovery.threads.per.data.dir': count(
+    4,
+    'Logs of one directory that are checked at the same time after an unclean stop. Kafka takes 1.',
+    { min: 1, max: 1024 },
+  ),
+  'producer.id.expiration.ms': millis(
+    86_400_000,
+    'An idempotent producer is forgotten by a partition when its last batch is older than the newest record by this.',
+    { min: 1 },
   ),
   'socket.request.max.bytes': bytes(104_857_600, 'Largest request; a bigger one closes its connection.', { min: 1 }),
   'connections.max.idle.ms': millis(600_000, 'A connection without requests is closed after this.', { min: 1 }),

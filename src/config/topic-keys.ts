@@ -17,10 +17,6 @@ function obeyed<K extends Key, F extends NodeKeyName>(key: K, fallback: F) {
   return { key, fallback, obeyed: true } as const;
 }
 
-function stored<K extends Key>(key: K) {
-  return { key, obeyed: false } as const;
-}
-
 export const TOPIC_KEYS = {
   'segment.bytes': obeyed(
     bytes(1_073_741_824, 'Size at which a new segment file is begun.', { min: 14 }),
@@ -40,33 +36,89 @@ export const TOPIC_KEYS = {
     count(1, 'In-sync replicas that acks=all needs; capped at the number of replicas.', { min: 1 }),
     'min.insync.replicas',
   ),
-  'compression.type': stored(choice(['producer'], 'producer', 'Batches are kept as the producer compressed them.')),
+  'compression.type': obeyed(
+    choice(
+      ['producer', 'uncompressed', 'gzip', 'snappy', 'lz4', 'zstd'],
+      'producer',
+      'producer: batches are kept as the producer compressed them; else the leader compresses them so.',
+    ),
+    'compression.type',
+  ),
   'unclean.leader.election.enable': obeyed(
     flag(false, 'Whether a replica that may lack acknowledged records may lead where no other can.'),
     'unclean.leader.election.enable',
   ),
-  'cleanup.policy': stored(list(['delete', 'compact'], 'delete', 'What happens to old records.')),
-  'retention.ms': stored(millis(604_800_000, 'Age at which records go, -1 for never.', { min: -1, max: LONG_MAX })),
-  'retention.bytes': stored(
-    bytes(-1, 'Size of a partition past which records go, -1 for none.', { min: -1, max: LONG_MAX }),
+  'cleanup.policy': obeyed(
+    list(
+      ['delete', 'compact'],
+      'delete',
+      'What happens to old records: delete by age and size, compact to the last of each key.',
+    ),
+    'log.cleanup.policy',
   ),
-  'segment.ms': stored(millis(604_800_000, 'Age at which a new segment is begun.', { min: 1, max: LONG_MAX })),
-  'segment.jitter.ms': stored(millis(0, 'Random part of segment.ms.', { max: LONG_MAX })),
-  'segment.index.bytes': stored(bytes(10_485_760, 'Largest index file.', { min: 4 })),
-  'delete.retention.ms': stored(millis(86_400_000, 'How long compaction keeps tombstones.', { max: LONG_MAX })),
-  'file.delete.delay.ms': stored(millis(60_000, 'Pause before a removed file is deleted.', { max: LONG_MAX })),
-  'flush.messages': stored(count(LONG_MAX, 'Kafka’s flush by number; see log.flush.mode.', { min: 1, max: LONG_MAX })),
-  'flush.ms': stored(millis(LONG_MAX, 'Kafka’s flush by time; see log.flush.mode.', { max: LONG_MAX })),
-  'max.compaction.lag.ms': stored(
+  'retention.ms': obeyed(
+    millis(604_800_000, 'Age at which records go, by their timestamps; -1 for never.', { min: -1, max: LONG_MAX }),
+    'log.retention.ms',
+  ),
+  'retention.bytes': obeyed(
+    bytes(-1, 'Size of a partition past which its oldest records go, -1 for none.', { min: -1, max: LONG_MAX }),
+    'log.retention.bytes',
+  ),
+  'segment.ms': obeyed(
+    millis(604_800_000, 'Age at which a new segment is begun.', { min: 1, max: LONG_MAX }),
+    'log.roll.ms',
+  ),
+  'segment.jitter.ms': obeyed(
+    millis(0, 'Largest random part that is taken off segment.ms.', { max: LONG_MAX }),
+    'log.roll.jitter.ms',
+  ),
+  'segment.index.bytes': obeyed(
+    bytes(10_485_760, 'Size of an index at which a new segment is begun.', { min: 4 }),
+    'log.index.size.max.bytes',
+  ),
+  'delete.retention.ms': obeyed(
+    millis(86_400_000, 'How long compaction keeps tombstones.', { max: LONG_MAX }),
+    'log.cleaner.delete.retention.ms',
+  ),
+  'file.delete.delay.ms': obeyed(
+    millis(60_000, 'Pause before the files of a removed segment are deleted.', { max: LONG_MAX }),
+    'log.segment.delete.delay.ms',
+  ),
+  'flush.messages': obeyed(
+    count(LONG_MAX, 'With log.flush.mode=async: records after which they are made durable.', {
+      min: 1,
+      max: LONG_MAX,
+    }),
+    'log.flush.interval.messages',
+  ),
+  'flush.ms': obeyed(
+    millis(LONG_MAX, 'With log.flush.mode=async: time after which records are made durable.', { max: LONG_MAX }),
+    'log.flush.interval.ms',
+  ),
+  'max.compaction.lag.ms': obeyed(
     millis(LONG_MAX, 'Longest time a record stays uncompacted.', { min: 1, max: LONG_MAX }),
+    'log.cleaner.max.compaction.lag.ms',
   ),
-  'min.compaction.lag.ms': stored(millis(0, 'Shortest time a record stays uncompacted.', { max: LONG_MAX })),
-  'message.timestamp.before.max.ms': stored(
+  'min.compaction.lag.ms': obeyed(
+    millis(0, 'Shortest time a record stays uncompacted.', { max: LONG_MAX }),
+    'log.cleaner.min.compaction.lag.ms',
+  ),
+  'message.timestamp.before.max.ms': obeyed(
     millis(LONG_MAX, 'How far in the past a timestamp may lie.', { max: LONG_MAX }),
+    'log.message.timestamp.before.max.ms',
   ),
-  'message.timestamp.after.max.ms': stored(millis(3_600_000, 'How far ahead a timestamp may lie.', { max: LONG_MAX })),
-  'min.cleanable.dirty.ratio': stored(share(0.5, 'Share of uncompacted log that starts compaction.')),
-  preallocate: stored(flag(false, 'Allocate segment files whole.')),
+  'message.timestamp.after.max.ms': obeyed(
+    millis(3_600_000, 'How far ahead a timestamp may lie.', { max: LONG_MAX }),
+    'log.message.timestamp.after.max.ms',
+  ),
+  'min.cleanable.dirty.ratio': obeyed(
+    share(0.5, 'Share of uncompacted log that starts compaction.'),
+    'log.cleaner.min.cleanable.ratio',
+  ),
+  preallocate: obeyed(
+    flag(false, 'Write zeros ahead of the records, so that a flush need not extend the file.'),
+    'log.preallocate',
+  ),
 } as const satisfies Record<string, TopicKey>;
 
 export type TopicKeyName = keyof typeof TOPIC_KEYS;

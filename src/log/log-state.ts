@@ -8,6 +8,7 @@ import type { Disk } from '../env/disk.ts';
 import { EnvError } from '../env/error.ts';
 import type { Logger } from '../env/logger.ts';
 import type { LeaderEpochCache } from './leader-epoch-cache.ts';
+import type { LogShared } from './log-shared.ts';
 import type { ProducerStates } from './producer-states.ts';
 import type { Segment } from './segment.ts';
 
@@ -15,11 +16,12 @@ export interface LogDeps {
   readonly disk: Disk;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly shared: LogShared;
   /** Told once when a log fences itself after a failed write or sync: its directory is to go offline (D-10.5). */
   readonly logFailed?: (directory: string, error: EnvError) => void;
 }
 
-export type LogConfig = Pick<TopicConfig, 'segmentBytes' | 'indexIntervalBytes' | 'timestampType'>;
+export type LogConfig = Omit<TopicConfig, 'minInsyncReplicas' | 'maxMessageBytes' | 'compressionType'>;
 
 /** A sealed segment whose files are not durable yet. */
 export interface RolledSegment {

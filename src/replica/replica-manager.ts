@@ -96,12 +96,7 @@ export class ReplicaManager {
 
   async #checkpoint(): Promise<void> {
     const highWatermarks = new Map<string, Offset>();
-    for (const places of this.#places.values()) {
-      for (const { hosted } of places.values()) {
-        const open = hosted.partition;
-        if (open !== undefined) highWatermarks.set(`${open.topic}-${open.partition}`, open.highWatermark);
-      }
-    }
+    for (const open of this.partitions()) highWatermarks.set(`${open.topic}-${open.partition}`, open.highWatermark);
     try {
       for (const directory of this.#deps.logDirectories) {
         if (this.#closing) return;
@@ -241,6 +236,13 @@ export class ReplicaManager {
     const hosted = this.#places.get(topicId)?.get(partition)?.hosted;
     if (hosted === undefined) return 'NOT_LEADER_OR_FOLLOWER';
     return hosted.ready === undefined ? servedBy(hosted) : undefined;
+  }
+
+  /** Those whose log is open. */
+  *partitions(): Generator<Partition> {
+    for (const places of this.#places.values()) {
+      for (const { hosted } of places.values()) if (hosted.partition !== undefined) yield hosted.partition;
+    }
   }
 
   /** Resolves when everything applied so far is carried out. */

@@ -9,6 +9,7 @@ import type { NodeConfig } from '../config/node-config.ts';
 import type { Forwarder } from '../controller/forwarder.ts';
 import type { Clock } from '../env/clock.ts';
 import type { Env } from '../env/env.ts';
+import { RpcError } from '../env/network.ts';
 import type { Random } from '../env/random.ts';
 import { AdminServiceDefinition as Admin } from '../gen/kvorum/v1/admin.ts';
 import type { IdentifyResponse } from '../gen/kvorum/v1/raft.ts';
@@ -79,10 +80,14 @@ export function composeAdmin(deps: NodeAdminDeps): NodeAdmin {
       checkDescribeConfigs(request);
       return describeConfigs(publisher.image, request, config);
     },
+    deleteRecords: notYet,
+    describeLogDirs: notYet,
     ...deps.parts,
   };
   return { reads, forwarder, controllerLevels };
 }
+
+const notYet = (): Promise<never> => Promise.reject(new RpcError('UNIMPLEMENTED', 'not served yet'));
 
 /** The same for a node in the world. */
 export function composeNodeAdmin(

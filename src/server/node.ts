@@ -15,6 +15,7 @@ import { AdminServiceDefinition } from '../gen/kvorum/v1/admin.ts';
 import { ControllerServiceDefinition } from '../gen/kvorum/v1/controller.ts';
 import { RaftServiceDefinition } from '../gen/kvorum/v1/raft.ts';
 import { LogDirectory } from '../log/log-directory.ts';
+import { createLogShared } from '../log/log-shared.ts';
 import type { MetaProperties } from '../log/storage.ts';
 import { MetadataPublisher } from '../metadata/publisher.ts';
 import type { CoreTrace } from '../quorum/core-trace.ts';
@@ -296,10 +297,11 @@ async function createBroker(
 ): Promise<Broker> {
   const { disk, clock, openStore } = env;
   const logger = env.logger.child({ component: 'log' });
+  const shared = createLogShared(config.values);
   const logDirectories: LogDirectory[] = [];
   for (const path of config.logDirs) {
     const expected = { nodeId: config.nodeId, clusterId: meta.clusterId };
-    const directory = await LogDirectory.open({ disk, clock, logger, openStore }, path, expected);
+    const directory = await LogDirectory.open({ disk, clock, logger, openStore, shared }, path, expected);
     undo.push(async () => void (await directory.close(false, -1)));
     logDirectories.push(directory);
   }

@@ -10,7 +10,7 @@ import { PartitionLog } from '../../../src/log/partition-log.ts';
 import { ProducerStates } from '../../../src/log/producer-states.ts';
 import { BatchHeader } from '../../../src/record/batch.ts';
 import { splitBatches } from '../../../src/record/scan.ts';
-import { batch } from '../../unit/log/fixture.ts';
+import { batch, CONFIG } from '../../unit/log/fixture.ts';
 import { SimWorld } from './sim-world.ts';
 
 const FOLDER = '/data/t-0';
@@ -330,7 +330,7 @@ const config = fc.record({
 test('D-10 whatever happens between two operations of the disk, a restart finds what was durable and invents nothing', async () => {
   await fc.assert(
     fc.asyncProperty(fc.nat(), config, fc.array(step, { minLength: 5, maxLength: 60 }), (seed, logConfig, steps) =>
-      new History(seed, logConfig).run(steps),
+      new History(seed, { ...CONFIG, ...logConfig }).run(steps),
     ),
     { numRuns: Number(process.env['RUNS'] ?? 150) },
   );

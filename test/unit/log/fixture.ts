@@ -3,7 +3,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach } from 'vitest';
+import { NO_OVERRIDES } from '../../../src/config/in-force.ts';
+import type { NodeValues } from '../../../src/config/node-keys.ts';
+import { NODE_KEYS } from '../../../src/config/node-keys.ts';
+import { topicDefaults } from '../../../src/config/topic-config.ts';
 import type { Logger } from '../../../src/env/logger.ts';
+import { createLogShared } from '../../../src/log/log-shared.ts';
 import type { LogConfig, LogDeps } from '../../../src/log/log-state.ts';
 import { createClock } from '../../../src/node/clock.ts';
 import { createDisk } from '../../../src/node/disk.ts';
@@ -29,10 +34,24 @@ export function quietLogger(events: string[] = []): Logger {
 }
 
 export function deps(events: string[] = []): LogDeps {
-  return { disk: createDisk(), clock: createClock(), logger: quietLogger(events) };
+  return {
+    disk: createDisk(),
+    clock: createClock(),
+    logger: quietLogger(events),
+    shared: createLogShared(NODE_VALUES),
+  };
 }
 
-export const CONFIG: LogConfig = { segmentBytes: 1 << 20, indexIntervalBytes: 4096, timestampType: 'CreateTime' };
+/** Every node key's default. */
+export const NODE_VALUES = Object.fromEntries(
+  Object.entries(NODE_KEYS).map(([name, key]) => [name, key.default]),
+) as unknown as NodeValues;
+
+/** A topic's defaults, but for small segments. */
+export const CONFIG: LogConfig = {
+  ...topicDefaults({ broker: NO_OVERRIDES, cluster: NO_OVERRIDES }, NODE_VALUES),
+  segmentBytes: 1 << 20,
+};
 
 export interface BatchSpec extends BatchOptions {
   readonly count?: number;

@@ -5,6 +5,7 @@ import type { Env } from '../../../src/env/env.ts';
 import type { MetadataRecord } from '../../../src/gen/kvorum/v1/metadata.ts';
 import { ConfigScope } from '../../../src/gen/kvorum/v1/metadata.ts';
 import { LogDirectory } from '../../../src/log/log-directory.ts';
+import { createLogShared } from '../../../src/log/log-shared.ts';
 import { writeMetaProperties } from '../../../src/log/storage.ts';
 import { MetadataPublisher } from '../../../src/metadata/publisher.ts';
 import { encodeRecord } from '../../../src/metadata/record.ts';
@@ -44,7 +45,11 @@ export async function withReplicas(
     const owner = { clusterId: CLUSTER, nodeId: SELF };
     if (isNew) await writeMetaProperties(env.disk, '/data', { ...owner, directoryId: uuid(1), version: 1 });
     const { clock, disk, logger, openStore } = env;
-    const directory = await LogDirectory.open({ clock, disk, logger, openStore }, '/data', owner);
+    const directory = await LogDirectory.open(
+      { clock, disk, logger, openStore, shared: createLogShared(values) },
+      '/data',
+      owner,
+    );
     const publisher = new MetadataPublisher();
     const commit = (...records: MetadataRecord[]): void => {
       const baseOffset = publisher.image.endOffset;

@@ -729,6 +729,74 @@ export interface UpdateFeaturesResponse {
   metadataEndOffset: number;
 }
 
+export interface RecordsToDelete {
+  topic: string;
+  partition: number;
+  /** Records below go; -1: all that are committed, that is below the high watermark. */
+  beforeOffset: number;
+}
+
+export interface DeleteRecordsRequest {
+  partitions: RecordsToDelete[];
+  /** How long leaders may take; 0: request.timeout.ms of the asked node. */
+  timeoutMs: number;
+}
+
+export interface DeletedRecords {
+  topic: string;
+  partition: number;
+  /** Not set: they are gone for good. */
+  error?:
+    | ItemError
+    | undefined;
+  /** The first offset that is left, on every live replica; -1 with an error. */
+  lowWatermark: number;
+}
+
+export interface DeleteRecordsResponse {
+  partitions: DeletedRecords[];
+}
+
+export interface DescribeLogDirsRequest {
+  /** Empty: every registered broker. */
+  brokerIds: number[];
+  /** Names of topics whose replicas are listed; empty: all. */
+  topics: string[];
+}
+
+export interface LogDirReplica {
+  topic: string;
+  partition: number;
+  /** Bytes of the log's segments. */
+  sizeBytes: number;
+  /** How far the log's end is behind the high watermark. */
+  offsetLag: number;
+}
+
+export interface LogDirDescription {
+  /** As in log.dirs of that broker. */
+  path: string;
+  /** Why it is offline; not set: it works. */
+  error?:
+    | ItemError
+    | undefined;
+  /** Of the file system that it is on; -1: not known. */
+  totalBytes: number;
+  usableBytes: number;
+  replicas: LogDirReplica[];
+}
+
+export interface BrokerLogDirs {
+  brokerId: number;
+  /** Why the broker could not be asked. */
+  error?: ItemError | undefined;
+  logDirs: LogDirDescription[];
+}
+
+export interface DescribeLogDirsResponse {
+  brokers: BrokerLogDirs[];
+}
+
 export interface ListTopicsRequest {
 }
 
@@ -5914,6 +5982,848 @@ export const UpdateFeaturesResponse: MessageFns<UpdateFeaturesResponse> = {
   },
 };
 
+function createBaseRecordsToDelete(): RecordsToDelete {
+  return { topic: "", partition: 0, beforeOffset: 0 };
+}
+
+export const RecordsToDelete: MessageFns<RecordsToDelete> = {
+  encode(message: RecordsToDelete, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.topic !== "") {
+      writer.uint32(10).string(message.topic);
+    }
+    if (message.partition !== 0) {
+      writer.uint32(16).int32(message.partition);
+    }
+    if (message.beforeOffset !== 0) {
+      writer.uint32(24).int64(message.beforeOffset);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RecordsToDelete {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRecordsToDelete();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.topic = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.partition = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.beforeOffset = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RecordsToDelete {
+    return {
+      topic: isSet(object.topic) ? globalThis.String(object.topic) : "",
+      partition: isSet(object.partition) ? globalThis.Number(object.partition) : 0,
+      beforeOffset: isSet(object.beforeOffset)
+        ? globalThis.Number(object.beforeOffset)
+        : isSet(object.before_offset)
+        ? globalThis.Number(object.before_offset)
+        : 0,
+    };
+  },
+
+  toJSON(message: RecordsToDelete): unknown {
+    const obj: any = {};
+    if (message.topic !== "") {
+      obj.topic = message.topic;
+    }
+    if (message.partition !== 0) {
+      obj.partition = Math.round(message.partition);
+    }
+    if (message.beforeOffset !== 0) {
+      obj.beforeOffset = Math.round(message.beforeOffset);
+    }
+    return obj;
+  },
+};
+
+function createBaseDeleteRecordsRequest(): DeleteRecordsRequest {
+  return { partitions: [], timeoutMs: 0 };
+}
+
+export const DeleteRecordsRequest: MessageFns<DeleteRecordsRequest> = {
+  encode(message: DeleteRecordsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.partitions) {
+      RecordsToDelete.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.timeoutMs !== 0) {
+      writer.uint32(16).int32(message.timeoutMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteRecordsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteRecordsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.partitions.push(RecordsToDelete.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.timeoutMs = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DeleteRecordsRequest {
+    return {
+      partitions: globalThis.Array.isArray(object?.partitions)
+        ? object.partitions.map((e: any) => RecordsToDelete.fromJSON(e))
+        : [],
+      timeoutMs: isSet(object.timeoutMs)
+        ? globalThis.Number(object.timeoutMs)
+        : isSet(object.timeout_ms)
+        ? globalThis.Number(object.timeout_ms)
+        : 0,
+    };
+  },
+
+  toJSON(message: DeleteRecordsRequest): unknown {
+    const obj: any = {};
+    if (message.partitions?.length) {
+      obj.partitions = message.partitions.map((e) => RecordsToDelete.toJSON(e));
+    }
+    if (message.timeoutMs !== 0) {
+      obj.timeoutMs = Math.round(message.timeoutMs);
+    }
+    return obj;
+  },
+};
+
+function createBaseDeletedRecords(): DeletedRecords {
+  return { topic: "", partition: 0, error: undefined, lowWatermark: 0 };
+}
+
+export const DeletedRecords: MessageFns<DeletedRecords> = {
+  encode(message: DeletedRecords, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.topic !== "") {
+      writer.uint32(10).string(message.topic);
+    }
+    if (message.partition !== 0) {
+      writer.uint32(16).int32(message.partition);
+    }
+    if (message.error !== undefined) {
+      ItemError.encode(message.error, writer.uint32(26).fork()).join();
+    }
+    if (message.lowWatermark !== 0) {
+      writer.uint32(32).int64(message.lowWatermark);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeletedRecords {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeletedRecords();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.topic = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.partition = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.error = ItemError.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.lowWatermark = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DeletedRecords {
+    return {
+      topic: isSet(object.topic) ? globalThis.String(object.topic) : "",
+      partition: isSet(object.partition) ? globalThis.Number(object.partition) : 0,
+      error: isSet(object.error) ? ItemError.fromJSON(object.error) : undefined,
+      lowWatermark: isSet(object.lowWatermark)
+        ? globalThis.Number(object.lowWatermark)
+        : isSet(object.low_watermark)
+        ? globalThis.Number(object.low_watermark)
+        : 0,
+    };
+  },
+
+  toJSON(message: DeletedRecords): unknown {
+    const obj: any = {};
+    if (message.topic !== "") {
+      obj.topic = message.topic;
+    }
+    if (message.partition !== 0) {
+      obj.partition = Math.round(message.partition);
+    }
+    if (message.error !== undefined) {
+      obj.error = ItemError.toJSON(message.error);
+    }
+    if (message.lowWatermark !== 0) {
+      obj.lowWatermark = Math.round(message.lowWatermark);
+    }
+    return obj;
+  },
+};
+
+function createBaseDeleteRecordsResponse(): DeleteRecordsResponse {
+  return { partitions: [] };
+}
+
+export const DeleteRecordsResponse: MessageFns<DeleteRecordsResponse> = {
+  encode(message: DeleteRecordsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.partitions) {
+      DeletedRecords.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteRecordsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteRecordsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.partitions.push(DeletedRecords.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DeleteRecordsResponse {
+    return {
+      partitions: globalThis.Array.isArray(object?.partitions)
+        ? object.partitions.map((e: any) => DeletedRecords.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: DeleteRecordsResponse): unknown {
+    const obj: any = {};
+    if (message.partitions?.length) {
+      obj.partitions = message.partitions.map((e) => DeletedRecords.toJSON(e));
+    }
+    return obj;
+  },
+};
+
+function createBaseDescribeLogDirsRequest(): DescribeLogDirsRequest {
+  return { brokerIds: [], topics: [] };
+}
+
+export const DescribeLogDirsRequest: MessageFns<DescribeLogDirsRequest> = {
+  encode(message: DescribeLogDirsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.brokerIds.length !== 0) {
+      writer.uint32(10).fork();
+      for (const v of message.brokerIds) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    for (const v of message.topics) {
+      writer.uint32(18).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DescribeLogDirsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDescribeLogDirsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag === 8) {
+              message.brokerIds.push(reader.int32());
+
+              continue;
+            }
+
+            if (tag === 10) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.brokerIds.push(reader.int32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.topics.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DescribeLogDirsRequest {
+    return {
+      brokerIds: globalThis.Array.isArray(object?.brokerIds)
+        ? object.brokerIds.map((e: any) => globalThis.Number(e))
+        : globalThis.Array.isArray(object?.broker_ids)
+        ? object.broker_ids.map((e: any) => globalThis.Number(e))
+        : [],
+      topics: globalThis.Array.isArray(object?.topics) ? object.topics.map((e: any) => globalThis.String(e)) : [],
+    };
+  },
+
+  toJSON(message: DescribeLogDirsRequest): unknown {
+    const obj: any = {};
+    if (message.brokerIds?.length) {
+      obj.brokerIds = message.brokerIds.map((e) => Math.round(e));
+    }
+    if (message.topics?.length) {
+      obj.topics = message.topics;
+    }
+    return obj;
+  },
+};
+
+function createBaseLogDirReplica(): LogDirReplica {
+  return { topic: "", partition: 0, sizeBytes: 0, offsetLag: 0 };
+}
+
+export const LogDirReplica: MessageFns<LogDirReplica> = {
+  encode(message: LogDirReplica, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.topic !== "") {
+      writer.uint32(10).string(message.topic);
+    }
+    if (message.partition !== 0) {
+      writer.uint32(16).int32(message.partition);
+    }
+    if (message.sizeBytes !== 0) {
+      writer.uint32(24).int64(message.sizeBytes);
+    }
+    if (message.offsetLag !== 0) {
+      writer.uint32(32).int64(message.offsetLag);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LogDirReplica {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLogDirReplica();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.topic = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.partition = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.sizeBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.offsetLag = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): LogDirReplica {
+    return {
+      topic: isSet(object.topic) ? globalThis.String(object.topic) : "",
+      partition: isSet(object.partition) ? globalThis.Number(object.partition) : 0,
+      sizeBytes: isSet(object.sizeBytes)
+        ? globalThis.Number(object.sizeBytes)
+        : isSet(object.size_bytes)
+        ? globalThis.Number(object.size_bytes)
+        : 0,
+      offsetLag: isSet(object.offsetLag)
+        ? globalThis.Number(object.offsetLag)
+        : isSet(object.offset_lag)
+        ? globalThis.Number(object.offset_lag)
+        : 0,
+    };
+  },
+
+  toJSON(message: LogDirReplica): unknown {
+    const obj: any = {};
+    if (message.topic !== "") {
+      obj.topic = message.topic;
+    }
+    if (message.partition !== 0) {
+      obj.partition = Math.round(message.partition);
+    }
+    if (message.sizeBytes !== 0) {
+      obj.sizeBytes = Math.round(message.sizeBytes);
+    }
+    if (message.offsetLag !== 0) {
+      obj.offsetLag = Math.round(message.offsetLag);
+    }
+    return obj;
+  },
+};
+
+function createBaseLogDirDescription(): LogDirDescription {
+  return { path: "", error: undefined, totalBytes: 0, usableBytes: 0, replicas: [] };
+}
+
+export const LogDirDescription: MessageFns<LogDirDescription> = {
+  encode(message: LogDirDescription, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.path !== "") {
+      writer.uint32(10).string(message.path);
+    }
+    if (message.error !== undefined) {
+      ItemError.encode(message.error, writer.uint32(18).fork()).join();
+    }
+    if (message.totalBytes !== 0) {
+      writer.uint32(24).int64(message.totalBytes);
+    }
+    if (message.usableBytes !== 0) {
+      writer.uint32(32).int64(message.usableBytes);
+    }
+    for (const v of message.replicas) {
+      LogDirReplica.encode(v!, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LogDirDescription {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLogDirDescription();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.error = ItemError.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.totalBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.usableBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.replicas.push(LogDirReplica.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): LogDirDescription {
+    return {
+      path: isSet(object.path) ? globalThis.String(object.path) : "",
+      error: isSet(object.error) ? ItemError.fromJSON(object.error) : undefined,
+      totalBytes: isSet(object.totalBytes)
+        ? globalThis.Number(object.totalBytes)
+        : isSet(object.total_bytes)
+        ? globalThis.Number(object.total_bytes)
+        : 0,
+      usableBytes: isSet(object.usableBytes)
+        ? globalThis.Number(object.usableBytes)
+        : isSet(object.usable_bytes)
+        ? globalThis.Number(object.usable_bytes)
+        : 0,
+      replicas: globalThis.Array.isArray(object?.replicas)
+        ? object.replicas.map((e: any) => LogDirReplica.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: LogDirDescription): unknown {
+    const obj: any = {};
+    if (message.path !== "") {
+      obj.path = message.path;
+    }
+    if (message.error !== undefined) {
+      obj.error = ItemError.toJSON(message.error);
+    }
+    if (message.totalBytes !== 0) {
+      obj.totalBytes = Math.round(message.totalBytes);
+    }
+    if (message.usableBytes !== 0) {
+      obj.usableBytes = Math.round(message.usableBytes);
+    }
+    if (message.replicas?.length) {
+      obj.replicas = message.replicas.map((e) => LogDirReplica.toJSON(e));
+    }
+    return obj;
+  },
+};
+
+function createBaseBrokerLogDirs(): BrokerLogDirs {
+  return { brokerId: 0, error: undefined, logDirs: [] };
+}
+
+export const BrokerLogDirs: MessageFns<BrokerLogDirs> = {
+  encode(message: BrokerLogDirs, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.brokerId !== 0) {
+      writer.uint32(8).int32(message.brokerId);
+    }
+    if (message.error !== undefined) {
+      ItemError.encode(message.error, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.logDirs) {
+      LogDirDescription.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BrokerLogDirs {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBrokerLogDirs();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.brokerId = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.error = ItemError.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.logDirs.push(LogDirDescription.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): BrokerLogDirs {
+    return {
+      brokerId: isSet(object.brokerId)
+        ? globalThis.Number(object.brokerId)
+        : isSet(object.broker_id)
+        ? globalThis.Number(object.broker_id)
+        : 0,
+      error: isSet(object.error) ? ItemError.fromJSON(object.error) : undefined,
+      logDirs: globalThis.Array.isArray(object?.logDirs)
+        ? object.logDirs.map((e: any) => LogDirDescription.fromJSON(e))
+        : globalThis.Array.isArray(object?.log_dirs)
+        ? object.log_dirs.map((e: any) => LogDirDescription.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: BrokerLogDirs): unknown {
+    const obj: any = {};
+    if (message.brokerId !== 0) {
+      obj.brokerId = Math.round(message.brokerId);
+    }
+    if (message.error !== undefined) {
+      obj.error = ItemError.toJSON(message.error);
+    }
+    if (message.logDirs?.length) {
+      obj.logDirs = message.logDirs.map((e) => LogDirDescription.toJSON(e));
+    }
+    return obj;
+  },
+};
+
+function createBaseDescribeLogDirsResponse(): DescribeLogDirsResponse {
+  return { brokers: [] };
+}
+
+export const DescribeLogDirsResponse: MessageFns<DescribeLogDirsResponse> = {
+  encode(message: DescribeLogDirsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.brokers) {
+      BrokerLogDirs.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DescribeLogDirsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDescribeLogDirsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.brokers.push(BrokerLogDirs.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DescribeLogDirsResponse {
+    return {
+      brokers: globalThis.Array.isArray(object?.brokers)
+        ? object.brokers.map((e: any) => BrokerLogDirs.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: DescribeLogDirsResponse): unknown {
+    const obj: any = {};
+    if (message.brokers?.length) {
+      obj.brokers = message.brokers.map((e) => BrokerLogDirs.toJSON(e));
+    }
+    return obj;
+  },
+};
+
 function createBaseListTopicsRequest(): ListTopicsRequest {
   return {};
 }
@@ -9335,6 +10245,27 @@ export const AdminServiceDefinition = {
       requestType: UpdateFeaturesRequest as typeof UpdateFeaturesRequest,
       requestStream: false,
       responseType: UpdateFeaturesResponse as typeof UpdateFeaturesResponse,
+      responseStream: false,
+      options: {},
+    },
+    /**
+     * Deletes the records of partitions below an offset, each on its own (D-9.1); the node asks the leaders. One answer per
+     * partition, in order.
+     */
+    deleteRecords: {
+      name: "DeleteRecords",
+      requestType: DeleteRecordsRequest as typeof DeleteRecordsRequest,
+      requestStream: false,
+      responseType: DeleteRecordsResponse as typeof DeleteRecordsResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** The log directories of brokers and what they hold; the node asks the brokers. One answer per broker, by id. */
+    describeLogDirs: {
+      name: "DescribeLogDirs",
+      requestType: DescribeLogDirsRequest as typeof DescribeLogDirsRequest,
+      requestStream: false,
+      responseType: DescribeLogDirsResponse as typeof DescribeLogDirsResponse,
       responseStream: false,
       options: {},
     },
