@@ -4,7 +4,7 @@ import { topicOverride, valueInForce } from './in-force.ts';
 import { clipped, listItems } from './key.ts';
 import { nearestHint } from './nearest.ts';
 import type { NodeKeyName, NodeValues } from './node-keys.ts';
-import { isTopicKey, TOPIC_KEYS, topicKey } from './topic-keys.ts';
+import { TOPIC_KEYS } from './topic-keys.ts';
 
 /**
  * What a partition's log and leader need to know, in force now. Fields are the keys of TOPIC_KEYS, in camel case; units and ranges
@@ -52,11 +52,6 @@ export function compacts({ cleanupPolicy }: Pick<TopicConfig, 'cleanupPolicy'>):
 /** What to say of a name that is not in the table. */
 export function unknownTopicKey(name: string): string {
   return `${clipped(name)} is not a topic config${nearestHint(name, Object.keys(TOPIC_KEYS))}`;
-}
-
-/** Of these topic configs, the ones that this version stores without acting on them. */
-export function storedOnly(names: Iterable<string>): string[] {
-  return [...names].filter((name) => isTopicKey(name) && !topicKey(name).obeyed);
 }
 
 /** What topics without configs of their own have on a broker; `file` holds the values of its file. */

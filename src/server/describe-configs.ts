@@ -145,16 +145,13 @@ function nodeEntry(name: NodeKeyName, layers: Layers): ConfigEntry {
 }
 
 function topicEntry(name: TopicKeyName, own: Overrides, layers: Layers): ConfigEntry {
-  const { key, fallback, obeyed } = topicKey(name);
+  const { key, fallback } = topicKey(name);
   const set = validValue(name, key, own.get(name));
   const synonyms = [
     ...(set === undefined ? [] : [{ source: ConfigSource.TOPIC, key: name, value: String(set) }]),
-    ...(fallback === undefined
-      ? [{ source: ConfigSource.DEFAULT, key: name, value: String(key.default) }]
-      : synonymsOf(fallback, layers)),
+    ...synonymsOf(fallback, layers),
   ];
-  const documentation = obeyed ? key.doc : `${key.doc} Checked and stored: this version does not act on it.`;
-  return entry(name, synonyms, { readOnly: false, type: key.type, documentation });
+  return entry(name, synonyms, { readOnly: false, type: key.type, documentation: key.doc });
 }
 
 function entry(
