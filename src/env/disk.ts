@@ -28,11 +28,16 @@ export interface DiskFile {
   close(): Promise<void>;
 }
 
+/**
+ * `read`: must exist. `update`: read and write, must exist. `write`: read and write, created if missing.
+ * `create`: read and write, EXISTS if there.
+ */
+export type OpenMode = 'read' | 'update' | 'write' | 'create';
+
 export interface Disk {
-  /** `read`: must exist. `write`: read and write, created if missing. `create`: read and write, EXISTS if there. */
-  open(path: string, mode: 'read' | 'write' | 'create'): Promise<DiskFile>;
-  /** `open(path, 'create')` synchronously: for a log that must roll to a new segment in the middle of an append. */
-  createNow(path: string): DiskFile;
+  open(path: string, mode: OpenMode): Promise<DiskFile>;
+  /** `open`, synchronously: for a log that must write in the middle of an append to a file that is not open. */
+  openNow(path: string, mode: OpenMode): DiskFile;
   /** The whole file. */
   readFile(path: string): Promise<Buffer>;
   /** Entries in name order; NOT_FOUND if there is no such directory. */
@@ -57,9 +62,10 @@ export function parentOf(path: string): string {
 /** Replaces a file's content atomically and durably: temp file, sync, rename, directory sync (R-10.2). */
 export async function writeFileDurably(disk: Disk, path: string, content: Uint8Array): Promise<void> {
   const temporary = `${path}.tmp`;
-  await disk.remove(temporary);
-  const file = await disk.open(temporary, 'create');
+  const file = await disk.open(temporary, 'write');
   try {
+    // What a crash left of an earlier attempt may be longer.
+    await file.truncate(0);
     for (let at = 0; at < content.length; ) at += file.write([content.subarray(at)], at);
     await file.sync();
   } finally {

@@ -27,6 +27,8 @@ export interface LogDirectoryDeps extends LogDeps {
   readonly openStore: OpenStore;
 }
 
+const NO_CHECKPOINT: PartitionCheckpoint = { recoveryPoint: 0, logStartOffset: 0, highWatermark: 0 };
+
 interface OpenPartition {
   readonly folder: string;
   readonly key: PartitionKey;
@@ -153,7 +155,10 @@ export class LogDirectory {
         recoveryPoint: checkpoint?.recoveryPoint ?? 0,
         logStartOffset: checkpoint?.logStartOffset ?? 0,
       },
-      (offset) => this.#lowerRecoveryPoint(key, offset),
+      {
+        beforeTruncation: (offset) => this.#lowerRecoveryPoint(key, offset),
+        noteLogStart: (offset) => this.#noteLogStart(key, offset),
+      },
     );
     await this.#checkpoints.markVerified(key);
     if (checkpoint !== undefined && checkpoint.highWatermark > log.logEndOffset) {
@@ -194,6 +199,13 @@ export class LogDirectory {
     await this.#checkpoints.put([[key, { ...checkpoint, recoveryPoint: offset }]]);
   }
 
+  /** D-9.2: what is removed below the start stays removed, whatever a crash leaves of the folder. */
+  async #noteLogStart(key: PartitionKey, offset: Offset): Promise<void> {
+    const checkpoint = this.#checkpoints.get(key) ?? NO_CHECKPOINT;
+    if (checkpoint.logStartOffset >= offset) return;
+    await this.#checkpoints.put([[key, { ...checkpoint, logStartOffset: offset }]]);
+  }
+
   /**
    * Remembers, durably, how far the open logs are durable, where they start, and the given high watermarks. Often enough
    * that little must be checked after a crash, and that rot of old records is told from a torn end.
@@ -206,7 +218,7 @@ export class LogDirectory {
       const known = this.#checkpoints.get(key);
       const next: PartitionCheckpoint = {
         recoveryPoint: log.recoveryPoint,
-        logStartOffset: log.logStartOffset,
+        logStartOffset: Math.max(log.logStartOffset, known?.logStartOffset ?? 0),
         highWatermark: highWatermarkOf(topic, partition) ?? known?.highWatermark ?? log.logStartOffset,
       };
       const same =

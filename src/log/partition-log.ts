@@ -18,31 +18,40 @@ import type { FoundTimestamp } from './timestamps.ts';
 import { findMaxTimestamp, findTimestamp } from './timestamps.ts';
 import { truncateLog } from './truncate.ts';
 
+/** What is kept of the log outside its folder, where it is read before the log is opened. */
+export interface LogHooks {
+  /** Must make sure that no durable recovery point lies above the offset: the log will end there. */
+  readonly beforeTruncation: (offset: Offset) => Promise<void>;
+  /** The log is to start at `offset` at least, after a crash too: durable when it resolves. Never taken back. */
+  readonly noteLogStart: (offset: Offset) => Promise<void>;
+}
+
+const NO_HOOKS: LogHooks = { beforeTruncation: () => Promise.resolve(), noteLogStart: () => Promise.resolve() };
+
 export class PartitionLog {
   readonly #state: LogState;
   readonly #commit: GroupCommit;
   readonly #hints = new PositionHints();
-  readonly #beforeTruncation: (offset: Offset) => Promise<void>;
+  readonly #hooks: LogHooks;
 
-  private constructor(state: LogState, beforeTruncation: (offset: Offset) => Promise<void>) {
+  private constructor(state: LogState, hooks: LogHooks) {
     this.#state = state;
     this.#commit = new GroupCommit(() => flushLog(state));
-    this.#beforeTruncation = beforeTruncation;
+    this.#hooks = hooks;
   }
 
   /**
    * Opens the log in `directory`, creating an empty one if there is none. Everything that is in it then is durable.
    * EnvError CORRUPT if records that were durable are gone or damaged (D-10.2, D-10.4): nothing was changed then.
-   * `beforeTruncation` must make sure that no durable recovery point lies above the offset.
    */
   static async open(
     deps: LogDeps,
     directory: string,
     config: LogConfig,
     recovery: LogRecovery,
-    beforeTruncation: (offset: Offset) => Promise<void> = () => Promise.resolve(),
+    hooks: LogHooks = NO_HOOKS,
   ): Promise<PartitionLog> {
-    return new PartitionLog(await loadLog(deps, directory, config, recovery), beforeTruncation);
+    return new PartitionLog(await loadLog(deps, directory, config, recovery), hooks);
   }
 
   /** The partition's folder. */
@@ -145,7 +154,7 @@ export class PartitionLog {
    * Durable when it resolves (D-3.6). No append may run meanwhile.
    */
   truncateTo(offset: Offset): Promise<void> {
-    return this.#commit.exclusively(() => truncateLog(this.#state, offset, this.#beforeTruncation));
+    return this.#commit.exclusively(() => truncateLog(this.#state, offset, this.#hooks.beforeTruncation));
   }
 
   /**

@@ -38,7 +38,7 @@ export class Segment {
   /** A new, empty one, synchronously. Its directory entry is volatile until the directory is synced (D-9.3). */
   static create(disk: Disk, directory: string, baseOffset: Offset, intervalBytes: number): Segment {
     const segment = new Segment(disk, directory, baseOffset, intervalBytes);
-    const file = disk.createNow(segment.path);
+    const file = disk.openNow(segment.path, 'create');
     segment.#content = { file, index: new SegmentIndex(baseOffset, intervalBytes), size: 0 };
     return segment;
   }

@@ -2,7 +2,7 @@
 // that may wait for the device runs on libuv's thread pool. Durability is fdatasync and fsync of directories (M-2).
 import * as fs from 'node:fs';
 import { assert } from '../base/assert.ts';
-import type { DirectoryEntry, Disk, DiskFile } from '../env/disk.ts';
+import type { DirectoryEntry, Disk, DiskFile, OpenMode } from '../env/disk.ts';
 import { EnvError } from '../env/error.ts';
 import { toEnvError } from './system-error.ts';
 
@@ -11,8 +11,9 @@ const DEFAULT_POOL_THREADS = 4;
 
 const FILE_MODE = 0o644;
 
-const OPEN_FLAGS: Readonly<Record<'read' | 'write' | 'create', number>> = {
+const OPEN_FLAGS: Readonly<Record<OpenMode, number>> = {
   read: fs.constants.O_RDONLY,
+  update: fs.constants.O_RDWR,
   write: fs.constants.O_RDWR | fs.constants.O_CREAT,
   create: fs.constants.O_RDWR | fs.constants.O_CREAT | fs.constants.O_EXCL,
 };
@@ -25,11 +26,11 @@ export function createDisk(): Disk {
       const fd = await settle<number>(attempt, (done) => fs.open(path, OPEN_FLAGS[mode], FILE_MODE, done));
       return new NodeFile(path, fd, slots);
     },
-    createNow: (path) => {
+    openNow: (path, mode) => {
       try {
-        return new NodeFile(path, fs.openSync(path, OPEN_FLAGS.create, FILE_MODE), slots);
+        return new NodeFile(path, fs.openSync(path, OPEN_FLAGS[mode], FILE_MODE), slots);
       } catch (error) {
-        throw toEnvError(error, `cannot open ${path} to create`);
+        throw toEnvError(error, `cannot open ${path} to ${mode}`);
       }
     },
     readFile: (path) => settle<Buffer>(`cannot read ${path}`, (done) => fs.readFile(path, done)),

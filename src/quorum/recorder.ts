@@ -112,7 +112,7 @@ export class CoreRecorder implements CoreTrace {
 function newFile(disk: Disk, name: string): DiskFile {
   for (let n = 0; ; n++) {
     try {
-      return disk.createNow(n === 0 ? `${name}.ndjson` : `${name}-${n}.ndjson`);
+      return disk.openNow(n === 0 ? `${name}.ndjson` : `${name}-${n}.ndjson`, 'create');
     } catch (error) {
       if (!isEnvError(error, 'EXISTS')) throw error;
     }

@@ -107,13 +107,30 @@ export function diskSuite(name: string, harness: Harness): void {
 
     it('creates a file at once for a writer that cannot wait', () =>
       harness.run(async ({ env: { disk }, directory }) => {
-        const file = disk.createNow(`${directory}/a`);
+        const file = disk.openNow(`${directory}/a`, 'create');
         file.write([Buffer.from('now')], 0);
         expect(await text(disk, `${directory}/a`)).toBe('now');
         await file.sync();
         await file.close();
-        await expectCode((async () => disk.createNow(`${directory}/a`))(), 'EXISTS');
-        await expectCode((async () => disk.createNow(`${directory}/none/a`))(), 'NOT_FOUND');
+        await expectCode((async () => disk.openNow(`${directory}/a`, 'create'))(), 'EXISTS');
+        await expectCode((async () => disk.openNow(`${directory}/none/a`, 'create'))(), 'NOT_FOUND');
+      }));
+
+    it('opens at once what is there, and creates only when told to', () =>
+      harness.run(async ({ env: { disk }, directory }) => {
+        await expectCode((async () => disk.openNow(`${directory}/a`, 'update'))(), 'NOT_FOUND');
+        await expectCode((async () => disk.openNow(`${directory}/a`, 'read'))(), 'NOT_FOUND');
+        await expectCode(disk.open(`${directory}/a`, 'update'), 'NOT_FOUND');
+        const created = disk.openNow(`${directory}/a`, 'write');
+        created.write([Buffer.from('first')], 0);
+        for (const mode of ['write', 'update'] as const) {
+          const again = disk.openNow(`${directory}/a`, mode);
+          again.write([Buffer.from('F')], 0);
+          expect(await again.size()).toBe(5);
+          await again.close();
+        }
+        expect(await text(disk, `${directory}/a`)).toBe('First');
+        await created.close();
       }));
 
     it('refuses a closed file with CLOSED, and lets it be closed twice', () =>

@@ -22,7 +22,7 @@ function withFiles(disk: Disk, lies: (path: string) => boolean, change: (file: D
       const file = await disk.open(path, mode);
       return lies(path) ? change(file) : file;
     },
-    createNow: (path) => (lies(path) ? change(disk.createNow(path)) : disk.createNow(path)),
+    openNow: (path, mode) => (lies(path) ? change(disk.openNow(path, mode)) : disk.openNow(path, mode)),
   };
 }
 

@@ -1,6 +1,6 @@
 // The Disk port of one incarnation over its host's simulated disk.
 
-import type { Disk, DiskFile } from '../../env/disk.ts';
+import type { Disk, DiskFile, OpenMode } from '../../env/disk.ts';
 import { parentOf } from '../../env/disk.ts';
 import { EnvError } from '../../env/error.ts';
 import type { Incarnation } from '../world/incarnation.ts';
@@ -24,20 +24,22 @@ export function simDiskPort(disk: SimDisk, incarnation: Incarnation): Disk {
   const changed = (path: string, change: () => void): Promise<void> => named(path, change, change);
   const handle = (path: string, node: FileNode, writable: boolean): DiskFile =>
     new SimFile(disk, incarnation, path, node, writable);
+  const nodeFor = (path: string, mode: OpenMode): FileNode => {
+    if (mode === 'create') return disk.tree.createFile(path);
+    if (mode === 'write' && disk.tree.find(path) === undefined) return disk.tree.createFile(path);
+    return disk.tree.file(path);
+  };
 
   return {
     open(path, mode) {
-      const open = (): FileNode => {
-        if (mode === 'create') return disk.tree.createFile(path);
-        if (mode === 'write' && disk.tree.find(path) === undefined) return disk.tree.createFile(path);
-        return disk.tree.file(path);
-      };
-      return named(path, () => handle(path, open(), mode !== 'read'), mode === 'read' ? undefined : open);
+      const open = (): FileNode => nodeFor(path, mode);
+      const interrupted = mode === 'write' || mode === 'create' ? open : undefined;
+      return named(path, () => handle(path, open(), mode !== 'read'), interrupted);
     },
-    createNow(path) {
-      if (incarnation.isDead) return handle(path, new FileNode(), true);
+    openNow(path, mode) {
+      if (incarnation.isDead) return handle(path, new FileNode(), mode !== 'read');
       disk.throwFailure('directory', path);
-      return handle(path, disk.tree.createFile(path), true);
+      return handle(path, nodeFor(path, mode), mode !== 'read');
     },
     readFile(path) {
       return disk.operate(incarnation, disk.latency(disk.settings.readLatencyUs), () => {
