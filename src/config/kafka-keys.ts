@@ -5,7 +5,7 @@ const NAMES = `
   add.partitions.to.txn.retry.backoff.max.ms add.partitions.to.txn.retry.backoff.ms advertised.host.name
   advertised.port alter.config.policy.class.name alter.log.dirs.replication.quota.window.num
   alter.log.dirs.replication.quota.window.size.seconds authorizer.class.name auto.include.jmx.reporter
-  background.threads broker.id broker.id.generation.enable
+  background.threads broker.id.generation.enable
   client.quota.callback.class compression.gzip.level compression.lz4.level compression.zstd.level
   connection.failed.authentication.delay.ms connections.max.reauth.ms control.plane.listener.name
   controlled.shutdown.enable controlled.shutdown.max.retries controlled.shutdown.retry.backoff.ms
@@ -37,11 +37,9 @@ const NAMES = `
   log.cleaner.io.buffer.load.factor log.cleaner.io.buffer.size
   log.cleaner.threads log.dir.failure.timeout.ms
   log.flush.offset.checkpoint.interval.ms
-  log.flush.scheduler.interval.ms log.flush.start.offset.checkpoint.interval.ms
+  log.flush.start.offset.checkpoint.interval.ms
   log.initial.task.delay.ms log.local.retention.bytes log.local.retention.ms log.message.downconversion.enable
   log.message.format.version
-  log.message.timestamp.difference.max.ms
-  log.retention.hours log.retention.minutes log.roll.hours log.roll.jitter.hours
   max.connection.creation.rate max.connections
   max.connections.per.ip max.connections.per.ip.overrides max.incremental.fetch.session.cache.slots
   max.request.partition.size.limit metadata.log.segment.bytes metadata.log.segment.ms

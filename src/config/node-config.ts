@@ -1,7 +1,9 @@
 // A node's configuration from its server.properties text: every error at once, unused Kafka keys in one warning.
 import type { NodeId } from '../base/ids.ts';
+import { ALIASES, aliasValue, isAlias } from './aliases.ts';
 import { isUnusedKafkaKey, unusedKafkaKeys } from './kafka-keys.ts';
 import { parseValue } from './key.ts';
+import { lagConflict } from './lag-conflict.ts';
 import type { HostPort, ListenerConfig, Problems } from './listeners.ts';
 import { listOf, parseHostPort, parseListeners, parseVoters } from './listeners.ts';
 import { nearestHint } from './nearest.ts';
@@ -50,8 +52,8 @@ function readValues(
       setKeys.add(name);
     } else if (isUnusedKafkaKey(name)) {
       unused.push(name);
-    } else {
-      const hint = nearestHint(name, [...Object.keys(NODE_KEYS), ...unusedKafkaKeys()]);
+    } else if (!isAlias(name)) {
+      const hint = nearestHint(name, [...Object.keys(NODE_KEYS), ...Object.keys(ALIASES), ...unusedKafkaKeys()]);
       problems.errors.push(`${name} is not a key of Kvorum or Kafka${hint}`);
     }
   }
@@ -60,11 +62,32 @@ function readValues(
   }
   const profile = TIMING_PROFILES[values['timing.profile'] as keyof typeof TIMING_PROFILES] ?? {};
   for (const [name, value] of Object.entries(profile)) if (isNodeKey(name) && !setKeys.has(name)) values[name] = value;
-  if (!setKeys.has('node.id') && entries.has('broker.id')) {
-    values['node.id'] = Number(entries.get('broker.id'));
-    setKeys.add('node.id');
-  }
+  readAliases(entries, values, setKeys, problems);
   return { values: values as NodeValues, setKeys };
+}
+
+/** What the file says under other names of keys that it does not set itself. */
+function readAliases(
+  entries: ReadonlyMap<string, string>,
+  values: Record<string, number | boolean | string>,
+  setKeys: Set<NodeKeyName>,
+  problems: Problems,
+): void {
+  for (const name of Object.keys(ALIASES).filter(isAlias)) {
+    const text = entries.get(name);
+    if (text === undefined) continue;
+    const parsed = aliasValue(name, text);
+    if (!parsed.ok) {
+      problems.errors.push(parsed.error);
+      continue;
+    }
+    const unset = ALIASES[name].keys.filter((key) => !setKeys.has(key));
+    if (unset.length === 0) problems.warnings.push(`${name} has no effect: ${ALIASES[name].keys[0]} is set too`);
+    for (const key of unset) {
+      values[key] = parsed.value;
+      setKeys.add(key);
+    }
+  }
 }
 
 function readRoles(text: string, problems: Problems): { isController: boolean; isBroker: boolean } {
@@ -128,6 +151,8 @@ function crossCheck(config: NodeConfig, problems: Problems): void {
   if (heartbeat >= session) {
     errors.push(`broker.heartbeat.interval.ms=${heartbeat} must be less than broker.session.timeout.ms=${session}`);
   }
+  const lags = lagConflict('log.cleaner.', (key) => config.values[key]);
+  if (lags !== undefined) errors.push(lags);
   const grace = config.values['broker.connection.grace.ms'];
   if (grace > session) {
     errors.push(`broker.connection.grace.ms=${grace} must be at most broker.session.timeout.ms=${session}`);

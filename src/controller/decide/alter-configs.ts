@@ -16,7 +16,7 @@ import { configsOf } from '../../metadata/image.ts';
 import { metadataRecord } from '../../metadata/record.ts';
 import type { ConfigTarget } from './config-target.ts';
 import { configTarget } from './config-target.ts';
-import { alteredValue } from './config-values.ts';
+import { alteredValue, brokerConflict, topicConflict } from './config-values.ts';
 import type { Decision } from './decision.ts';
 import { endElrs, MIN_ISR_KEY } from './min-isr.ts';
 
@@ -80,10 +80,13 @@ function alter(
     if (altered.value !== present.get(key)) changes.push({ key, value: altered.value });
   }
   if (changes.length === 0) return undefined;
-  const configs = work.configs.set(
-    target.entity,
-    changes.reduce((map, { key, value }) => (value === undefined ? map.delete(key) : map.set(key, value)), present),
+  const next = changes.reduce(
+    (map, { key, value }) => (value === undefined ? map.delete(key) : map.set(key, value)),
+    present,
   );
+  const conflict = target.topic === undefined ? brokerConflict(image, target.name, next) : topicConflict(image, next);
+  if (conflict !== undefined) return itemError('INVALID_CONFIG', conflict);
+  const configs = work.configs.set(target.entity, next);
   if (changes.some(({ key }) => key === MIN_ISR_KEY) && !endsElrs(work, image, configs, target)) {
     return tooMuch(`end the ELRs of ${MAX_CHANGES_PER_REQUEST} partitions, as another min.insync.replicas does`);
   }

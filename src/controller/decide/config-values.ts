@@ -1,16 +1,19 @@
 // Which values configs can be given in the cluster's metadata: what the key tables allow, and the metadata level.
+import type { Overrides } from '../../config/in-force.ts';
+import { topicOverride, validValue } from '../../config/in-force.ts';
 import { isUnusedKafkaKey } from '../../config/kafka-keys.ts';
 import type { Key, Parsed } from '../../config/key.ts';
 import { clipped, listItems, parseValue } from '../../config/key.ts';
+import { lagConflict } from '../../config/lag-conflict.ts';
 import type { NodeKeyName } from '../../config/node-keys.ts';
-import { isNodeKey, nodeKey, unknownNodeKey } from '../../config/node-keys.ts';
+import { isNodeKey, NODE_KEYS, nodeKey, unknownNodeKey } from '../../config/node-keys.ts';
 import { unknownTopicKey } from '../../config/topic-config.ts';
 import type { TopicKeyName } from '../../config/topic-keys.ts';
-import { isTopicKey, topicKey } from '../../config/topic-keys.ts';
+import { isTopicKey, TOPIC_KEYS, topicKey } from '../../config/topic-keys.ts';
 import type { ConfigAlteration } from '../../gen/kvorum/v1/admin.ts';
 import { ConfigOperation } from '../../gen/kvorum/v1/admin.ts';
 import type { MetadataImage } from '../../metadata/image.ts';
-import { configsOf } from '../../metadata/image.ts';
+import { brokerEntity, configsOf } from '../../metadata/image.ts';
 import { ELR_LEVEL } from '../../metadata/level.ts';
 import type { ConfigTarget } from './config-target.ts';
 
@@ -85,4 +88,26 @@ function checkValue({ level }: MetadataImage, name: string, row: Key, text: stri
   return bad(
     `${name}=true needs metadata level ${ELR_LEVEL}, and the cluster is at ${level}: raise it by kvorum cluster upgrade`,
   );
+}
+
+/** Why the configs that a topic is to have cannot be in force together; undefined if they can. */
+export function topicConflict(image: MetadataImage, configs: Overrides): string | undefined {
+  return lagConflict('', (key) => topicOverride(key, configs) ?? clusterValue(image, TOPIC_KEYS[key].fallback));
+}
+
+/** The same of a broker, or of all; what their files say is not known here. */
+export function brokerConflict(image: MetadataImage, name: string, configs: Overrides): string | undefined {
+  return lagConflict('log.cleaner.', (key) => {
+    const row = NODE_KEYS[key];
+    const own = validValue(key, row, configs.get(key));
+    return own ?? (name === '' ? row.default : clusterValue(image, key));
+  });
+}
+
+type LagKey = 'log.cleaner.min.compaction.lag.ms' | 'log.cleaner.max.compaction.lag.ms';
+
+/** What is set for all brokers, else the default. */
+function clusterValue(image: MetadataImage, key: LagKey): number {
+  const row = NODE_KEYS[key];
+  return validValue(key, row, configsOf(image, brokerEntity()).get(key)) ?? row.default;
 }

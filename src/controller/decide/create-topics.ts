@@ -17,7 +17,7 @@ import type { MetadataImage } from '../../metadata/image.ts';
 import { brokerEntity, configsOf } from '../../metadata/image.ts';
 import { metadataRecord } from '../../metadata/record.ts';
 import { Budget } from './budget.ts';
-import { checkTopicValue } from './config-values.ts';
+import { checkTopicValue, topicConflict } from './config-values.ts';
 import type { Decision } from './decision.ts';
 import { checkAssignments, checkReplicationFactor, newPartition } from './new-partitions.ts';
 import type { Assignment } from './placement.ts';
@@ -131,6 +131,8 @@ function checkConfigs(
     if (!parsed.ok) return { error: itemError('INVALID_CONFIG', parsed.error) };
     checked[key] = parsed.value;
   }
+  const conflict = topicConflict(image, new Map(Object.entries(checked)));
+  if (conflict !== undefined) return { error: itemError('INVALID_CONFIG', conflict) };
   return { configs: checked };
 }
 

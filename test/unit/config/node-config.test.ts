@@ -78,6 +78,31 @@ describe('parseNodeConfig', () => {
     ]);
   });
 
+  it.each([
+    ['log.retention.hours=168', 'log.retention.ms', 604_800_000],
+    ['log.retention.hours=-1', 'log.retention.ms', -1],
+    ['log.retention.hours=168\nlog.retention.minutes=30', 'log.retention.ms', 1_800_000],
+    ['log.retention.minutes=30\nlog.retention.ms=1000\nlog.retention.hours=168', 'log.retention.ms', 1000],
+    ['log.roll.hours=24', 'log.roll.ms', 86_400_000],
+    ['log.roll.jitter.hours=2', 'log.roll.jitter.ms', 7_200_000],
+    ['log.flush.scheduler.interval.ms=100', 'log.flush.interval.ms', 100],
+    ['log.message.timestamp.difference.max.ms=7', 'log.message.timestamp.before.max.ms', 7],
+    ['log.message.timestamp.difference.max.ms=7', 'log.message.timestamp.after.max.ms', 7],
+  ] as const)('obeys %s as Kafka does: %s is %i', (lines, key, value) => {
+    const { config, warnings } = accepted(`${BROKER}${lines}\n`);
+    expect(config.values[key]).toBe(value);
+    expect(config.setKeys.has(key)).toBe(true);
+    expect(warnings.length).toBe(lines.split('\n').length - 1); // Each line that does not count is named.
+  });
+
+  it('takes broker.id for node.id', () => {
+    const { config, warnings } = accepted(BROKER.replace('node.id=4', 'broker.id=4'));
+    expect([config.nodeId, warnings]).toEqual([4, []]);
+    expect(errorsOf(BROKER.replace('node.id=4', 'broker.id=four'))).toContainEqual(
+      expect.stringContaining('broker.id=four is not valid'),
+    );
+  });
+
   it('names the nearest key of an unknown one', () => {
     expect(errorsOf(`${BROKER}log.dir.s=/x\nnum.partition=3\n`)).toEqual([
       'log.dir.s is not a key of Kvorum or Kafka; the nearest is log.dirs',
@@ -106,6 +131,12 @@ describe('parseNodeConfig', () => {
     ['log.dirs=/a,/a', 'log.dirs names a folder twice'],
     ['node.id=-1', 'node.id is missing'],
     ['broker.heartbeat.interval.ms=9000', 'must be less than broker.session.timeout.ms=9000'],
+    [
+      'log.cleaner.max.compaction.lag.ms=1\nlog.cleaner.min.compaction.lag.ms=2',
+      'log.cleaner.min.compaction.lag.ms=2 must be at most log.cleaner.max.compaction.lag.ms=1',
+    ],
+    ['log.retention.hours=week', 'log.retention.hours=week is not valid: it takes a whole number from -1 to'],
+    ['log.roll.hours=0', 'log.roll.hours=0 is not valid: it takes a whole number from 1 to'],
     ['broker.connection.grace.ms=9001', 'must be at most broker.session.timeout.ms=9000'],
     ['controller.quorum.bootstrap.servers=a:1', 'not both'],
   ])('refuses %s', (line, message) => {

@@ -122,6 +122,18 @@ describe('alterConfigs', () => {
       'INVALID_CONFIG',
       /nearest.*log\.flush\.mode/,
     ],
+    [
+      'compaction lags that cannot both hold',
+      [onTopic('t', set('max.compaction.lag.ms', '5'), set('min.compaction.lag.ms', '6'))],
+      'INVALID_CONFIG',
+      /^min\.compaction\.lag\.ms=6 must be at most max\.compaction\.lag\.ms=5$/,
+    ],
+    [
+      'the same for brokers',
+      [onBroker('', set('log.cleaner.max.compaction.lag.ms', '5'), set('log.cleaner.min.compaction.lag.ms', '6'))],
+      'INVALID_CONFIG',
+      /^log\.cleaner\.min\.compaction\.lag\.ms=6 must be at most/,
+    ],
     ['a key of Kafka alone', [onBroker('', set('log.cleaner.threads', '1'))], 'INVALID_CONFIG', /no use here/],
     ['a value out of range', [onTopic('t', set('segment.bytes', '3'))], 'INVALID_CONFIG', /from 14 to/],
     ['what is read at the start', [onBroker('1', set('log.dirs', '/d'))], 'INVALID_CONFIG', /file of each node/],
@@ -255,5 +267,19 @@ describe('bootstrapConfigs', () => {
       'unclean.leader.election.enable': 'true',
     });
     expect(founder('num.partitions=7').configs.size).toBe(0);
+  });
+});
+
+describe('compaction lags', () => {
+  it('are compared as they are in force: what a topic does not set comes from all brokers', () => {
+    const image = altered(base, onBroker('', set('log.cleaner.max.compaction.lag.ms', '1000')));
+    const { errors } = alter(image, [
+      onTopic('t', set('min.compaction.lag.ms', '1001')),
+      onTopic('u', set('min.compaction.lag.ms', '1000')),
+    ]);
+    expect(errors.map((error) => error?.message)).toEqual([
+      'min.compaction.lag.ms=1001 must be at most max.compaction.lag.ms=1000',
+      undefined,
+    ]);
   });
 });
