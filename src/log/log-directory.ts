@@ -9,6 +9,7 @@ import type { OpenStore, Store } from '../env/store.ts';
 import type { PartitionCheckpoint, PartitionKey } from './checkpoints.ts';
 import { Checkpoints, partitionKey } from './checkpoints.ts';
 import { consumeCleanShutdown, writeCleanShutdown } from './clean-shutdown.ts';
+import { DirectoryHealth, isDiskFailure } from './directory-health.ts';
 import type { LogConfig, LogDeps } from './log-state.ts';
 import type { PartitionFolder } from './partition-folder.ts';
 import {
@@ -40,6 +41,8 @@ export class LogDirectory {
   readonly meta: MetaProperties;
   /** The broker epoch that the last incarnation left after a clean stop, -1 if it had none; undefined: unclean. */
   readonly cleanShutdownEpoch: Epoch | undefined;
+  /** Whether it can be used: whatever fails on its disk takes it offline (D-10.5). */
+  readonly health = new DirectoryHealth();
   readonly #deps: LogDeps;
   readonly #checkpoints: Checkpoints;
   #bootCounter: number;
@@ -54,12 +57,21 @@ export class LogDirectory {
     start: Pick<LogDirectory, 'meta' | 'bootCounter' | 'cleanShutdownEpoch'>,
     checkpoints: Checkpoints,
   ) {
-    this.#deps = deps;
+    this.#deps = {
+      ...deps,
+      logFailed: (folder, error) => {
+        deps.logFailed?.(folder, error);
+        if (isDiskFailure(error)) this.health.fail(error);
+      },
+    };
     this.path = path;
     this.meta = start.meta;
     this.#bootCounter = start.bootCounter;
     this.cleanShutdownEpoch = start.cleanShutdownEpoch;
     this.#checkpoints = checkpoints;
+    this.health.whenFailed((error) => {
+      for (const { log } of this.#open.values()) log.fence(error);
+    });
   }
 
   /**
@@ -138,8 +150,11 @@ export class LogDirectory {
    * Opens the log of a partition, creating its folder if there is none. EnvError CORRUPT if acknowledged records are gone
    * or damaged, EXISTS if the folder is another topic's of the same name: move it aside first (D-0.5).
    */
-  async openLog(topic: string, topicId: Uuid, partition: number, config: LogConfig): Promise<PartitionLog> {
-    this.#checkOpen();
+  openLog(topic: string, topicId: Uuid, partition: number, config: LogConfig): Promise<PartitionLog> {
+    return this.#onDisk(() => this.#openLog(topic, topicId, partition, config));
+  }
+
+  async #openLog(topic: string, topicId: Uuid, partition: number, config: LogConfig): Promise<PartitionLog> {
     const name = folderName(topic, partition);
     assert(!this.#open.has(name), () => `the log of ${name} is open already`);
     const folder = `${this.path}/${name}`;
@@ -156,8 +171,8 @@ export class LogDirectory {
         logStartOffset: checkpoint?.logStartOffset ?? 0,
       },
       {
-        beforeTruncation: (offset) => this.#lowerRecoveryPoint(key, offset),
-        noteLogStart: (offset) => this.#noteLogStart(key, offset),
+        beforeTruncation: (offset) => this.#onDisk(() => this.#lowerRecoveryPoint(key, offset)),
+        noteLogStart: (offset) => this.#onDisk(() => this.#noteLogStart(key, offset)),
       },
     );
     await this.#checkpoints.markVerified(key);
@@ -171,6 +186,7 @@ export class LogDirectory {
       });
     }
     this.#open.set(name, { folder: name, key, log });
+    if (this.health.failure !== undefined) log.fence(this.health.failure);
     return log;
   }
 
@@ -210,8 +226,11 @@ export class LogDirectory {
    * Remembers, durably, how far the open logs are durable, where they start, and the given high watermarks. Often enough
    * that little must be checked after a crash, and that rot of old records is told from a torn end.
    */
-  async checkpoint(highWatermarkOf: (topic: string, partition: number) => Offset | undefined): Promise<void> {
-    this.#checkOpen();
+  checkpoint(highWatermarkOf: (topic: string, partition: number) => Offset | undefined): Promise<void> {
+    return this.#onDisk(() => this.#checkpoint(highWatermarkOf));
+  }
+
+  async #checkpoint(highWatermarkOf: (topic: string, partition: number) => Offset | undefined): Promise<void> {
     const entries: [PartitionKey, PartitionCheckpoint][] = [];
     for (const { folder, key, log } of this.#open.values()) {
       const { topic, partition } = this.#folders.get(folder) as PartitionFolder;
@@ -231,18 +250,19 @@ export class LogDirectory {
   }
 
   /** Closes the log if it is open and deletes the folder: renamed first, so that a crash leaves no half of it (D-0.6). */
-  async removeLog(topic: string, partition: number): Promise<void> {
-    const renamed = await this.#rename(topic, partition, 'delete');
-    if (renamed !== undefined) await this.#deps.disk.remove(renamed);
+  removeLog(topic: string, partition: number): Promise<void> {
+    return this.#onDisk(async () => {
+      const renamed = await this.#rename(topic, partition, 'delete');
+      if (renamed !== undefined) await this.#deps.disk.remove(renamed);
+    });
   }
 
   /** Closes the log if it is open and moves its folder out of the way, keeping the bytes. Returns its new path. */
   moveAside(topic: string, partition: number): Promise<string | undefined> {
-    return this.#rename(topic, partition, 'stray');
+    return this.#onDisk(() => this.#rename(topic, partition, 'stray'));
   }
 
   async #rename(topic: string, partition: number, what: 'delete' | 'stray'): Promise<string | undefined> {
-    this.#checkOpen();
     const { disk } = this.#deps;
     const name = folderName(topic, partition);
     const folder = this.#folders.get(name);
@@ -263,17 +283,23 @@ export class LogDirectory {
   /**
    * Closes the logs and releases the lock. With `clean`, if every log could be made durable: checkpoints, and as the last
    * act the marker with the broker epoch granted to this incarnation (-1 if it never registered). Returns whether the
-   * marker was written.
+   * marker was written: never where the directory is offline (C-2.4).
    */
   async close(clean: boolean, brokerEpoch: Epoch): Promise<boolean> {
     if (this.#closed) return false;
-    let durable = clean;
+    let durable = clean && this.health.failure === undefined;
     try {
       for (const { log } of this.#open.values()) durable = (await this.#closeLog(log, clean)) && durable;
       if (durable) {
-        await this.checkpoint(() => undefined);
-        await writeCleanShutdown(this.#deps.disk, this.path, brokerEpoch);
+        await this.health.watch(async () => {
+          await this.#checkpoint(() => undefined);
+          await writeCleanShutdown(this.#deps.disk, this.path, brokerEpoch);
+        });
       }
+    } catch (error) {
+      // Told by whoever listens to `health`; the other directories are closed all the same.
+      if (!isDiskFailure(error)) throw error;
+      durable = false;
     } finally {
       this.#closed = true;
       await this.#checkpoints.close();
@@ -284,18 +310,23 @@ export class LogDirectory {
   /** Whether the log is durable. */
   async #closeLog(log: PartitionLog, clean: boolean): Promise<boolean> {
     try {
-      if (clean) await log.close();
+      if (clean && this.health.failure === undefined) await log.close();
       else await log.discard();
-      return clean;
+      return clean && this.health.failure === undefined;
     } catch (error) {
       if (!(error instanceof EnvError)) throw error;
-      this.#deps.logger.error('log-not-closed-cleanly', { directory: log.directory, error });
+      // Why a directory is offline was told once.
+      if (this.health.failure === undefined) {
+        this.#deps.logger.error('log-not-closed-cleanly', { directory: log.directory, error });
+      }
       return false;
     }
   }
 
-  #checkOpen(): void {
+  /** EnvError CLOSED, or why the directory is offline. */
+  async #onDisk<T>(work: () => Promise<T>): Promise<T> {
     if (this.#closed) throw new EnvError('CLOSED', `${this.path} is closed`);
+    return this.health.watch(work);
   }
 }
 

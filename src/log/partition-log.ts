@@ -86,6 +86,12 @@ export class PartitionLog {
     return this.#state.syncFailure ?? this.#state.writeFailure;
   }
 
+  /** Its directory is offline: no append and no flush any more (D-10.5). */
+  fence(error: EnvError): void {
+    this.#state.writeFailure ??= error;
+    this.#state.syncFailure ??= error;
+  }
+
   /** In force for the next append. */
   updateConfig(config: LogConfig): void {
     this.#state.config = config;
