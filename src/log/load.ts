@@ -58,7 +58,7 @@ export async function loadLog(
     logEndOffset,
     flushedEndOffset: logEndOffset,
     epochs: await loadEpochs(disk, directory, loaded),
-    producers: await loadProducers(disk, directory, loaded, snapshots, logEndOffset),
+    producers: await loadProducers(deps, directory, loaded, snapshots, logEndOffset),
     rolled: [],
     epochsChanged: false,
     snapshots,
@@ -217,14 +217,14 @@ async function loadEpochs(disk: Disk, directory: string, loaded: LoadedSegments)
 
 /** T-3.1: the newest intact snapshot, and the batches after it. */
 async function loadProducers(
-  disk: Disk,
+  deps: LogDeps,
   directory: string,
   { segments, logEndOffset }: LoadedSegments,
   snapshots: readonly Offset[],
   upTo: Offset,
 ): Promise<ProducerStates> {
   const start = (segments[0] as Segment).baseOffset;
-  const { producers, offset } = await readNewestSnapshot(disk, directory, snapshots, start, upTo);
+  const { producers, offset } = await readNewestSnapshot(deps, directory, snapshots, start, upTo);
   await forEachBatch(segments, logEndOffset, { from: offset, to: upTo }, (batch) => producers.update(batch));
   return producers;
 }

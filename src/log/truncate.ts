@@ -55,7 +55,7 @@ async function cutLog(state: LogState, offset: Offset, before: (endOffset: Offse
   const index = content.index.prefix(position, endOffset);
   await segment.extendIndex(index, () => {}, position);
   const { producers, offset: from } = await readNewestSnapshot(
-    state.deps.disk,
+    state.deps,
     state.directory,
     state.snapshots,
     (state.segments[0] as Segment).baseOffset,
