@@ -34,6 +34,13 @@ export interface DiskFile {
  */
 export type OpenMode = 'read' | 'update' | 'write' | 'create';
 
+/** Of a file system, in bytes. */
+export interface DiskSpace {
+  readonly totalBytes: number;
+  /** What may still be written; 0 <= usableBytes <= totalBytes. */
+  readonly usableBytes: number;
+}
+
 export interface Disk {
   open(path: string, mode: OpenMode): Promise<DiskFile>;
   /** `open`, synchronously: for a log that must write in the middle of an append to a file that is not open. */
@@ -51,6 +58,8 @@ export interface Disk {
   remove(path: string): Promise<void>;
   /** Makes entries created, renamed and removed in this directory durable. */
   syncDirectory(path: string): Promise<void>;
+  /** Of the file system that the file or directory is on. */
+  space(path: string): Promise<DiskSpace>;
 }
 
 /** The directory part of a path. */

@@ -43,6 +43,10 @@ export function createDisk(): Disk {
     remove: (path) =>
       settle<void>(`cannot remove ${path}`, (done) => fs.rm(path, { recursive: true, force: true }, done)),
     syncDirectory: (path) => slots.run(() => syncDirectory(path)),
+    space: async (path) => {
+      const stats = await settle<fs.StatsFs>(`cannot ask the space of ${path}`, (done) => fs.statfs(path, done));
+      return { totalBytes: stats.bsize * stats.blocks, usableBytes: stats.bsize * stats.bavail };
+    },
   };
 }
 

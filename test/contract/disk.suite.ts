@@ -231,6 +231,18 @@ export function diskSuite(name: string, harness: Harness): void {
         expect(await disk.list(directory)).toEqual([]);
       }));
 
+    it('says how much room there is where a path is', () =>
+      harness.run(async ({ env: { disk }, directory }) => {
+        await put(disk, `${directory}/a`, 'abc');
+        for (const path of [directory, `${directory}/a`]) {
+          const { totalBytes, usableBytes } = await disk.space(path);
+          expect(totalBytes).toBeGreaterThan(0);
+          expect(usableBytes).toBeGreaterThanOrEqual(0);
+          expect(usableBytes).toBeLessThanOrEqual(totalBytes);
+        }
+        await expectCode(disk.space(`${directory}/none`), 'NOT_FOUND');
+      }));
+
     it('writes a whole file durably, over an older one and a left-over', () =>
       harness.run(async ({ env: { disk }, directory }) => {
         await put(disk, `${directory}/a.tmp`, 'left over from a crash, and longer');

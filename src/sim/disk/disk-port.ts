@@ -9,6 +9,9 @@ import type { SimDisk } from './sim-disk.ts';
 import { SimFile } from './sim-file.ts';
 import { DirectoryNode } from './tree.ts';
 
+/** What a disk without limit says of itself. */
+const LARGEST_DISK_BYTES = 2 ** 50;
+
 export function simDiskPort(disk: SimDisk, incarnation: Incarnation): Disk {
   /** An operation on names: the look-up and the change both happen at its end. */
   const named = <T>(path: string, effect: () => T, interrupted?: () => void): Promise<T> =>
@@ -90,6 +93,12 @@ export function simDiskPort(disk: SimDisk, incarnation: Incarnation): Disk {
         disk.onOperation('directorySynced', path);
       });
     },
+    space: (path) =>
+      named(path, () => {
+        if (disk.tree.find(path) === undefined) throw new EnvError('NOT_FOUND', `no file or directory ${path}`);
+        const totalBytes = Math.min(disk.settings.capacityBytes, LARGEST_DISK_BYTES);
+        return { totalBytes, usableBytes: Math.max(0, totalBytes - disk.usedBytes) };
+      }),
   };
 }
 
