@@ -14,19 +14,19 @@ export const CRC_AT = 17;
 /** The CRC covers everything from here to the batch's end. */
 export const ATTRIBUTES_AT = 21;
 const LAST_OFFSET_DELTA_AT = 23;
-const BASE_TIMESTAMP_AT = 27;
-const MAX_TIMESTAMP_AT = 35;
+export const BASE_TIMESTAMP_AT = 27;
+export const MAX_TIMESTAMP_AT = 35;
 const PRODUCER_ID_AT = 43;
 const PRODUCER_EPOCH_AT = 51;
 const BASE_SEQUENCE_AT = 53;
-const RECORDS_COUNT_AT = 57;
+export const RECORDS_COUNT_AT = 57;
 /** Where the records start, and the size of a batch without any. */
 export const BATCH_HEADER_BYTES = 61;
 /** Base offset and length: what `batchLength` does not count. */
 export const LOG_OVERHEAD_BYTES = 12;
 export const MAGIC_V2 = 2;
 
-const COMPRESSION_MASK = 0x07;
+export const COMPRESSION_MASK = 0x07;
 export const LOG_APPEND_TIME_FLAG = 0x08;
 export const TRANSACTIONAL_FLAG = 0x10;
 export const CONTROL_FLAG = 0x20;
@@ -135,6 +135,10 @@ export class BatchHeader {
   get hasProducerId(): boolean {
     return this.producerId !== NO_PRODUCER_ID;
   }
+  /** From when on compaction may drop the tombstones in it, in wall time; undefined if that is not decided yet (KIP-534). */
+  get deleteHorizonMs(): number | undefined {
+    return this.attributes & DELETE_HORIZON_FLAG ? this.baseTimestamp : undefined;
+  }
 
   /** The whole batch, not copied. */
   get bytes(): Buffer {
@@ -154,7 +158,8 @@ function int64(buffer: Buffer, at: number): number {
   return buffer.readInt32BE(at) * 0x1_0000_0000 + buffer.readUInt32BE(at + 4);
 }
 
-function setInt64(buffer: Buffer, value: number, at: number): void {
+/** Writes a 64-bit field of a header. */
+export function setInt64(buffer: Buffer, value: number, at: number): void {
   const high = Math.floor(value / 0x1_0000_0000);
   buffer.writeInt32BE(high, at);
   buffer.writeUInt32BE(value - high * 0x1_0000_0000, at + 4);
