@@ -6,6 +6,7 @@ import { commit } from './parts/commit.ts';
 import { controller } from './parts/controller.ts';
 import { failover } from './parts/failover.ts';
 import { fetch } from './parts/fetch.ts';
+import { log } from './parts/log.ts';
 import { memory } from './parts/memory.ts';
 import { metadata } from './parts/metadata.ts';
 import type { Part } from './parts/part.ts';
@@ -18,6 +19,7 @@ import { takeover } from './parts/takeover.ts';
 const PARTS: readonly Part[] = [
   produce,
   fetch,
+  log,
   commit,
   start,
   memory,
