@@ -2,6 +2,7 @@
 import type { AnyApi } from './api.ts';
 import { apiVersionsApi } from './apis/api-versions.ts';
 import { createTopicsApi } from './apis/create-topics.ts';
+import { deleteRecordsApi } from './apis/delete-records.ts';
 import { deleteTopicsApi } from './apis/delete-topics.ts';
 import { describeClusterApi } from './apis/describe-cluster.ts';
 import { describeQuorumApi } from './apis/describe-quorum.ts';
@@ -23,6 +24,7 @@ export const ALL_APIS: readonly AnyApi[] = [
   apiVersionsApi,
   createTopicsApi,
   deleteTopicsApi,
+  deleteRecordsApi,
   initProducerIdApi,
   offsetForLeaderEpochApi,
   describeQuorumApi,
