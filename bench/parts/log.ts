@@ -138,7 +138,11 @@ async function rawGroupCommit(scope: Scope, batch: Buffer, runSeconds: number, p
   function commit(): void {
     const group = waiting;
     waiting = [];
-    end += fs.writevSync(fd, new Array<Buffer>(group.length).fill(batch), end);
+    end += fs.writevSync(
+      fd,
+      group.map(() => batch),
+      end,
+    );
     if (preallocate && end > PREALLOCATED_BYTES) end = 0;
     fs.fdatasync(fd, (error) => {
       if (error !== null) throw error;
