@@ -1,46 +1,65 @@
-// One simulated host for the log alone: a disk with M-2's weaknesses, lives of a process on it, and a pump that runs the
-// disk's events one by one, so that a test decides where a crash falls.
-import type { Disk } from '../../../src/env/disk.ts';
-import type { OpenStore } from '../../../src/env/store.ts';
-import type { LogDeps } from '../../../src/log/log-state.ts';
+// One simulated host for a log directory alone: the disk of the cluster simulation with M-2's weaknesses, lives of a process
+// on it, and a pump that runs its events one by one, so that a test decides where a crash falls.
+import type { NodeValues } from '../../../src/config/node-keys.ts';
+import { NODE_KEYS } from '../../../src/config/node-keys.ts';
+import type { Logger } from '../../../src/env/logger.ts';
+import type { LogDirectoryDeps } from '../../../src/log/log-directory.ts';
+import { createLogShared } from '../../../src/log/log-shared.ts';
 import { simDiskPort } from '../../../src/sim/disk/disk-port.ts';
 import { SimDisk } from '../../../src/sim/disk/sim-disk.ts';
+import { SimQuartz, simClock } from '../../../src/sim/process/clock.ts';
 import { simOpenStore } from '../../../src/sim/store/store-port.ts';
 import { Incarnation } from '../../../src/sim/world/incarnation.ts';
 import { Scheduler } from '../../../src/sim/world/scheduler.ts';
 import { macrotaskTurn } from '../../../src/sim/world/turn.ts';
-import { deps, quietLogger } from '../../unit/log/fixture.ts';
+
+export const DATA = '/data';
 
 export class SimWorld {
   readonly scheduler: Scheduler;
   readonly simDisk: SimDisk;
   /** Names of the log lines of all lives. */
   readonly events: string[] = [];
+  readonly #values: NodeValues;
+  readonly #quartz: SimQuartz;
   #incarnation: Incarnation;
 
-  constructor(seed: number) {
+  /** `nodeValues`: instead of the defaults. */
+  constructor(seed: number, nodeValues: Partial<NodeValues> = {}) {
     this.scheduler = new Scheduler(seed, (error) => {
       throw error;
     });
     this.simDisk = new SimDisk(this.scheduler, 'host');
-    // The folder of the partition is LogDirectory's to make durable.
-    this.simDisk.provision('/data/t-0');
+    this.simDisk.provision(DATA);
+    const defaults = Object.fromEntries(Object.entries(NODE_KEYS).map(([name, key]) => [name, key.default]));
+    this.#values = { ...(defaults as unknown as NodeValues), ...nodeValues };
+    this.#quartz = new SimQuartz(this.scheduler, 1);
     this.#incarnation = new Incarnation('host', 1, 1);
   }
 
-  get disk(): Disk {
-    return simDiskPort(this.simDisk, this.#incarnation);
+  get nodeValues(): NodeValues {
+    return this.#values;
   }
 
-  get openStore(): OpenStore {
-    return simOpenStore(this.simDisk, this.#incarnation);
+  /** Counts the lives of the process. */
+  get life(): number {
+    return this.#incarnation.number;
   }
 
-  get deps(): LogDeps {
-    return { ...deps(), disk: this.disk, logger: quietLogger(this.events) };
+  /** For a log directory of this life. */
+  deps(): LogDirectoryDeps {
+    const note = (event: string): void => void this.events.push(event);
+    const logger: Logger = { debug: () => {}, info: note, warn: note, error: note, child: () => logger };
+    return {
+      disk: simDiskPort(this.simDisk, this.#incarnation),
+      openStore: simOpenStore(this.simDisk, this.#incarnation),
+      clock: simClock(this.scheduler, this.#incarnation, this.#quartz),
+      logger,
+      shared: createLogShared(this.#values),
+    };
   }
 
-  /** Runs up to `count` events of the disk. */
+  /** Runs up to `count` events. */
   async pump(count: number): Promise<void> {
     await macrotaskTurn();
     for (let i = 0; i < count; i++) {
@@ -54,7 +73,7 @@ export class SimWorld {
   /** Runs events until the promise is settled. */
   async finish<T>(promise: Promise<T>): Promise<T> {
     let settled = false;
-    const note = () => {
+    const note = (): void => {
       settled = true;
     };
     promise.then(note, note);

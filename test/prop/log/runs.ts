@@ -1,0 +1,18 @@
+// One run of the model test: a fresh disk, the commands, and at the end a power cut and a kill.
+import fc from 'fast-check';
+import type { LogCommand } from './command.ts';
+import type { SubjectOptions } from './subject.ts';
+import { Subject } from './subject.ts';
+
+/** Broken if a property does not hold. `met` counts what happened. */
+export async function runCommands(
+  options: SubjectOptions,
+  steps: Iterable<LogCommand>,
+  met: Map<string, number>,
+): Promise<void> {
+  const subject = new Subject(options, met);
+  await subject.start();
+  await fc.asyncModelRun(() => ({ model: subject.model, real: subject }), steps);
+  await subject.restart('power-cut');
+  await subject.restart('kill');
+}
