@@ -71,6 +71,12 @@ export interface DumpOptions extends FormatOption {
   readonly dir: string;
 }
 
+export interface LogDumpOptions extends FormatOption {
+  readonly records?: boolean;
+  readonly decode: 'text' | 'hex' | 'base64';
+  readonly check?: boolean;
+}
+
 export interface SnapshotOptions extends FormatOption {
   readonly dir?: string;
 }

@@ -4,6 +4,7 @@ import type { CommandRow, GroupRow } from './command-table.ts';
 import { addCommand, addGroup } from './command-table.ts';
 import { BROKER, CLUSTER } from './groups/cluster.ts';
 import { CONFIG } from './groups/config.ts';
+import { LOG } from './groups/log.ts';
 import { METADATA } from './groups/metadata.ts';
 import { NODES } from './groups/nodes.ts';
 import { PARTITION } from './groups/partition.ts';
@@ -16,7 +17,7 @@ Exit codes: 0 done, 1 it or one of its items failed (standard error says which a
 Where to ask: --server, else KVORUM_SERVER, else 127.0.0.1:9094. kvorum <command> --help has examples.`;
 
 export const COMMANDS: readonly CommandRow[] = [...NODES, ...RECORDS];
-export const GROUPS: readonly GroupRow[] = [TOPIC, PARTITION, CONFIG, BROKER, CLUSTER, QUORUM, METADATA];
+export const GROUPS: readonly GroupRow[] = [TOPIC, PARTITION, CONFIG, BROKER, CLUSTER, QUORUM, METADATA, LOG];
 
 /** Throws CommanderError instead of ending the process. */
 export function createProgram(commands = COMMANDS, groups = GROUPS): Command {

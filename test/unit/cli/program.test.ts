@@ -8,7 +8,7 @@ const all = [
   ...GROUPS.flatMap(({ name, commands }) => commands.map((row) => ({ path: `${name} ${row.name}`, row }))),
 ];
 
-const onDisk = /^(dev|format|random-id|start|quorum recover|quorum replay|metadata dump|metadata snapshot)\b/;
+const onDisk = /^(dev|format|random-id|start|quorum recover|quorum replay|metadata dump|metadata snapshot|log dump)\b/;
 const changes =
   /^(topic (create|delete|add-partitions)|partition elect|config (set|append|subtract|reset)|broker unregister|cluster upgrade|quorum (add|remove)-voter)\b/;
 
