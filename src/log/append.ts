@@ -13,7 +13,7 @@ import {
 import { splitBatches } from '../record/scan.ts';
 import { writeFully } from './batch-scan.ts';
 import type { LogState } from './log-state.ts';
-import { activeSegment, checkNotClosed, failLog } from './log-state.ts';
+import { activeSegment, checkNotClosed, failLog, producersOf } from './log-state.ts';
 import { encodeProducerSnapshot } from './producer-snapshot.ts';
 import type { ProducerRefusal } from './producer-states.ts';
 import { Segment } from './segment.ts';
@@ -44,7 +44,7 @@ export function appendAsLeader(state: LogState, bytes: Buffer, leaderEpoch: Epoc
   const batch = new BatchHeader(bytes);
   assert(batch.end === bytes.length, () => `append of ${bytes.length} bytes for a batch of ${batch.sizeInBytes}`);
   assert(leaderEpoch >= state.epochs.latestEpoch, () => `epoch ${leaderEpoch} after ${state.epochs.latestEpoch}`);
-  const check = state.producers.check(batch);
+  const check = producersOf(state).check(batch);
   if (check.kind === 'refused') return check;
   if (check.kind === 'duplicate') {
     const { firstOffset, lastOffset, timestamp } = check.batch;
@@ -84,6 +84,10 @@ function checkOpen(state: LogState): void {
   checkNotClosed(state);
   if (state.writeFailure !== undefined) throw state.writeFailure;
   if (state.syncFailure !== undefined) throw state.syncFailure;
+  assert(
+    state.producers !== undefined && activeSegment(state).isLoaded,
+    () => `append to ${state.directory}, which is cold`,
+  );
   assert(state.truncatingTo === undefined, () => `append to ${state.directory} while it is truncated`);
 }
 
@@ -98,7 +102,7 @@ function appendBatch(state: LogState, batch: BatchHeader): void {
     throw error;
   }
   state.logEndOffset = batch.nextOffset;
-  state.producers.update(batch);
+  producersOf(state).update(batch);
   if (state.epochs.assign(batch.partitionLeaderEpoch, batch.baseOffset)) state.epochsChanged = true;
 }
 
@@ -117,13 +121,25 @@ function rollIfNeeded(state: LogState, batch: BatchHeader): void {
   if (full || batch.lastOffset - active.baseOffset > INT32_MAX) rollSegment(state);
 }
 
+/** Begins a new segment if the active one has anything in it, whatever its size. EnvError as for an append. */
+export function rollNow(state: LogState): void {
+  checkOpen(state);
+  if (activeSegment(state).content.size === 0) return;
+  try {
+    rollSegment(state);
+  } catch (error) {
+    if (error instanceof EnvError) failLog(state, 'write', error);
+    throw error;
+  }
+}
+
 /** Seals the active segment and starts the next at the log's end. The old one becomes durable with the next flush. */
 function rollSegment(state: LogState): void {
-  const { deps, directory, config, logEndOffset } = state;
+  const { logEndOffset } = state;
   const sealed = activeSegment(state);
   sealed.content.index.seal();
-  const next = Segment.create(deps.disk, directory, logEndOffset, config.indexIntervalBytes);
-  const producerSnapshot = encodeProducerSnapshot(state.producers, logEndOffset);
+  const next = Segment.create(state.host, logEndOffset);
+  const producerSnapshot = encodeProducerSnapshot(producersOf(state), logEndOffset);
   state.segments = [...state.segments, next];
   state.rolled.push({ segment: sealed, endOffset: logEndOffset, producerSnapshot });
 }

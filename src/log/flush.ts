@@ -3,9 +3,10 @@
 // flushedEndOffset move, to the log's end as it was when the run began. A failed sync fences the log for good.
 import { EnvError } from '../env/error.ts';
 import { writeEpochs } from './epoch-checkpoint.ts';
+import { snapshotPath } from './file-names.ts';
 import type { LogState, RolledSegment } from './log-state.ts';
 import { activeSegment, checkNotClosed, failLog } from './log-state.ts';
-import { writeProducerSnapshot } from './producer-snapshot.ts';
+import { straySnapshots, writeProducerSnapshot } from './producer-snapshot.ts';
 
 export async function flushLog(state: LogState): Promise<void> {
   if (state.syncFailure !== undefined) throw state.syncFailure;
@@ -16,7 +17,7 @@ export async function flushLog(state: LogState): Promise<void> {
   const nothingNew = endOffset === state.flushedEndOffset && rolled.length === 0;
   if (nothingNew && !state.epochsChanged && !state.tailUnknown) return;
   try {
-    if (state.tailUnknown) await active.content.file.truncate(active.content.size);
+    if (state.tailUnknown) await active.file.truncate(active.size);
     state.tailUnknown = false;
     if (state.epochsChanged) {
       state.epochsChanged = false;
@@ -24,7 +25,7 @@ export async function flushLog(state: LogState): Promise<void> {
     }
     for (const sealed of rolled) await persistSealed(state, sealed);
     if (rolled.length > 0) await state.deps.disk.syncDirectory(state.directory);
-    if (endOffset > active.baseOffset) await active.content.file.sync();
+    if (active.file.isDirty) await active.file.sync();
   } catch (error) {
     if (error instanceof EnvError) failLog(state, 'sync', error);
     throw error;
@@ -34,13 +35,20 @@ export async function flushLog(state: LogState): Promise<void> {
 }
 
 async function persistSealed(state: LogState, { segment, endOffset, producerSnapshot }: RolledSegment): Promise<void> {
-  await segment.content.file.sync();
+  await segment.file.sync();
   await segment.persistIndexes();
   await saveProducerSnapshot(state, endOffset, producerSnapshot);
 }
 
-/** Writes one producer snapshot and takes note of it. */
+/** Writes one producer snapshot and takes note of it; those that nobody needs any more go. */
 export async function saveProducerSnapshot(state: LogState, offset: number, bytes: Buffer): Promise<void> {
-  await writeProducerSnapshot(state.deps.disk, state.directory, offset, bytes);
-  state.snapshots = [...state.snapshots.filter((known) => known < offset), offset];
+  const { disk } = state.deps;
+  await writeProducerSnapshot(disk, state.directory, offset, bytes);
+  const snapshots = [...state.snapshots.filter((known) => known < offset), offset];
+  const stray = straySnapshots(
+    snapshots,
+    state.segments.map(({ baseOffset }) => baseOffset),
+  );
+  state.snapshots = snapshots.filter((known) => !stray.includes(known));
+  for (const gone of stray) await disk.remove(snapshotPath(state.directory, gone));
 }

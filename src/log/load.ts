@@ -4,19 +4,21 @@
 // which moves past a segment's end only after its indexes are synced.
 import type { Offset } from '../base/ids.ts';
 import type { Disk } from '../env/disk.ts';
-import { EnvError, isEnvError } from '../env/error.ts';
+import { EnvError } from '../env/error.ts';
+import { DELETED_SUFFIX, DeletedFiles } from './deleted-files.ts';
 import { readEpochs, writeEpochs } from './epoch-checkpoint.ts';
 import { parseLogFileName, snapshotPath } from './file-names.ts';
 import type { EpochEntry } from './leader-epoch-cache.ts';
 import { LeaderEpochCache } from './leader-epoch-cache.ts';
+import { removeBelowLogStart } from './log-start.ts';
 import type { LogConfig, LogDeps, LogState } from './log-state.ts';
-import { readNewestSnapshot } from './producer-snapshot.ts';
+import { readNewestSnapshot, straySnapshots } from './producer-snapshot.ts';
 import type { ProducerStates } from './producer-states.ts';
 import type { RecoveredSegments } from './recovery.ts';
 import { recoverSegments } from './recovery.ts';
 import { forEachBatch } from './replay.ts';
+import type { SegmentHost } from './segment.ts';
 import { Segment } from './segment.ts';
-import type { SegmentIndex } from './segment-index.ts';
 
 /** What is known of the log from outside its folder. */
 export interface LogRecovery {
@@ -32,42 +34,63 @@ export async function loadLog(
   deps: LogDeps,
   directory: string,
   config: LogConfig,
-  recovery: LogRecovery,
+  known: LogRecovery,
 ): Promise<LogState> {
   const { disk } = deps;
+  // D-9.2: where the log starts was noted when everything below was durable, or gone for good.
+  const recovery = { ...known, recoveryPoint: Math.max(known.recoveryPoint, known.logStartOffset ?? 0) };
   await disk.makeDirectory(directory);
-  const files = await listFiles(disk, directory);
-  const loaded = await loadSegments(deps, directory, config, recovery, files.segments);
+  const found = await listFiles(disk, directory);
+  const files = await removeBelowLogStart(disk, directory, found, recovery.logStartOffset ?? 0);
+  const host = newHost(deps, directory, config);
+  const loaded = await loadSegments(deps, host, recovery, files.segments);
   const { segments, logEndOffset } = loaded;
+  for (const segment of segments) await segment.measure();
   const firstOffset = (segments[0] as Segment).baseOffset;
   const logStartOffset = Math.max(recovery.logStartOffset ?? 0, firstOffset);
   if (logStartOffset > logEndOffset) {
     throw new EnvError('CORRUPT', `${directory} ends at offset ${logEndOffset}, below its start ${logStartOffset}`);
   }
   // T-3.2: a snapshot of what is gone may not outlive it.
-  const gone = files.snapshots.filter((offset) => offset > logEndOffset);
+  const stray = straySnapshots(files.snapshots, files.segments);
+  const gone = files.snapshots.filter((offset) => offset > logEndOffset || stray.includes(offset));
   for (const offset of gone) await disk.remove(snapshotPath(directory, offset));
   if (gone.length > 0) await disk.syncDirectory(directory);
-  const snapshots = files.snapshots.filter((offset) => offset <= logEndOffset);
+  const snapshots = files.snapshots.filter((offset) => !gone.includes(offset));
   return {
     deps,
     directory,
     config,
+    host,
     segments,
     logStartOffset,
     logEndOffset,
     flushedEndOffset: logEndOffset,
     epochs: await loadEpochs(disk, directory, loaded),
-    producers: await loadProducers(deps, directory, loaded, snapshots, logEndOffset),
+    producers: await loadProducers({ deps, directory, segments, logEndOffset, snapshots }),
     rolled: [],
     epochsChanged: false,
     snapshots,
+    deletedFiles: new DeletedFiles(deps),
     generation: 0,
     truncatingTo: undefined,
     closed: false,
     tailUnknown: false,
     writeFailure: undefined,
     syncFailure: undefined,
+  };
+}
+
+/** What it does for its owner, who is not there yet, is set later. */
+export function newHost({ disk, shared }: LogDeps, directory: string, config: LogConfig): SegmentHost {
+  return {
+    disk,
+    files: shared.files,
+    indexes: shared.indexes,
+    directory,
+    intervalBytes: config.indexIntervalBytes,
+    syncFailed: () => {},
+    giveBack: () => {},
   };
 }
 
@@ -87,7 +110,10 @@ async function listFiles(disk: Disk, directory: string): Promise<Files> {
   const offsets = (kind: string) => parsed.filter((file) => file.kind === kind).map((file) => file.offset);
   const segments = new Set(offsets('log'));
   const orphans = parsed.filter((file) => file.kind.endsWith('index') && !segments.has(file.offset));
-  const leftovers = [...names.filter((name) => name.endsWith('.tmp')), ...orphans.map((file) => file.name)];
+  const leftovers = [
+    ...names.filter((name) => name.endsWith('.tmp') || name.endsWith(DELETED_SUFFIX)),
+    ...orphans.map((file) => file.name),
+  ];
   for (const name of leftovers) await disk.remove(`${directory}/${name}`);
   return { segments: [...segments].sort((a, b) => a - b), snapshots: offsets('snapshot').sort((a, b) => a - b) };
 }
@@ -102,23 +128,23 @@ interface LoadedSegments {
 
 async function loadSegments(
   deps: LogDeps,
-  directory: string,
-  config: LogConfig,
+  host: SegmentHost,
   recovery: LogRecovery,
   baseOffsets: readonly Offset[],
 ): Promise<LoadedSegments> {
   const { disk } = deps;
+  const { directory } = host;
   const { recoveryPoint } = recovery;
   if (baseOffsets.length === 0) {
     const start = recovery.logStartOffset ?? 0;
     if (recoveryPoint > start) {
       throw new EnvError('CORRUPT', `${directory} has no segments, but was durable up to offset ${recoveryPoint}`);
     }
-    const segment = Segment.create(disk, directory, start, config.indexIntervalBytes);
+    const segment = Segment.create(host, start);
     await disk.syncDirectory(directory);
     return { segments: [segment], logEndOffset: start, epochs: [], epochsFrom: start };
   }
-  const segments = baseOffsets.map((base) => Segment.existing(disk, directory, base, config.indexIntervalBytes));
+  const segments = baseOffsets.map((base) => Segment.existing(host, base));
   if (recovery.cleanShutdown) return loadClean(directory, segments, recoveryPoint);
   const trusted = baseOffsets.findIndex((_, i) => !((baseOffsets[i + 1] ?? recoveryPoint) < recoveryPoint));
   const epochsFrom = baseOffsets[trusted] as Offset;
@@ -138,53 +164,21 @@ function logRecovery(deps: LogDeps, directory: string, recovered: RecoveredSegme
 /** After a clean stop: the end of the active segment from its last index entry on. */
 async function loadClean(directory: string, segments: Segment[], recoveryPoint: Offset): Promise<LoadedSegments> {
   const active = segments.at(-1) as Segment;
-  const content = await active.open();
-  const indexed = content.size === 0 ? undefined : await active.readIndexFiles(Number.MAX_SAFE_INTEGER);
-  const tail = (indexed && (await tryTail(active, indexed))) ?? (await readTail(active, content.index));
-  content.index = tail.index;
-  if (tail.endOffset < recoveryPoint) {
-    const facts = `${directory} ends at offset ${tail.endOffset}, but was durable up to offset ${recoveryPoint}`;
+  let epochs = new LeaderEpochCache();
+  let epochsFrom: Offset | undefined;
+  const { loadedEndOffset } = await active.load(undefined, () => {
+    epochs = new LeaderEpochCache();
+    epochsFrom = undefined;
+    return (batch) => {
+      epochsFrom ??= batch.baseOffset;
+      epochs.assign(batch.partitionLeaderEpoch, batch.baseOffset);
+    };
+  });
+  if (loadedEndOffset < recoveryPoint) {
+    const facts = `${directory} ends at offset ${loadedEndOffset}, but was durable up to offset ${recoveryPoint}`;
     throw new EnvError('CORRUPT', `${facts}: acknowledged records are lost`);
   }
-  return { segments, logEndOffset: tail.endOffset, epochs: tail.epochs.entries, epochsFrom: tail.startOffset };
-}
-
-/** The batches from the last indexed one on. */
-interface Tail {
-  readonly index: SegmentIndex;
-  readonly startOffset: Offset;
-  /** The last offset of the first of them. */
-  readonly firstLastOffset: Offset | undefined;
-  readonly endOffset: Offset;
-  readonly epochs: LeaderEpochCache;
-}
-
-/** Undefined if the index does not fit the batches. */
-async function tryTail(active: Segment, index: SegmentIndex): Promise<Tail | undefined> {
-  const indexedOffset = index.offsets.count === 0 ? undefined : index.offsets.last().offset;
-  try {
-    const tail = await readTail(active, index);
-    const fits = indexedOffset === undefined || indexedOffset === tail.firstLastOffset;
-    return fits && index.times.isSane(tail.endOffset) ? tail : undefined;
-  } catch (error) {
-    if (isEnvError(error, 'CORRUPT')) return undefined;
-    throw error;
-  }
-}
-
-/** EnvError CORRUPT if the batches do not reach to the end of the file. */
-async function readTail(active: Segment, index: SegmentIndex): Promise<Tail> {
-  const epochs = new LeaderEpochCache();
-  let startOffset: Offset | undefined;
-  let firstLastOffset: Offset | undefined;
-  let endOffset = active.baseOffset;
-  await active.extendIndex(index, (batch) => {
-    startOffset ??= batch.baseOffset;
-    firstLastOffset ??= batch.lastOffset;
-    endOffset = batch.nextOffset;
-    epochs.assign(batch.partitionLeaderEpoch, batch.baseOffset);
-  });
-  return { index, startOffset: startOffset ?? endOffset, firstLastOffset, endOffset, epochs };
+  return { segments, logEndOffset: loadedEndOffset, epochs: epochs.entries, epochsFrom: epochsFrom ?? loadedEndOffset };
 }
 
 /**
@@ -216,14 +210,15 @@ async function loadEpochs(disk: Disk, directory: string, loaded: LoadedSegments)
 }
 
 /** T-3.1: the newest intact snapshot, and the batches after it. */
-async function loadProducers(
-  deps: LogDeps,
-  directory: string,
-  { segments, logEndOffset }: LoadedSegments,
-  snapshots: readonly Offset[],
-  upTo: Offset,
-): Promise<ProducerStates> {
+export async function loadProducers({
+  deps,
+  directory,
+  segments,
+  logEndOffset,
+  snapshots,
+}: Pick<LogState, 'deps' | 'directory' | 'segments' | 'logEndOffset' | 'snapshots'>): Promise<ProducerStates> {
   const start = (segments[0] as Segment).baseOffset;
+  const upTo = logEndOffset;
   const { producers, offset } = await readNewestSnapshot(deps, directory, snapshots, start, upTo);
   await forEachBatch(segments, logEndOffset, { from: offset, to: upTo }, (batch) => producers.update(batch));
   return producers;

@@ -1,5 +1,6 @@
 // The state of an open log as a plain value, and what may be said of it at any time:
-// logStartOffset <= flushedEndOffset <= logEndOffset; segments ascend without holes, the last one is active and loaded.
+// logStartOffset <= flushedEndOffset <= logEndOffset; segments ascend without holes, the last one is active.
+// A log is warm while its active segment is loaded and its producers are known, cold else: then nothing can be appended.
 import { must } from '../base/assert.ts';
 import type { Offset } from '../base/ids.ts';
 import type { TopicConfig } from '../config/topic-config.ts';
@@ -7,10 +8,11 @@ import type { Clock } from '../env/clock.ts';
 import type { Disk } from '../env/disk.ts';
 import { EnvError } from '../env/error.ts';
 import type { Logger } from '../env/logger.ts';
+import type { DeletedFiles } from './deleted-files.ts';
 import type { LeaderEpochCache } from './leader-epoch-cache.ts';
 import type { LogShared } from './log-shared.ts';
 import type { ProducerStates } from './producer-states.ts';
-import type { Segment } from './segment.ts';
+import type { Segment, SegmentHost } from './segment.ts';
 
 export interface LogDeps {
   readonly disk: Disk;
@@ -36,19 +38,23 @@ export interface LogState {
   /** The partition's folder. */
   readonly directory: string;
   config: LogConfig;
+  readonly host: SegmentHost;
   segments: Segment[];
   logStartOffset: Offset;
   logEndOffset: Offset;
   flushedEndOffset: Offset;
   epochs: LeaderEpochCache;
-  producers: ProducerStates;
+  /** Undefined while the log is cold. */
+  producers: ProducerStates | undefined;
   /** Oldest first. */
   rolled: RolledSegment[];
   /** The epoch checkpoint on disk is older than `epochs`. */
   epochsChanged: boolean;
   /** Offsets of the producer snapshots on disk, ascending. */
   snapshots: Offset[];
-  /** Counts truncations: what was read under another number may be of records that are gone. */
+  /** Taken out of the log, not yet removed. */
+  readonly deletedFiles: DeletedFiles;
+  /** Counts truncations and removals: what was read under another number may be of records that are gone. */
   generation: number;
   /** Where the log will end when a truncation that is under way is done. */
   truncatingTo: Offset | undefined;
@@ -63,6 +69,11 @@ export interface LogState {
 
 export function activeSegment(state: LogState): Segment {
   return must(state.segments.at(-1), `active segment of ${state.directory}`);
+}
+
+/** Of a warm log. */
+export function producersOf(state: LogState): ProducerStates {
+  return must(state.producers, `producers of ${state.directory}, which is cold`);
 }
 
 /** The offset after the last record of the segment at `i`. */

@@ -6,6 +6,9 @@ import type { Offset } from '../base/ids.ts';
 
 const ENTRY_BYTES = 8;
 
+/** Of an index without entries. */
+export const NO_BYTES: Buffer = Buffer.alloc(0);
+
 export interface OffsetPosition {
   readonly offset: Offset;
   /** Byte position in the segment. */
@@ -18,7 +21,7 @@ export class OffsetIndex {
   #count: number;
 
   /** `bytes`: the content of an index file, or nothing for a new one. Check {@link isSane} before use. */
-  constructor(baseOffset: Offset, bytes: Buffer = Buffer.alloc(0)) {
+  constructor(baseOffset: Offset, bytes: Buffer = NO_BYTES) {
     this.baseOffset = baseOffset;
     this.#bytes = bytes;
     this.#count = Math.floor(bytes.length / ENTRY_BYTES);
@@ -26,6 +29,11 @@ export class OffsetIndex {
 
   get count(): number {
     return this.#count;
+  }
+
+  /** Bytes in memory. */
+  get capacity(): number {
+    return this.#bytes.length;
   }
 
   /** The content of the file, trimmed to the entries. A view. */

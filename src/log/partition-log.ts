@@ -1,22 +1,26 @@
 // The log of one partition: the face over LogState. One writer, any number of readers; appends are synchronous, a flush
 // is shared by all who wait for one, a truncation has the log to itself.
 import type { Epoch, Offset } from '../base/ids.ts';
-import { EnvError } from '../env/error.ts';
+import type { EnvError } from '../env/error.ts';
 import type { AppendResult } from './append.ts';
 import { appendAsFollower, appendAsLeader } from './append.ts';
-import { flushLog, saveProducerSnapshot } from './flush.ts';
+import { flushLog } from './flush.ts';
 import { GroupCommit } from './group-commit.ts';
 import type { EpochEndOffset, LeaderEpochCache } from './leader-epoch-cache.ts';
 import type { LogRecovery } from './load.ts';
 import { loadLog } from './load.ts';
+import type { LogLimits, RemovedSegments } from './log-retention.ts';
+import { exceedsLimits, retainLog } from './log-retention.ts';
+import { advanceLogStart } from './log-start.ts';
 import type { LogConfig, LogDeps, LogState } from './log-state.ts';
-import { activeSegment, checkNotClosed, failLog } from './log-state.ts';
-import { encodeProducerSnapshot } from './producer-snapshot.ts';
+import { activeSegment, checkNotClosed, failLog, producersOf } from './log-state.ts';
 import type { ProducerStates } from './producer-states.ts';
 import { freshMemory, PositionHints, readLog } from './read.ts';
+import type { Segment } from './segment.ts';
 import type { FoundTimestamp } from './timestamps.ts';
 import { findMaxTimestamp, findTimestamp } from './timestamps.ts';
 import { truncateLog } from './truncate.ts';
+import { coolLog, isWarm, persistActive, warmLog } from './warm.ts';
 
 /** What is kept of the log outside its folder, where it is read before the log is opened. */
 export interface LogHooks {
@@ -33,11 +37,15 @@ export class PartitionLog {
   readonly #commit: GroupCommit;
   readonly #hints = new PositionHints();
   readonly #hooks: LogHooks;
+  /** The log's end when memory was wanted back last. */
+  #endWhenAsked: Offset = -1;
 
   private constructor(state: LogState, hooks: LogHooks) {
     this.#state = state;
     this.#commit = new GroupCommit(() => flushLog(state));
     this.#hooks = hooks;
+    state.host.syncFailed = (error) => failLog(state, 'sync', error);
+    state.host.giveBack = (segment) => this.#giveBack(segment);
   }
 
   /**
@@ -78,8 +86,9 @@ export class PartitionLog {
   get epochs(): LeaderEpochCache {
     return this.#state.epochs;
   }
+  /** Of a warm log. */
   get producers(): ProducerStates {
-    return this.#state.producers;
+    return producersOf(this.#state);
   }
   /** Why the log fenced itself: appends (and after a failed sync, flushes) throw this from then on. */
   get failure(): EnvError | undefined {
@@ -92,9 +101,41 @@ export class PartitionLog {
     this.#state.syncFailure ??= error;
   }
 
+  /** Whether an append can be made now. Others must await {@link warm} first, and then look again. */
+  get isWarm(): boolean {
+    return isWarm(this.#state) && (activeSegment(this.#state).file.isOpen || this.#state.deps.shared.files.hasRoom);
+  }
+
+  /**
+   * Gets the log ready for appends. EnvError CORRUPT if its files are not as they were when it was closed, or another if they
+   * cannot be read: the log is fenced then.
+   */
+  async warm(): Promise<void> {
+    const state = this.#state;
+    if (!isWarm(state)) await this.#commit.exclusively(() => warmLog(state));
+    if (!activeSegment(state).file.isOpen) await state.deps.shared.files.room;
+  }
+
+  /** The memory of a segment's indexes is wanted back. */
+  #giveBack(segment: Segment): void {
+    const state = this.#state;
+    // The next flush writes them.
+    if (state.rolled.some((sealed) => sealed.segment === segment)) return;
+    if (segment !== state.segments.at(-1) || !isWarm(state)) {
+      segment.unload();
+      return;
+    }
+    // A log that was appended to since is not idle.
+    const idle = state.logEndOffset === this.#endWhenAsked;
+    this.#endWhenAsked = state.logEndOffset;
+    // What fails is told by failLog, and by every later operation.
+    if (idle) this.#commit.exclusively(() => coolLog(state)).catch(() => undefined);
+  }
+
   /** In force for the next append. */
   updateConfig(config: LogConfig): void {
     this.#state.config = config;
+    this.#state.host.intervalBytes = config.indexIntervalBytes;
   }
 
   /**
@@ -164,6 +205,24 @@ export class PartitionLog {
   }
 
   /**
+   * D-9.1: the log starts at `offset`, which is committed, or further on; what lies wholly below goes (D-9.2). Durable when
+   * it resolves. EnvError; the log is fenced then.
+   */
+  advanceLogStart(offset: Offset): Promise<void> {
+    return this.#commit.exclusively(() => advanceLogStart(this.#state, offset, this.#hooks.noteLogStart));
+  }
+
+  /** Whether {@link retain} may have something to do. Looks at no file. */
+  exceeds(limits: LogLimits): boolean {
+    return exceedsLimits(this.#state, limits);
+  }
+
+  /** Removes the segments that retention lets go of. Durable when it resolves. EnvError; the log is fenced then. */
+  retain(limits: LogLimits): Promise<RemovedSegments[]> {
+    return this.#commit.exclusively(() => retainLog(this.#state, limits, this.#hooks.noteLogStart));
+  }
+
+  /**
    * Flushes, writes the indexes of the active segment and the producer state, and closes the files. Rejects with the
    * EnvError if the log could not be made durable, having closed the files all the same.
    */
@@ -173,6 +232,7 @@ export class PartitionLog {
     try {
       await this.flush();
       await this.#commit.exclusively(() => persistActive(state));
+      await state.deletedFiles.removeNow();
     } finally {
       await this.discard();
     }
@@ -184,6 +244,7 @@ export class PartitionLog {
     await this.#commit.exclusively(async () => {
       if (state.closed) return;
       state.closed = true;
+      state.deletedFiles.forget();
       for (const segment of state.segments) await segment.close();
     });
   }
@@ -198,21 +259,5 @@ export class PartitionLog {
       // Who waits for a flush sees its failure; of this one, that nobody waits for, failLog tells.
       if (state.rolled.length > rolled || state.tailUnknown) this.flush().catch(() => undefined);
     }
-  }
-}
-
-async function persistActive(state: LogState): Promise<void> {
-  if (state.closed) return;
-  if (state.writeFailure !== undefined) throw state.writeFailure;
-  const active = activeSegment(state);
-  active.content.index.seal();
-  try {
-    await active.persistIndexes();
-    const snapshot = encodeProducerSnapshot(state.producers, state.logEndOffset);
-    await saveProducerSnapshot(state, state.logEndOffset, snapshot);
-    await state.deps.disk.syncDirectory(state.directory);
-  } catch (error) {
-    if (error instanceof EnvError) failLog(state, 'sync', error);
-    throw error;
   }
 }

@@ -157,7 +157,7 @@ export async function positionOf(view: SegmentView, offset: Offset): Promise<num
   if (found !== undefined) return found;
   // The index led past the batch or into the middle of one: it is wrong, and derived from the batches.
   if (view.sealed) {
-    await view.segment.rebuildIndex();
+    await view.segment.rebuildIndex(view.content);
     const again = await searchFrom(view, offset);
     if (again !== undefined) return again;
   }

@@ -26,6 +26,11 @@ export class SegmentIndex {
     return this.#max;
   }
 
+  /** What both take in memory, room for more entries included. */
+  get sizeInBytes(): number {
+    return this.offsets.capacity + this.times.capacity;
+  }
+
   /** Position of the batch from which `add` continues after a load or {@link prefix}: the last one with an entry. */
   get resumeAt(): number {
     return this.offsets.last().position;

@@ -4,7 +4,7 @@
 import { assert } from '../base/assert.ts';
 import { ByteReader } from '../base/bytes.ts';
 import type { Offset } from '../base/ids.ts';
-import { floorEntry, withRoom } from './offset-index.ts';
+import { floorEntry, NO_BYTES, withRoom } from './offset-index.ts';
 
 const ENTRY_BYTES = 12;
 const TWO_32 = 0x1_0000_0000;
@@ -20,7 +20,7 @@ export class TimeIndex {
   #count: number;
 
   /** `bytes`: the content of an index file, or nothing for a new one. Check {@link isSane} before use. */
-  constructor(baseOffset: Offset, bytes: Buffer = Buffer.alloc(0)) {
+  constructor(baseOffset: Offset, bytes: Buffer = NO_BYTES) {
     this.baseOffset = baseOffset;
     this.#bytes = bytes;
     this.#count = Math.floor(bytes.length / ENTRY_BYTES);
@@ -28,6 +28,11 @@ export class TimeIndex {
 
   get count(): number {
     return this.#count;
+  }
+
+  /** Bytes in memory. */
+  get capacity(): number {
+    return this.#bytes.length;
   }
 
   /** The content of the file, trimmed to the entries. A view. */

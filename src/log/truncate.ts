@@ -8,7 +8,7 @@ import { BATCH_HEADER_BYTES, BatchHeader } from '../record/batch.ts';
 import { writeEpochs } from './epoch-checkpoint.ts';
 import { snapshotPath } from './file-names.ts';
 import type { LogState } from './log-state.ts';
-import { activeSegment, checkNotClosed, failLog, segmentIndexFor } from './log-state.ts';
+import { checkNotClosed, failLog, segmentIndexFor } from './log-state.ts';
 import { readNewestSnapshot } from './producer-snapshot.ts';
 import { positionOf, readAt, viewOf } from './read.ts';
 import { forEachBatch } from './replay.ts';
@@ -53,7 +53,7 @@ async function cutLog(state: LogState, offset: Offset, before: (endOffset: Offse
   state.truncatingTo = endOffset;
   await before(endOffset);
   const index = content.index.prefix(position, endOffset);
-  await segment.extendIndex(index, () => {}, position);
+  await segment.extendIndex(content, index, () => {}, position);
   const { producers, offset: from } = await readNewestSnapshot(
     state.deps,
     state.directory,
@@ -74,12 +74,11 @@ async function cutLog(state: LogState, offset: Offset, before: (endOffset: Offse
   state.epochsChanged = true;
   state.logEndOffset = endOffset;
   state.flushedEndOffset = Math.min(state.flushedEndOffset, endOffset);
-  content.size = position;
-  content.index = index;
+  segment.replace(index, position);
 
   for (const later of removed.toReversed()) await later.remove();
   for (const snapshot of removedSnapshots) await state.deps.disk.remove(snapshotPath(state.directory, snapshot));
   await state.deps.disk.syncDirectory(state.directory);
-  await content.file.truncate(position);
-  await activeSegment(state).content.file.sync();
+  await segment.file.truncate(position);
+  await segment.file.sync();
 }

@@ -1,0 +1,242 @@
+// The open files of a broker's logs: at most so many at once. A segment's file opens itself when it is used; when too many
+// are open, those that were used least recently are closed. One with unsynced writes is synced first: to close it with them
+// would swallow the error of writing them back, and what failed to become durable fences its log (R-14.2).
+import type { Disk, DiskFile } from '../env/disk.ts';
+import { EnvError } from '../env/error.ts';
+
+/** Whose file it is. */
+export interface FileOwner {
+  readonly disk: Disk;
+  readonly files: FilePool;
+  /** A sync that nobody asked for failed. Every later one of that file fails likewise. */
+  syncFailed: (error: EnvError) => void;
+}
+
+export class FilePool {
+  readonly #maxOpen: number;
+  /** Those that are open, the least recently used first. */
+  readonly #open = new Set<PooledFile>();
+  #newest: PooledFile | undefined;
+  /** How many are being synced to be closed. */
+  #leaving = 0;
+  #waiting: (() => void)[] = [];
+
+  /** `maxOpen`: log.max.open.files. More are open only while all of them are in use or being synced. */
+  constructor(maxOpen: number) {
+    this.#maxOpen = maxOpen;
+  }
+
+  get openCount(): number {
+    return this.#open.size;
+  }
+
+  get hasRoom(): boolean {
+    return this.#open.size <= this.#maxOpen;
+  }
+
+  /** Resolves when no more than the allowed number are open; undefined if that is so. */
+  get room(): Promise<void> | undefined {
+    if (this.hasRoom) return undefined;
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** The file is open, and in use now. */
+  used(file: PooledFile): void {
+    if (file === this.#newest) return;
+    this.#newest = file;
+    this.#open.delete(file);
+    this.#open.add(file);
+    this.makeRoom();
+  }
+
+  closed(file: PooledFile): void {
+    this.#open.delete(file);
+    if (file === this.#newest) this.#newest = undefined;
+    if (this.#open.size > this.#maxOpen) return;
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  /** Closes files, or begins to, until there are not too many. */
+  makeRoom(): void {
+    if (this.#open.size - this.#leaving <= this.#maxOpen) return;
+    for (const file of this.#open) {
+      if (file === this.#newest || !file.mayLeave) continue;
+      file.leave();
+      if (file.isOpen) void this.#syncOut(file);
+      if (this.#open.size - this.#leaving <= this.#maxOpen) return;
+    }
+  }
+
+  async #syncOut(file: PooledFile): Promise<void> {
+    this.#leaving += 1;
+    await file.leaveSynced();
+    this.#leaving -= 1;
+    // If it was used again meanwhile, it is somebody else's turn.
+    this.makeRoom();
+  }
+}
+
+/** A file that is open while it is used. All that {@link DiskFile} says holds for it. */
+export class PooledFile implements DiskFile {
+  readonly path: string;
+  readonly #owner: FileOwner;
+  #handle: DiskFile | undefined;
+  #closed = false;
+  #running = 0;
+  /** Changes made, and how many of them a sync has covered. */
+  #changes = 0;
+  #synced = 0;
+  /** Settles, and never rejects, when the sync that is under way is done. */
+  #syncing: Promise<void> | undefined;
+  #failure: EnvError | undefined;
+
+  private constructor(owner: FileOwner, path: string) {
+    this.#owner = owner;
+    this.path = path;
+  }
+
+  /** One that is there. Nothing is opened yet. */
+  static existing(owner: FileOwner, path: string): PooledFile {
+    return new PooledFile(owner, path);
+  }
+
+  /** A new one, at once. EnvError EXISTS if it is there. */
+  static create(owner: FileOwner, path: string): PooledFile {
+    const file = new PooledFile(owner, path);
+    file.#attach(owner.disk.openNow(path, 'create'));
+    return file;
+  }
+
+  get isOpen(): boolean {
+    return this.#handle !== undefined;
+  }
+
+  /** Opens it without holding up anybody else; whoever uses it earlier opens it at once. */
+  async open(): Promise<void> {
+    if (this.#handle !== undefined || this.#closed) return;
+    const handle = await this.#owner.disk.open(this.path, 'update');
+    if (this.#handle === undefined && !this.#closed) this.#attach(handle);
+    else await handle.close();
+  }
+
+  read(target: Uint8Array, targetStart: number, length: number, position: number): Promise<number> {
+    return this.#run((handle) => handle.read(target, targetStart, length, position));
+  }
+
+  write(chunks: readonly Uint8Array[], position: number): number {
+    if (this.#failure !== undefined) throw this.#failure;
+    const handle = this.#use();
+    this.#changes += 1;
+    return handle.write(chunks, position);
+  }
+
+  sync(): Promise<void> {
+    return this.#run((handle) => this.#sync(handle));
+  }
+
+  /**
+   * One at a time: of two syncs of one descriptor, only one is told that pages were lost. Once one failed, all fail: what
+   * it should have written may count as clean (R-14.2).
+   */
+  async #sync(handle: DiskFile): Promise<void> {
+    while (this.#syncing !== undefined) await this.#syncing;
+    if (this.#failure !== undefined) throw this.#failure;
+    const covered = this.#changes;
+    const syncing = handle.sync();
+    this.#syncing = settled(syncing);
+    try {
+      await syncing;
+      this.#synced = covered;
+    } catch (error) {
+      if (error instanceof EnvError && error.code !== 'CLOSED') this.#failure = error;
+      throw error;
+    } finally {
+      this.#syncing = undefined;
+    }
+  }
+
+  async truncate(size: number): Promise<void> {
+    try {
+      await this.#run((handle) => handle.truncate(size));
+    } finally {
+      this.#changes += 1;
+    }
+  }
+
+  size(): Promise<number> {
+    return this.#run((handle) => handle.size());
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#detach()?.close();
+  }
+
+  /** It is open, and nobody is using it at this moment. */
+  get mayLeave(): boolean {
+    return this.#handle !== undefined && this.#running === 0;
+  }
+
+  /** Not everything that was written to it is known to be durable. */
+  get isDirty(): boolean {
+    return this.#changes > this.#synced;
+  }
+
+  /** Closes the descriptor, which the next use opens again, if nobody uses it now and nothing is lost by that. */
+  leave(): void {
+    if (!this.mayLeave || (this.isDirty && this.#failure === undefined)) return;
+    this.#detach()
+      ?.close()
+      .catch(() => undefined);
+  }
+
+  /** Syncs and then, if nobody used it meanwhile, closes the descriptor. */
+  async leaveSynced(): Promise<void> {
+    try {
+      await this.sync();
+    } catch (error) {
+      if (!(error instanceof EnvError)) throw error;
+      // Closed under it: whoever closed it knows what it is worth.
+      if (error.code !== 'CLOSED') this.#owner.syncFailed(error);
+    }
+    this.leave();
+  }
+
+  #use(): DiskFile {
+    if (this.#closed) throw new EnvError('CLOSED', `${this.path} is closed`);
+    if (this.#handle === undefined) this.#attach(this.#owner.disk.openNow(this.path, 'update'));
+    else this.#owner.files.used(this);
+    return this.#handle as DiskFile;
+  }
+
+  async #run<T>(operation: (handle: DiskFile) => Promise<T>): Promise<T> {
+    const handle = this.#use();
+    this.#running += 1;
+    try {
+      return await operation(handle);
+    } finally {
+      this.#running -= 1;
+      if (this.#running === 0) this.#owner.files.makeRoom();
+    }
+  }
+
+  #attach(handle: DiskFile): void {
+    this.#handle = handle;
+    this.#owner.files.used(this);
+  }
+
+  #detach(): DiskFile | undefined {
+    const handle = this.#handle;
+    this.#handle = undefined;
+    if (handle !== undefined) this.#owner.files.closed(this);
+    return handle;
+  }
+}
+
+async function settled(promise: Promise<unknown>): Promise<void> {
+  await promise.then(
+    () => undefined,
+    () => undefined,
+  );
+}

@@ -1,0 +1,75 @@
+// Cold and warm logs. A cold one is known by its numbers alone; warming it loads what an append needs: the active segment's
+// indexes and the producers. A log that nobody appends to may be cooled: what it holds in memory is in its files then.
+import { EnvError } from '../env/error.ts';
+import { saveProducerSnapshot } from './flush.ts';
+import { loadProducers } from './load.ts';
+import type { LogState } from './log-state.ts';
+import { activeSegment, checkNotClosed, failLog } from './log-state.ts';
+import { encodeProducerSnapshot } from './producer-snapshot.ts';
+
+export function isWarm(state: LogState): boolean {
+  return state.producers !== undefined && activeSegment(state).isLoaded;
+}
+
+/**
+ * Makes the log warm. EnvError CORRUPT if its files are not as they were when it was cooled or closed; whatever fails, fences
+ * the log. To be run exclusively.
+ */
+export async function warmLog(state: LogState): Promise<void> {
+  checkNotClosed(state);
+  const failure = state.writeFailure ?? state.syncFailure;
+  if (failure !== undefined) throw failure;
+  try {
+    // What is loaded first may be given back while the rest is.
+    while (!isWarm(state)) await loadOnce(state);
+  } catch (error) {
+    if (error instanceof EnvError) failLog(state, 'write', error);
+    throw error;
+  }
+}
+
+async function loadOnce(state: LogState): Promise<void> {
+  const { logEndOffset } = state;
+  const active = activeSegment(state);
+  const { loadedEndOffset } = await active.load(logEndOffset);
+  if (state.producers !== undefined) return;
+  if (loadedEndOffset !== logEndOffset) {
+    throw new EnvError(
+      'CORRUPT',
+      `${active.path} ends at offset ${loadedEndOffset}, but was closed at ${logEndOffset}`,
+    );
+  }
+  state.producers = await loadProducers(state);
+}
+
+/** Gives back what a log that is durable as a whole holds in memory, unless it is appended to meanwhile. To be run exclusively. */
+export async function coolLog(state: LogState): Promise<void> {
+  if (state.closed || state.writeFailure !== undefined || !isWarm(state)) return;
+  const { logEndOffset } = state;
+  if (state.flushedEndOffset !== logEndOffset || state.rolled.length > 0) return;
+  await persistActive(state);
+  const active = activeSegment(state);
+  if (state.logEndOffset !== logEndOffset || active.file.isDirty) return;
+  active.unload();
+  state.producers = undefined;
+}
+
+/** Writes what is derived from the batches of the active segment, as it is now: durable when it resolves. */
+export async function persistActive(state: LogState): Promise<void> {
+  if (state.closed) return;
+  if (state.writeFailure !== undefined) throw state.writeFailure;
+  if (!isWarm(state)) return;
+  const { logEndOffset, producers } = state;
+  const active = activeSegment(state);
+  active.content.index.seal();
+  try {
+    await active.persistIndexes();
+    if (producers !== undefined) {
+      await saveProducerSnapshot(state, logEndOffset, encodeProducerSnapshot(producers, logEndOffset));
+    }
+    await state.deps.disk.syncDirectory(state.directory);
+  } catch (error) {
+    if (error instanceof EnvError) failLog(state, 'sync', error);
+    throw error;
+  }
+}
