@@ -5,6 +5,8 @@ import { BATCH_HEADER_BYTES, BatchHeader, LOG_OVERHEAD_BYTES } from '../record/b
 import { scanBatch } from '../record/scan.ts';
 
 const CHUNK_BYTES = 128 * 1024;
+/** Batches that are visited before the event loop runs again, however small they are. */
+const MAX_BATCHES_AT_ONCE = 256;
 
 export interface ScanRange {
   /** Where a batch starts. */
@@ -53,7 +55,7 @@ export async function scanBatches(
     const left = range.to - position;
     const filled = await readFully(file, buffer, Math.min(buffer.length, left), position);
     let at = 0;
-    for (;;) {
+    for (let count = 0; count < MAX_BATCHES_AT_ONCE; count++) {
       const next = batchAt(buffer, at, filled, left, range.view);
       if (typeof next === 'string') return { position: position + at, problem: next };
       if (next === undefined) break;

@@ -9,6 +9,7 @@ import type { Disk } from '../env/disk.ts';
 import { EnvError } from '../env/error.ts';
 import type { Logger } from '../env/logger.ts';
 import type { DeletedFiles } from './deleted-files.ts';
+import { noteFailedSync } from './failed-sync.ts';
 import type { LeaderEpochCache } from './leader-epoch-cache.ts';
 import type { LogShared } from './log-shared.ts';
 import type { ProducerStates } from './producer-states.ts';
@@ -99,6 +100,7 @@ export function segmentIndexFor(state: LogState, offset: Offset): number {
 
 /** Fences the log: the first failure is the one that is told. */
 export function failLog(state: LogState, kind: 'write' | 'sync', error: EnvError): void {
+  if (kind === 'sync') noteFailedSync(state.deps.disk, state.directory);
   const first = state.writeFailure === undefined && state.syncFailure === undefined;
   if (kind === 'sync') state.syncFailure ??= error;
   else state.writeFailure ??= error;

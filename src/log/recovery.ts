@@ -1,16 +1,23 @@
 // Checking the segments of a log after an unclean stop (D-10.1): every batch from the recovery point on, whole segments at a
 // time; cut at the first torn one, with all later segments. What was durable and is gone or damaged is never repaired by
 // cutting: EnvError CORRUPT with file and position, for the owner to take the log offline (D-10.2, D-10.4).
-import type { Epoch, Offset } from '../base/ids.ts';
-import type { Disk } from '../env/disk.ts';
+// Offsets ascend inside a segment, with gaps where compaction took records. A segment begins at the log's end as it was when the
+// one before was sealed: a gap between two means that the end of the older one was lost, unless all of it lies below the recovery
+// point, where compaction may have been at work.
+import type { Offset } from '../base/ids.ts';
+import type { Disk, DiskFile } from '../env/disk.ts';
 import { EnvError } from '../env/error.ts';
-import type { BatchHeader } from '../record/batch.ts';
-import { scanBatches, writeFully } from './batch-scan.ts';
+import { readFully, writeFully } from './batch-scan.ts';
+import { forgetFailedSync, hasFailedSync, syncOrNote } from './failed-sync.ts';
 import type { EpochEntry } from './leader-epoch-cache.ts';
 import { LeaderEpochCache } from './leader-epoch-cache.ts';
-import type { Segment } from './segment.ts';
+import type { Segment, SegmentContent } from './segment.ts';
+import type { CheckedSegment } from './segment-check.ts';
+import { checkBatches } from './segment-check.ts';
 import type { BadBatch } from './tail-evidence.ts';
-import { examine, findIntactBatchAfter } from './tail-evidence.ts';
+import { examine, findIntactBatchAfter, usedEnd } from './tail-evidence.ts';
+
+const REWRITE_BYTES = 1024 * 1024;
 
 /** What the check found. */
 export interface RecoveredSegments {
@@ -19,9 +26,29 @@ export interface RecoveredSegments {
   readonly logEndOffset: Offset;
   /** Of the batches checked. */
   readonly epochs: readonly EpochEntry[];
-  /** Bytes cut from the end of the log, and how many segments were removed with them. */
+  /**
+   * Bytes cut from the end of the log, and how many segments were removed with them. Zeros behind the last of other bytes do
+   * not count: they are room that was made for records which never came.
+   */
   readonly cutBytes: number;
   readonly removedSegments: number;
+  /** Bytes of batches whose CRC was checked, and of those how many were written again after a failed sync (R-14.2). */
+  readonly checkedBytes: number;
+  readonly rewrittenBytes: number;
+}
+
+/** The work under way. */
+interface Recovery {
+  readonly disk: Disk;
+  readonly directory: string;
+  readonly segments: readonly Segment[];
+  readonly recoveryPoint: Offset;
+  /** Whether what is good above the recovery point is to be written again. */
+  readonly rewrites: boolean;
+  /** Of the batches checked. */
+  readonly epochs: LeaderEpochCache;
+  checkedBytes: number;
+  rewrittenBytes: number;
 }
 
 /** Checks `segments` (all there are, in order) from the one at `first` on, and makes the result durable. */
@@ -32,32 +59,50 @@ export async function recoverSegments(
   first: number,
   recoveryPoint: Offset,
 ): Promise<RecoveredSegments> {
+  const rewrites = await hasFailedSync(disk, directory);
+  const counts = { checkedBytes: 0, rewrittenBytes: 0 };
   const epochs = new LeaderEpochCache();
+  const work: Recovery = { disk, directory, segments, recoveryPoint, rewrites, epochs, ...counts };
+  const end = await checkSegments(work, first);
+  if (rewrites) await forgetFailedSync(disk, directory);
+  const { checkedBytes, rewrittenBytes } = work;
+  return { ...end, epochs: epochs.entries, checkedBytes, rewrittenBytes };
+}
+
+type LogEnd = Pick<RecoveredSegments, 'segments' | 'logEndOffset' | 'cutBytes' | 'removedSegments'>;
+
+async function checkSegments(work: Recovery, first: number): Promise<LogEnd> {
+  const { segments, recoveryPoint } = work;
   let endOffset = (segments[first] as Segment).baseOffset;
   for (let i = first; i < segments.length; i++) {
     const segment = segments[i] as Segment;
-    // The end of the segment before did not survive, though this one's directory entry did.
-    if (segment.baseOffset > endOffset && endOffset >= recoveryPoint) {
-      return cut(disk, directory, { segments, last: i - 1, position: undefined, endOffset, epochs });
-    }
-    if (segment.baseOffset !== endOffset)
+    if (segment.baseOffset > endOffset && segment.baseOffset > recoveryPoint) {
+      // The end of the segment before did not survive, though this one's directory entry did.
+      if (endOffset >= recoveryPoint) return cut(work, { last: i - 1, position: undefined, endOffset });
       throw lost(segment.path, endOffset, `the segment begins with offset ${segment.baseOffset}`);
-    const checked = await checkSegment(segment, { startOffset: endOffset, recoveryPoint, epochs });
-    endOffset = checked.endOffset;
-    if (checked.problem !== undefined) {
-      const later = segments.slice(i + 1);
-      await refuseIfNotTorn(segment, { ...checked, problem: checked.problem }, later, recoveryPoint);
-      return cut(disk, directory, { segments, last: i, position: checked.position, endOffset, epochs });
     }
-    await segment.content.file.sync();
-    if (i + 1 < segments.length) {
-      segment.content.index.seal();
+    if (segment.baseOffset < endOffset) {
+      const why = `the segment begins with offset ${segment.baseOffset}, but the one before reaches to ${endOffset}`;
+      throw new EnvError('CORRUPT', `${segment.path} is damaged at position 0: ${why}`);
+    }
+    const content = await segment.open();
+    const checked = await checkBatches(content, segment.baseOffset, work);
+    endOffset = checked.endOffset;
+    work.checkedBytes += checked.position;
+    const next = segments[i + 1];
+    const damaged = checked.problem !== undefined && !(await isRoomOnly(content, checked, { next, recoveryPoint }));
+    if (damaged) await refuseIfNotTorn(work, i, content, checked);
+    else if (checked.problem !== undefined) await trim(content, checked.position);
+    await persist(work, content, checked);
+    if (damaged) return cut(work, { last: i, position: checked.position, endOffset });
+    if (next !== undefined) {
+      content.index.seal();
       await segment.persistIndexes();
     }
   }
-  if (endOffset < recoveryPoint) throw lost(directory, endOffset, `it was durable up to offset ${recoveryPoint}`);
-  await disk.syncDirectory(directory);
-  return { segments: [...segments], logEndOffset: endOffset, epochs: epochs.entries, cutBytes: 0, removedSegments: 0 };
+  if (endOffset < recoveryPoint) throw lost(work.directory, endOffset, `it was durable up to offset ${recoveryPoint}`);
+  await work.disk.syncDirectory(work.directory);
+  return { segments: [...segments], logEndOffset: endOffset, cutBytes: 0, removedSegments: 0 };
 }
 
 function lost(path: string, endOffset: Offset, why: string): EnvError {
@@ -67,70 +112,61 @@ function lost(path: string, endOffset: Offset, why: string): EnvError {
   );
 }
 
-interface CheckedSegment {
-  /** Of the batches that are good, which end at `position` of the file. */
-  readonly endOffset: Offset;
-  readonly position: number;
-  readonly problem: string | undefined;
-}
-
-interface CheckStart {
-  readonly startOffset: Offset;
+interface Expected {
+  readonly next: Segment | undefined;
   readonly recoveryPoint: Offset;
-  /** Of the batches checked so far. */
-  readonly epochs: LeaderEpochCache;
 }
 
-/**
- * Opens the segment and checks its batches; those that are good are in its index. Good ones above the recovery point are
- * written again: after a failed sync the page cache may hold, as clean, what the disk does not have (R-14.2).
- */
-async function checkSegment(segment: Segment, start: CheckStart): Promise<CheckedSegment> {
-  const { file, index, size } = await segment.open();
-  let endOffset = start.startOffset;
-  let wrong: string | undefined;
-  const end = await scanBatches(file, { from: 0, to: size, view: 'whole' }, (batch, position) => {
-    wrong = problemOf(batch, endOffset, start.epochs.latestEpoch);
-    if (wrong !== undefined) return false;
-    if (batch.nextOffset > start.recoveryPoint) writeFully(file, batch.bytes, position);
-    index.add(batch, position);
-    start.epochs.assign(batch.partitionLeaderEpoch, batch.baseOffset);
-    endOffset = batch.nextOffset;
-    return true;
-  });
-  return { endOffset, position: end.position, problem: wrong ?? end.problem };
+/** Whether nothing but zeros lies behind the good batches, and nothing is known to have been there. */
+async function isRoomOnly(content: SegmentContent, checked: CheckedSegment, expected: Expected): Promise<boolean> {
+  const { next, recoveryPoint } = expected;
+  if (checked.endOffset < recoveryPoint || (next !== undefined && next.baseOffset !== checked.endOffset)) return false;
+  return (await usedEnd(content.file, checked.position, content.size)) === checked.position;
 }
 
-function problemOf(batch: BatchHeader, expectedOffset: Offset, latestEpoch: Epoch): string | undefined {
-  if (batch.computeCrc() !== batch.crc) return 'a batch does not match its CRC';
-  if (batch.baseOffset !== expectedOffset) return `a batch has offset ${batch.baseOffset} instead of ${expectedOffset}`;
-  if (batch.lastOffsetDelta < 0) return `a batch has last offset delta ${batch.lastOffsetDelta}`;
-  if (batch.partitionLeaderEpoch < latestEpoch) {
-    return `a batch has leader epoch ${batch.partitionLeaderEpoch} after ${latestEpoch}`;
+async function trim(content: SegmentContent, size: number): Promise<void> {
+  await content.file.truncate(size);
+  content.size = size;
+}
+
+/** Makes durable what is good in a segment. */
+async function persist(work: Recovery, { file }: SegmentContent, checked: CheckedSegment): Promise<void> {
+  if (work.rewrites && checked.unsureFrom < checked.position) {
+    work.rewrittenBytes += checked.position - checked.unsureFrom;
+    await rewrite(file, checked.unsureFrom, checked.position);
   }
-  return undefined;
+  await syncOrNote(work.disk, work.directory, file);
 }
 
-async function refuseIfNotTorn(
-  segment: Segment,
-  bad: CheckedSegment & { readonly problem: string },
-  later: readonly Segment[],
-  recoveryPoint: Offset,
-): Promise<void> {
-  const where = `${segment.path} is damaged at position ${bad.position} (offset ${bad.endOffset}): ${bad.problem}`;
+/** Writes what the file has in [from, to) to where it is, so that the next sync makes it durable (R-14.2). */
+async function rewrite(file: DiskFile, from: number, to: number): Promise<void> {
+  const buffer = Buffer.allocUnsafe(Math.min(REWRITE_BYTES, to - from));
+  for (let at = from; at < to; ) {
+    const count = await readFully(file, buffer, Math.min(buffer.length, to - at), at);
+    if (count === 0) throw new EnvError('CORRUPT', `${file.path} ends at position ${at}, and had ${to} bytes before`);
+    writeFully(file, buffer.subarray(0, count), at);
+    at += count;
+  }
+}
+
+async function refuseIfNotTorn(work: Recovery, i: number, content: SegmentContent, bad: CheckedSegment): Promise<void> {
+  const { segments, recoveryPoint } = work;
+  const { path } = segments[i] as Segment;
+  const where = `${path} is damaged at position ${bad.position} (offset ${bad.endOffset}): ${bad.problem}`;
   if (bad.endOffset < recoveryPoint) {
     throw new EnvError('CORRUPT', `${where}; it was durable up to offset ${recoveryPoint}`);
   }
-  const { file, size } = segment.content;
+  if (bad.isIntact) throw new EnvError('CORRUPT', `${where}; no crash does that to a batch that matches its CRC`);
+  const { file, size } = content;
   const batch: BadBatch = { file, size, position: bad.position, expectedOffset: bad.endOffset };
   const state = await examine(batch);
   if (state === 'partial') return;
   const intact = await findIntactBatchAfter(batch);
   if (intact !== undefined) throw new EnvError('CORRUPT', `${where}; an intact batch follows at position ${intact}`);
   if (state === 'cut-off') return;
-  for (const other of later) {
-    const content = await other.open();
-    const whole: BadBatch = { file: content.file, size: content.size, position: -1, expectedOffset: bad.endOffset };
+  for (const other of segments.slice(i + 1)) {
+    const later = await other.open();
+    const whole: BadBatch = { file: later.file, size: later.size, position: -1, expectedOffset: bad.endOffset };
     const found = await findIntactBatchAfter(whole);
     await other.close();
     if (found !== undefined) throw new EnvError('CORRUPT', `${where}; an intact batch follows in ${other.path}`);
@@ -138,35 +174,28 @@ async function refuseIfNotTorn(
 }
 
 interface CutPoint {
-  readonly segments: readonly Segment[];
   /** The last segment that stays. */
   readonly last: number;
-  /** Where its good batches end; undefined where all of it is good. */
+  /** Where its good batches end; undefined where all of it is good, and durable. */
   readonly position: number | undefined;
   readonly endOffset: Offset;
-  readonly epochs: LeaderEpochCache;
 }
 
 /** Later segments go first: what is left after a crash in the middle is again a log with a torn end. */
-async function cut(disk: Disk, directory: string, point: CutPoint): Promise<RecoveredSegments> {
-  const removed = point.segments.slice(point.last + 1);
+async function cut(work: Recovery, { last, position, endOffset }: CutPoint): Promise<LogEnd> {
+  const { disk, directory, segments } = work;
+  const removed = segments.slice(last + 1);
   let cutBytes = 0;
   for (const segment of removed.toReversed()) {
-    cutBytes += (await segment.open()).size;
+    const { file, size } = await segment.open();
+    cutBytes += await usedEnd(file, 0, size);
     await segment.remove();
   }
   await disk.syncDirectory(directory);
-  const { content } = point.segments[point.last] as Segment;
-  const position = point.position ?? content.size;
-  cutBytes += content.size - position;
-  await content.file.truncate(position);
-  content.size = position;
-  await content.file.sync();
-  return {
-    segments: point.segments.slice(0, point.last + 1),
-    logEndOffset: point.endOffset,
-    epochs: point.epochs.entries,
-    cutBytes,
-    removedSegments: removed.length,
-  };
+  const { content } = segments[last] as Segment;
+  const end = position ?? content.size;
+  cutBytes += (await usedEnd(content.file, end, content.size)) - end;
+  await trim(content, end);
+  await syncOrNote(disk, directory, content.file);
+  return { segments: segments.slice(0, last + 1), logEndOffset: endOffset, cutBytes, removedSegments: removed.length };
 }

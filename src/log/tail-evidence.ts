@@ -58,7 +58,34 @@ export async function examine({ file, position, size, expectedOffset }: BadBatch
 }
 
 function isZero(bytes: Buffer): boolean {
-  return bytes.every((byte) => byte === 0);
+  return lastNonZero(bytes) === undefined;
+}
+
+const ZEROS = Buffer.alloc(4096);
+
+/** Position of the last byte that is not zero. */
+function lastNonZero(bytes: Buffer): number | undefined {
+  for (let end = bytes.length; end > 0; end -= Math.min(end, ZEROS.length)) {
+    const part = bytes.subarray(Math.max(0, end - ZEROS.length), end);
+    if (part.equals(ZEROS.subarray(0, part.length))) continue;
+    let at = end - 1;
+    while (bytes[at] === 0) at -= 1;
+    return at;
+  }
+  return undefined;
+}
+
+/** Where only zeros follow up to `to`, at `from` or later: they are room for records that never came, or a hole. */
+export async function usedEnd(file: DiskFile, from: number, to: number): Promise<number> {
+  const window = Buffer.allocUnsafe(Math.min(WINDOW_BYTES, Math.max(to - from, 1)));
+  for (let end = to; end > from; ) {
+    const start = Math.max(from, end - window.length);
+    const filled = await readFully(file, window, end - start, start);
+    const last = lastNonZero(window.subarray(0, filled));
+    if (last !== undefined) return start + last + 1;
+    end = start;
+  }
+  return from;
 }
 
 /** Where the first intact batch starts that lies behind the bad one and continues its offsets; undefined if none does. */

@@ -1,8 +1,10 @@
-import { copyFile, readdir, readFile, truncate, unlink, writeFile } from 'node:fs/promises';
+import { appendFile, copyFile, readdir, readFile, truncate, unlink, writeFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
-import type { EnvError } from '../../../src/env/error.ts';
+import type { DiskFile, OpenMode } from '../../../src/env/disk.ts';
+import { EnvError } from '../../../src/env/error.ts';
 import { PartitionLog } from '../../../src/log/partition-log.ts';
-import { batch, CONFIG, deps, tempFolder } from './fixture.ts';
+import { createDisk } from '../../../src/node/disk.ts';
+import { batch, CONFIG, deps, quietLogger, tempFolder } from './fixture.ts';
 
 const SMALL = { ...CONFIG, segmentBytes: 1700, indexIntervalBytes: 100 };
 const BATCHES = 12;
@@ -119,7 +121,7 @@ describe('D-10.1 after an unclean stop', () => {
 
 describe('D-10.2, D-10.4 what was durable is never cut silently', () => {
   test('a flipped bit with intact batches behind it is refused, wherever it is', async () => {
-    for (const at of [0, 5, 9, 16, 18, 24, 60, 61, 200, BATCH_BYTES - 2]) {
+    for (const at of [9, 16, 18, 24, 60, 61, 200, BATCH_BYTES - 2]) {
       const folder = await writeLog();
       await edit(path(folder, 12), (bytes) => {
         bytes[BATCH_BYTES + at] = (bytes[BATCH_BYTES + at] as number) ^ 0x40;
@@ -128,6 +130,31 @@ describe('D-10.2, D-10.4 what was durable is never cut silently', () => {
       expect(message).toContain(`00000000000000000012.log is damaged at position ${BATCH_BYTES} (offset 15)`);
       expect(message).toContain(`an intact batch follows at position ${2 * BATCH_BYTES}`);
     }
+  });
+
+  test('a flipped bit in the base offset, which no CRC covers: the batch goes beyond its segment, or the next one goes back', async () => {
+    for (const [at, batches] of [
+      [0, 1],
+      [3, 1],
+      [4, 2],
+      [6, 2],
+    ] as const) {
+      for (const base of [12, 24]) {
+        const folder = await writeLog();
+        await edit(path(folder, base), (bytes) => {
+          bytes[BATCH_BYTES + at] = (bytes[BATCH_BYTES + at] as number) ^ 0x40;
+        });
+        const message = await refusal(folder, 0);
+        expect(message).toContain(`.log is damaged at position ${batches * BATCH_BYTES}`);
+        expect(message).toContain('no crash does that');
+      }
+    }
+  });
+
+  test('a flipped bit in the leader epoch of the last batch but one: the last is not taken for a torn one', async () => {
+    const folder = await writeLog();
+    await edit(path(folder, 24), (bytes) => bytes.writeInt8(0x40, 2 * BATCH_BYTES + 13));
+    expect(await refusal(folder)).toContain('no crash does that');
   });
 
   test('a flipped bit in the leader epoch, which no CRC covers, shows in the batch that follows', async () => {
@@ -169,7 +196,181 @@ describe('D-10.2, D-10.4 what was durable is never cut silently', () => {
   test('a segment that is missing in the middle is refused', async () => {
     const folder = await writeLog();
     await unlink(path(folder, 12));
-    expect(await refusal(folder, 24)).toContain('acknowledged records are lost');
+    expect(await refusal(folder, 23)).toContain('acknowledged records are lost');
+  });
+
+  test('a segment that is there twice, under another number, is refused', async () => {
+    for (const recoveryPoint of [0, 24]) {
+      const folder = await writeLog();
+      await copyFile(path(folder, 12), path(folder, 18));
+      expect(await refusal(folder, recoveryPoint)).toContain(`00000000000000000018.log is damaged at position 0`);
+    }
+  });
+});
+
+describe('gaps', () => {
+  /** Offsets 0-2, 6-8 and 9-11 in the first segment, 24-26 in the second: what compaction leaves of a log. */
+  async function writeCompacted(): Promise<string> {
+    const folder = await tempFolder();
+    const of = (baseOffset: number) =>
+      batch({
+        ...{ count: 3, producerId: 1, producerEpoch: 0 },
+        baseSequence: baseOffset,
+        baseOffset,
+        partitionLeaderEpoch: 1,
+      });
+    await writeFile(path(folder, 0), Buffer.concat([of(0), of(6), of(9)]));
+    await writeFile(path(folder, 24), of(24));
+    return folder;
+  }
+
+  test('inside a segment nothing is missing, above the recovery point and below it', async () => {
+    const folder = await writeCompacted();
+    await unlink(path(folder, 24));
+    for (const recoveryPoint of [0, 5, 12]) {
+      const events: string[] = [];
+      const log = await recover(folder, recoveryPoint, events);
+      expect([log.logEndOffset, events]).toEqual([12, []]);
+      await log.discard();
+    }
+  });
+
+  test('between segments compaction leaves them below the recovery point', async () => {
+    for (const recoveryPoint of [24, 25, 27]) {
+      const log = await recover(await writeCompacted(), recoveryPoint);
+      expect(log.logEndOffset).toBe(27);
+      await checkGoesOn(log);
+    }
+  });
+
+  test('above it the end of the older segment is lost: cut, unless it was durable', async () => {
+    const log = await recover(await writeCompacted(), 12);
+    expect(log.logEndOffset).toBe(12);
+    await checkGoesOn(log);
+    for (const recoveryPoint of [13, 23]) {
+      expect(await refusal(await writeCompacted(), recoveryPoint)).toContain('acknowledged records are lost');
+    }
+  });
+});
+
+describe('room that was made for records', () => {
+  const ROOM = 3 * 512 * 1024;
+
+  test('zeros behind the last batch are no loss, and no warning', async () => {
+    for (const room of [1, 60, 61, 1000, ROOM]) {
+      const folder = await writeLog();
+      await appendFile(path(folder, 24), Buffer.alloc(room));
+      const events: string[] = [];
+      const log = await recover(folder, 36, events);
+      expect([log.logEndOffset, events]).toEqual([36, []]);
+      expect((await readFile(path(folder, 24))).length).toBe(4 * BATCH_BYTES);
+      await checkGoesOn(log);
+    }
+  });
+
+  test('nor in a segment that was sealed, if the next one continues it', async () => {
+    const folder = await writeLog();
+    await appendFile(path(folder, 12), Buffer.alloc(ROOM));
+    const events: string[] = [];
+    const log = await recover(folder, 20, events);
+    expect([log.logEndOffset, events]).toEqual([36, []]);
+    expect((await readFile(path(folder, 12))).length).toBe(4 * BATCH_BYTES);
+    await checkGoesOn(log);
+  });
+
+  test('an active segment of zeros is empty', async () => {
+    const folder = await writeLog();
+    await writeFile(path(folder, 36), Buffer.alloc(ROOM));
+    const events: string[] = [];
+    const log = await recover(folder, 0, events);
+    expect([log.logEndOffset, events]).toEqual([36, []]);
+    await checkGoesOn(log);
+  });
+
+  test('a torn batch before them counts, they do not', async () => {
+    const folder = await writeLog();
+    await edit(path(folder, 24), (bytes) => bytes.fill(0, 3 * BATCH_BYTES + 100));
+    await appendFile(path(folder, 24), Buffer.alloc(ROOM));
+    const facts: unknown[] = [];
+    const logger = { ...quietLogger(), warn: (_: string, fact: unknown) => void facts.push(fact) };
+    const owner = { ...deps(), logger: { ...logger, child: () => logger } };
+    const log = await PartitionLog.open(owner, folder, SMALL, { cleanShutdown: false, recoveryPoint: 33 });
+    expect(log.logEndOffset).toBe(33);
+    expect(facts).toEqual([expect.objectContaining({ cutBytes: expect.toSatisfy((n: number) => n > 60 && n <= 100) })]);
+    await checkGoesOn(log);
+  });
+
+  test('below the recovery point zeros are damage', async () => {
+    const folder = await writeLog();
+    await edit(path(folder, 24), (bytes) => bytes.fill(0, 3 * BATCH_BYTES));
+    expect(await refusal(folder, 36)).toContain(`damaged at position ${3 * BATCH_BYTES}`);
+  });
+});
+
+describe('R-14.2 after a failed sync', () => {
+  /** A disk on which syncs of segments fail, and which remembers what is written to segments. */
+  function failingDisk(failing: () => boolean, written: string[]) {
+    const watch = (file: DiskFile): DiskFile =>
+      !file.path.endsWith('.log')
+        ? file
+        : {
+            path: file.path,
+            read: (...args) => file.read(...args),
+            write: (chunks, position) => {
+              written.push(`${file.path.slice(-8)} ${position}+${chunks.reduce((sum, { length }) => sum + length, 0)}`);
+              return file.write(chunks, position);
+            },
+            sync: () => (failing() ? Promise.reject(new EnvError('IO', 'sync failed')) : file.sync()),
+            truncate: (size) => file.truncate(size),
+            size: () => file.size(),
+            close: () => file.close(),
+          };
+    const disk = createDisk();
+    return {
+      ...disk,
+      open: async (name: string, mode: OpenMode) => watch(await disk.open(name, mode)),
+      openNow: (name: string, mode: OpenMode) => watch(disk.openNow(name, mode)),
+    };
+  }
+
+  test('what lies above the recovery point is written again, once; else nothing is', async () => {
+    const folder = await writeLog();
+    const written: string[] = [];
+    let fails = false;
+    const open = () =>
+      PartitionLog.open({ ...deps(), disk: failingDisk(() => fails, written) }, folder, SMALL, {
+        cleanShutdown: false,
+        recoveryPoint: 28,
+      });
+    await (await open()).discard();
+    expect(written).toEqual([]);
+
+    fails = true;
+    await expect(open()).rejects.toThrow('sync failed');
+    expect(await readdir(folder)).toContain('failed-sync');
+    fails = false;
+    await (await open()).discard();
+    expect(written).toEqual([`0024.log ${BATCH_BYTES}+${3 * BATCH_BYTES}`]);
+    await (await open()).discard();
+    expect(written.length).toBe(1);
+    expect(await readdir(folder)).not.toContain('failed-sync');
+  });
+
+  test('a flush that fails is remembered as well', async () => {
+    const folder = await writeLog();
+    const written: string[] = [];
+    let fails = false;
+    const owner = { ...deps(), disk: failingDisk(() => fails, written) };
+    const unclean = { cleanShutdown: false, recoveryPoint: 36 };
+    const log = await PartitionLog.open(owner, folder, SMALL, unclean);
+    log.append(batch({ count: 3, bytes: 100 }), 3);
+    fails = true;
+    await expect(log.flush()).rejects.toThrow('sync failed');
+    await log.discard();
+    fails = false;
+    written.length = 0;
+    await (await PartitionLog.open(owner, folder, SMALL, unclean)).discard();
+    expect(written.length).toBe(1);
   });
 });
 
