@@ -9,6 +9,7 @@ import { ProtocolError } from '../../protocol/protocol-error.ts';
 import { BATCH_HEADER_BYTES, BatchHeader } from '../../record/batch.ts';
 import type { Appended, AppendRefused } from '../../replica/append.ts';
 import { appendToPartition } from '../../replica/append.ts';
+import { appendInTurn } from '../../replica/append-turns.ts';
 import type { AckFailure, Partition } from '../../replica/partition.ts';
 import type { BrokerAddress } from '../brokers.ts';
 import { leaderHint } from '../brokers.ts';
@@ -37,8 +38,8 @@ function refused(error: ErrorName, message: string): AppendRefused {
 const FIRST_WITH_LEADER_HINTS = 10;
 
 /**
- * A partition that is served now gets its batch before this returns; one that is being opened holds up nothing but itself. So
- * each partition gets the batches of pipelined requests in the order of the requests.
+ * A partition that is served now gets its batch before this returns; one that is being opened, or whose log is cold, holds up
+ * nothing but itself. So each partition gets the batches of pipelined requests in the order of the requests.
  */
 export function produce(
   context: BrokerContext,
@@ -52,16 +53,26 @@ export function produce(
   });
   const outcomes = targets.map((target): Outcome | Promise<Outcome> => {
     const place = placeNow(context, target);
-    if (place !== undefined) return { target, result: appendOne(request, call, target, place) };
+    if (place !== undefined) return appendTo(request, call, target, place);
     return context.replicas
       .find(target.topicId as Uuid, target.index)
-      .then((found) => ({ target, result: appendOne(request, call, target, found) }));
+      .then((found) => appendTo(request, call, target, found));
   });
   const made = outcomes.filter((outcome): outcome is Outcome => !(outcome instanceof Promise));
   if (made.length === outcomes.length) return conclude(context, request, call, made);
   return Promise.all(outcomes.map((outcome) => Promise.resolve(outcome))).then((all) =>
     conclude(context, request, call, all),
   );
+}
+
+function appendTo(
+  request: ProduceRequest,
+  call: Call,
+  target: Target,
+  place: Partition | ErrorName,
+): Outcome | Promise<Outcome> {
+  const append = (): Outcome => ({ target, result: appendOne(request, call, target, place) });
+  return typeof place === 'string' ? append() : appendInTurn(place, append);
 }
 
 /** Undefined: its log is being opened. */
