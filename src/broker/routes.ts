@@ -2,6 +2,7 @@
 import type { AnyApi } from '../protocol/api.ts';
 import { apiVersionsApi } from '../protocol/apis/api-versions.ts';
 import { createTopicsApi } from '../protocol/apis/create-topics.ts';
+import { deleteRecordsApi } from '../protocol/apis/delete-records.ts';
 import { deleteTopicsApi } from '../protocol/apis/delete-topics.ts';
 import { describeClusterApi } from '../protocol/apis/describe-cluster.ts';
 import { describeQuorumApi } from '../protocol/apis/describe-quorum.ts';
@@ -14,6 +15,7 @@ import { offsetForLeaderEpochApi } from '../protocol/apis/offset-for-leader-epoc
 import { produceApi } from '../protocol/apis/produce.ts';
 import { apiVersions } from './handlers/api-versions.ts';
 import { createTopics } from './handlers/create-topics.ts';
+import { deleteRecords } from './handlers/delete-records.ts';
 import { deleteTopics } from './handlers/delete-topics.ts';
 import { describeCluster } from './handlers/describe-cluster.ts';
 import { describeQuorum } from './handlers/describe-quorum.ts';
@@ -37,6 +39,7 @@ const ROUTES: ReadonlyMap<number, Route> = new Map(
     route(apiVersionsApi, apiVersions),
     route(createTopicsApi, createTopics),
     route(deleteTopicsApi, deleteTopics),
+    route(deleteRecordsApi, deleteRecords),
     route(initProducerIdApi, initProducerId),
     route(offsetForLeaderEpochApi, offsetForLeaderEpoch),
     route(describeQuorumApi, describeQuorum),

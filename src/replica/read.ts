@@ -88,7 +88,12 @@ export async function readPartition(partition: Partition, fetch: PartitionFetch)
   const records = await onDisk(partition, () =>
     log.read(fetchOffset, fetch.maxBytes, highWatermark, fetch.atLeastOne, fetch.allocate),
   );
-  return typeof records === 'string' ? unreadable(records) : { ...answer, records };
+  if (typeof records === 'string') return unreadable(records);
+  // D-9.1: deleted while it was read.
+  if (fetchOffset < log.logStartOffset) {
+    return { ...answer, logStartOffset: log.logStartOffset, error: 'OFFSET_OUT_OF_RANGE' };
+  }
+  return { ...answer, records };
 }
 
 function divergence(partition: Partition, lastFetchedEpoch: Epoch, fetchOffset: Offset) {

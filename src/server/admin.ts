@@ -26,6 +26,8 @@ import { askControllers } from './features.ts';
 import type { MetadataAdmin } from './metadata-admin.ts';
 import { metadataAdmin } from './metadata-admin.ts';
 import { checkDescribeConfigs, checkDescribeTopics } from './read-limits.ts';
+import type { RecordsAdmin } from './records-admin.ts';
+import { recordsAdmin } from './records-admin.ts';
 import { identify } from './voters.ts';
 
 export interface NodeAdminDeps {
@@ -41,7 +43,7 @@ export interface NodeAdminDeps {
   /** Who answers at `host:port`; RpcError. */
   readonly identify: (endpoint: string) => Promise<IdentifyResponse>;
   /** The handlers that other parts of the node have. */
-  readonly parts: QuorumAdmin & MetadataAdmin;
+  readonly parts: QuorumAdmin & MetadataAdmin & RecordsAdmin;
 }
 
 /** What a node's AdminService is made of. */
@@ -80,7 +82,6 @@ export function composeAdmin(deps: NodeAdminDeps): NodeAdmin {
       checkDescribeConfigs(request);
       return describeConfigs(publisher.image, request, config);
     },
-    deleteRecords: notYet,
     describeLogDirs: notYet,
     ...deps.parts,
   };
@@ -109,6 +110,7 @@ export function composeNodeAdmin(
   const parts = {
     ...quorumAdmin({ nodeId, clusterId, clock, quorum, identify: askIdentity, callLeader, requestTimeoutMs }),
     ...metadataAdmin({ clock, quorum, publisher }),
+    ...recordsAdmin({ clock, random, network: env.network, publisher, requestTimeoutMs }),
   };
   return composeAdmin({
     clock,

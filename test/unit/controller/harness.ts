@@ -228,6 +228,7 @@ export function startHarness(properties = '') {
         requestTimeoutMs: 30_000,
       }),
       ...metadataAdmin({ clock, quorum, publisher }),
+      deleteRecords: () => Promise.reject(new RpcError('UNIMPLEMENTED', 'there are no brokers here')),
     },
   });
   const controller = new Controller({
