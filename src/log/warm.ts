@@ -62,11 +62,11 @@ export async function persistActive(state: LogState): Promise<void> {
   const { logEndOffset, producers } = state;
   const active = activeSegment(state);
   active.content.index.seal();
+  // Appends go on meanwhile: a snapshot says what was known at its offset, not later (T-3.1).
+  const snapshot = producers === undefined ? undefined : encodeProducerSnapshot(producers, logEndOffset);
   try {
     await active.persistIndexes();
-    if (producers !== undefined) {
-      await saveProducerSnapshot(state, logEndOffset, encodeProducerSnapshot(producers, logEndOffset));
-    }
+    if (snapshot !== undefined) await saveProducerSnapshot(state, logEndOffset, snapshot);
     await state.deps.disk.syncDirectory(state.directory);
   } catch (error) {
     if (error instanceof EnvError) failLog(state, 'sync', error);
