@@ -2,11 +2,18 @@
 import { loadKind } from '../sim/load-kind.ts';
 import { loadControllerKind } from './controller-kind.ts';
 import type { Finding, Hunt, WorkerMessage } from './hunt.ts';
+import { loadLogKind } from './log-kind.ts';
+import type { Suite } from './mutant.ts';
 
 const send = (message: WorkerMessage): void => void process.send?.(message);
 
+async function load({ kind }: Suite, source: string) {
+  if (kind === 'controller') return loadControllerKind(source);
+  return kind === 'log' ? loadLogKind(source) : loadKind(kind, source);
+}
+
 async function hunt({ source, suite, scenarioText, firstSeed, wanted }: Hunt): Promise<Finding> {
-  const kind = suite.kind === 'controller' ? await loadControllerKind(source) : await loadKind(suite.kind, source);
+  const kind = await load(suite, source);
   const base = scenarioText === undefined ? undefined : kind.parse(scenarioText);
   const { properties, says, without } = wanted;
   const others = new Map<string, { count: number; detail: string; seed: number }>();

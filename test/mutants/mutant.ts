@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import type { KindName } from '../sim/kind.ts';
 import { KIND_NAMES } from '../sim/kind.ts';
 
-/** Simulated runs, and the controller alone (controller-kind.ts). */
-export type SuiteKind = KindName | 'controller';
+/** Simulated runs, and the controller (controller-kind.ts) or a partition log (log-kind.ts) alone. */
+export type SuiteKind = KindName | 'controller' | 'log';
 
-const SUITE_KINDS: readonly SuiteKind[] = [...KIND_NAMES, 'controller'];
+const SUITE_KINDS: readonly SuiteKind[] = [...KIND_NAMES, 'controller', 'log'];
 
 export const FOLDER = import.meta.dirname;
 
@@ -109,7 +109,9 @@ function parseSuite(name: string, text: string): Suite {
   const [, kindText, count, scenario] = /^([a-z]+) (\d+) seeds(?: of ([a-z0-9-]+))?$/.exec(text) ?? [];
   const kind = SUITE_KINDS.find((known) => known === kindText);
   if (kind === undefined || Number(count) < 1) {
-    throw new MutantError(`${name}: suite "${text}" is not "raft|cluster|controller <count> seeds [of <scenario>]"`);
+    throw new MutantError(
+      `${name}: suite "${text}" is not "raft|cluster|controller|log <count> seeds [of <scenario>]"`,
+    );
   }
   return { kind, scenario, seeds: Number(count) };
 }

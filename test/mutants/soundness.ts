@@ -37,7 +37,8 @@ async function scenarioProblems(mutant: Mutant): Promise<string[]> {
   const problems: string[] = [];
   for (const suite of mutant.suites.filter(({ scenario }) => scenario !== undefined)) {
     try {
-      if (suite.kind === 'controller') throw new Error('the controller alone has no scenarios');
+      if (suite.kind === 'controller' || suite.kind === 'log')
+        throw new Error(`the ${suite.kind} alone has no scenarios`);
       (await loadKind(suite.kind)).parse(readScenario(suite));
     } catch (error) {
       problems.push(`${mutant.name}: scenario ${suite.kind}/${suite.scenario}: ${String(error)}`);
@@ -50,11 +51,11 @@ function isChecker(name: string): boolean {
   return safetyCheckers([name as CheckerName]).length < safetyCheckers().length;
 }
 
-/** The ids that the checkers raise: quoted in the source of the simulator. */
+/** The ids that the checkers raise: quoted in the source of the simulator, and of the model of the log. */
 function knownProperties(): Set<string> {
   const ids = new Set<string>();
-  for (const floor of ['sim', 'check']) {
-    for (const entry of readdirSync(join(SOURCE, floor), { recursive: true, withFileTypes: true })) {
+  for (const folder of ['sim', 'check', '../test/prop/log']) {
+    for (const entry of readdirSync(join(SOURCE, folder), { recursive: true, withFileTypes: true })) {
       if (!entry.isFile()) continue;
       const text = readFileSync(join(entry.parentPath, entry.name), 'utf8');
       for (const [, id = ''] of text.matchAll(/'([SLRM]-[A-Z]?\d+(?:\.\d+)?)'/g)) ids.add(id);

@@ -29,8 +29,8 @@ function makeCopy(changed: ReadonlyMap<string, string>): string {
   const folder = mkdtempSync(join(tmpdir(), 'kvorum-mutant-'));
   const root = join(SOURCE, '..');
   cpSync(SOURCE, join(folder, 'src'), { recursive: true });
-  // The controller is tried by tests of its own (controller-kind.ts), which must find the copy where the source was.
-  for (const tests of ['test/prop/controller', 'test/unit/controller', 'test/unit/metadata']) {
+  // The controller and the log are tried by tests of their own, which must find the copy where the source was.
+  for (const tests of ['test/prop/log', 'test/prop/controller', 'test/unit/controller', 'test/unit/metadata']) {
     cpSync(join(root, tests), join(folder, tests), { recursive: true });
   }
   cpSync(join(root, 'package.json'), join(folder, 'package.json'));

@@ -75,6 +75,7 @@ const lead = command(
   quiet,
   async (subject, { producer, bumped, ...what }) => {
     const { log, model } = subject;
+    if (!(await subject.warm())) return;
     const bytes = build(what, producerOptions(subject, producer, bumped === 0));
     const segments = subject.segmentCount;
     const result = tryAppend(subject, () => log.append(bytes, model.leaderEpoch), Buffer.from(bytes));
@@ -100,7 +101,7 @@ const again = command(
       .get(producer)
       ?.batches.at(model.isWhole ? -1 - back : -1);
     const original = model.visible.find((batch) => batch.baseOffset === note?.firstOffset);
-    if (original === undefined) return;
+    if (original === undefined || !(await subject.warm())) return;
     const bytes = Buffer.from(original.bytes);
     const result = tryAppend(subject, () => log.append(bytes, model.leaderEpoch), bytes);
     if (result === undefined) return;
@@ -118,7 +119,7 @@ const outOfOrder = command(
   quiet,
   async (subject, args) => {
     const { log, model } = subject;
-    if (!model.isWhole || !model.producers().has(args.producer)) return;
+    if (!model.isWhole || !model.producers().has(args.producer) || !(await subject.warm())) return;
     const next = producerOptions(subject, args.producer);
     const bytes = build(args, { ...next, baseSequence: (next.baseSequence ?? 0) + 7 });
     const result = tryAppend(subject, () => log.append(bytes, model.leaderEpoch), bytes);
@@ -137,6 +138,7 @@ const follow = command(
   quiet,
   async (subject, { batches }) => {
     const { log, model } = subject;
+    if (!(await subject.warm())) return;
     const built: Buffer[] = [];
     const producers = new Set<number>();
     let [baseOffset, partitionLeaderEpoch] = [model.end, model.leaderEpoch];

@@ -5,6 +5,7 @@ import type { Weighted } from './command.ts';
 import { always, command, quiet } from './command.ts';
 import type { LogModel } from './model.ts';
 import { reads } from './read-commands.ts';
+import { removals } from './retention-commands.ts';
 import type { Subject } from './subject.ts';
 import { FOLDER } from './subject.ts';
 import { cuts } from './truncate-commands.ts';
@@ -58,8 +59,7 @@ const reconfigure = command(
   { segmentBytes: fc.constantFrom(700, 1500, 4000, 1 << 20) },
   always,
   async (subject, change) => {
-    subject.config = { ...subject.config, ...change };
-    subject.log.updateConfig(subject.config);
+    subject.reconfigure(change);
     subject.count('reconfigured');
   },
 );
@@ -85,6 +85,7 @@ const weighted: readonly Weighted[] = [
   ...appends,
   ...reads,
   ...cuts,
+  ...removals,
   { weight: 5, arbitrary: flush },
   { weight: 3, arbitrary: newEpoch },
   { weight: 2, arbitrary: checkpoint },
@@ -109,4 +110,7 @@ export const options = fc.record({
     segmentBytes: fc.constantFrom(1500, 1500, 4000, 1 << 20),
     indexIntervalBytes: fc.constantFrom(0, 600, 4096),
   }),
+  // Few files open at once, and memory for hardly an index: what is not used is closed, and opened again.
+  nodeValues: fc.record({ 'log.max.open.files': fc.constantFrom(1, 2, 3, 500) }),
+  indexBytes: fc.constantFrom(0, 100, 1 << 20),
 });

@@ -9,6 +9,13 @@ export interface EpochStart {
   readonly startOffset: number;
 }
 
+/** What the entries say of offsets from `start` on. */
+export function fromStart(entries: readonly EpochStart[], start: number): EpochStart[] {
+  return entries
+    .filter((_, i) => (entries[i + 1]?.startOffset ?? Number.POSITIVE_INFINITY) > start)
+    .map(({ epoch, startOffset }) => ({ epoch, startOffset: Math.max(start, startOffset) }));
+}
+
 export interface ProducerNote {
   readonly epoch: number;
   /** The last five, oldest first: sequences and offsets, both ends inclusive. */
@@ -94,6 +101,13 @@ export class LogModel {
     this.epochs = this.epochs.filter((entry) => entry.startOffset < epochsBelow);
     this.durableEpoch = undefined;
     this.promiseNoMoreThan(end);
+  }
+
+  /** The log is seen to start there (D-1.3). */
+  startsAt(offset: number): void {
+    if (offset === this.logStart.least) return;
+    this.logStart.least = offset;
+    this.epochs = fromStart(this.epochs, offset);
   }
 
   /** A crash lost what lies above `end`; of the epochs that is known which has batches, or starts right there. */

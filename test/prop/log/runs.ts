@@ -4,15 +4,16 @@ import type { LogCommand } from './command.ts';
 import type { SubjectOptions } from './subject.ts';
 import { Subject } from './subject.ts';
 
-/** Broken if a property does not hold. `met` counts what happened. */
+/** How many events it took. Broken if a property does not hold. `met` counts what happened. */
 export async function runCommands(
   options: SubjectOptions,
   steps: Iterable<LogCommand>,
   met: Map<string, number>,
-): Promise<void> {
+): Promise<number> {
   const subject = new Subject(options, met);
   await subject.start();
   await fc.asyncModelRun(() => ({ model: subject.model, real: subject }), steps);
   await subject.restart('power-cut');
   await subject.restart('kill');
+  return subject.world.scheduler.executed;
 }

@@ -3,6 +3,7 @@
 import type { NodeValues } from '../../../src/config/node-keys.ts';
 import { NODE_KEYS } from '../../../src/config/node-keys.ts';
 import type { Logger } from '../../../src/env/logger.ts';
+import { IndexMemory } from '../../../src/log/index-memory.ts';
 import type { LogDirectoryDeps } from '../../../src/log/log-directory.ts';
 import { createLogShared } from '../../../src/log/log-shared.ts';
 import { simDiskPort } from '../../../src/sim/disk/disk-port.ts';
@@ -21,11 +22,12 @@ export class SimWorld {
   /** Names of the log lines of all lives. */
   readonly events: string[] = [];
   readonly #values: NodeValues;
+  readonly #indexBytes: number;
   readonly #quartz: SimQuartz;
   #incarnation: Incarnation;
 
-  /** `nodeValues`: instead of the defaults. */
-  constructor(seed: number, nodeValues: Partial<NodeValues> = {}) {
+  /** `nodeValues`: instead of the defaults. `indexBytes`: memory for loaded indexes. */
+  constructor(seed: number, nodeValues: Partial<NodeValues> = {}, indexBytes = Number.POSITIVE_INFINITY) {
     this.scheduler = new Scheduler(seed, (error) => {
       throw error;
     });
@@ -33,6 +35,7 @@ export class SimWorld {
     this.simDisk.provision(DATA);
     const defaults = Object.fromEntries(Object.entries(NODE_KEYS).map(([name, key]) => [name, key.default]));
     this.#values = { ...(defaults as unknown as NodeValues), ...nodeValues };
+    this.#indexBytes = indexBytes;
     this.#quartz = new SimQuartz(this.scheduler, 1);
     this.#incarnation = new Incarnation('host', 1, 1);
   }
@@ -55,7 +58,7 @@ export class SimWorld {
       openStore: simOpenStore(this.simDisk, this.#incarnation),
       clock: simClock(this.scheduler, this.#incarnation, this.#quartz),
       logger,
-      shared: createLogShared(this.#values),
+      shared: { ...createLogShared(this.#values), indexes: new IndexMemory(this.#indexBytes) },
     };
   }
 

@@ -31,7 +31,9 @@ const BROKER_EPOCH = 7;
 export interface SubjectOptions {
   readonly seed: number;
   readonly config: Partial<TopicConfig>;
-  readonly nodeValues?: Partial<NodeValues>;
+  readonly nodeValues: Partial<NodeValues>;
+  /** Memory for loaded indexes: little of it makes logs cold. */
+  readonly indexBytes: number;
 }
 
 type Outcome<T> = { readonly kind: 'done'; readonly value: T } | { readonly kind: 'failed'; readonly error: EnvError };
@@ -49,8 +51,8 @@ export class Subject {
   /** The last life ended cleanly, and no other began since. */
   #stoppedCleanly = false;
 
-  constructor({ seed, config, nodeValues = {} }: SubjectOptions, met: Map<string, number>) {
-    this.world = new SimWorld(seed, nodeValues);
+  constructor({ seed, config, nodeValues, indexBytes }: SubjectOptions, met: Map<string, number>) {
+    this.world = new SimWorld(seed, nodeValues, indexBytes);
     this.met = met;
     this.config = {
       ...topicDefaults({ broker: NO_OVERRIDES, cluster: NO_OVERRIDES }, this.world.nodeValues),
@@ -73,6 +75,11 @@ export class Subject {
   /** A promise of the log that an operation kept or broke. */
   promise(what: string, isKept: boolean): void {
     must('S-D1', isKept, () => `the log says "${what}" and is not: durable up to ${this.log.flushedEndOffset}`);
+  }
+
+  reconfigure(change: Partial<TopicConfig>): void {
+    this.config = { ...this.config, ...change };
+    this.log.updateConfig(this.config);
   }
 
   count(what: string): void {
@@ -128,7 +135,7 @@ export class Subject {
     must('S-D6', logStartOffset >= model.logStart.least && logStartOffset <= model.logStart.most, () => {
       return `${facts()}, the start should be between ${model.logStart.least} and ${model.logStart.most}`;
     });
-    model.logStart.least = logStartOffset;
+    model.startsAt(logStartOffset);
     // While a truncation is under way, less is promised.
     if (model.truncatingTo === undefined) model.durableEnd = Math.max(model.durableEnd, log.recoveryPoint);
     if (log.failure !== undefined) await this.#leaveFenced();
@@ -197,7 +204,12 @@ export class Subject {
     if (model.end < before) this.count('lost tails');
     this.#adoptLastEpoch(left);
     await this.settle();
+    model.logStart.most = log.logStartOffset;
+    model.highWatermark = Math.max(model.highWatermark, log.logStartOffset);
+    if (!log.isWarm) this.count('opened cold');
+    // What a cold log says is checked before and after it is warm.
     checkDerived(model, log);
+    if (await this.warm()) checkDerived(model, log);
     await this.readAll();
   }
 
@@ -224,7 +236,18 @@ export class Subject {
     must('S-D4', least === undefined || (atEnd !== undefined && atEnd.epoch >= least.epoch), says);
     must('S-D4', atEnd === undefined || atEnd.epoch <= model.leaderEpoch, says);
     model.epochs = model.epochs.filter((entry) => entry.startOffset < model.end);
-    if (atEnd !== undefined) model.epochs.push({ epoch: atEnd.epoch, startOffset: atEnd.startOffset });
+    if (atEnd !== undefined && atEnd.epoch !== model.epochs.at(-1)?.epoch)
+      model.epochs.push({ epoch: atEnd.epoch, startOffset: atEnd.startOffset });
+  }
+
+  /** Gets the log ready for appends. False if that failed. */
+  async warm(): Promise<boolean> {
+    while (!this.log.isWarm) {
+      const warmed = await this.outcome(this.log.warm());
+      if (warmed.kind === 'failed') return false;
+      this.count('warmed');
+    }
+    return true;
   }
 
   /** Reads all of the log and compares. */
