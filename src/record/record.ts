@@ -39,23 +39,29 @@ export function decodeRecords(batch: BatchHeader, maxBytes: number = DEFAULT_MAX
   if (count < 0) throw new RecordError(`batch at offset ${batch.baseOffset} with ${count} records`);
   if (count === 0) return [];
   try {
-    const reader = new ByteReader(contentOf(batch, maxBytes));
+    const reader = new ByteReader(recordContent(batch, maxBytes));
     const records: KafkaRecord[] = [];
     for (let i = 0; i < count; i++) records.push(readRecord(reader, batch));
     if (reader.remaining > 0) throw new RecordError(`${reader.remaining} bytes after the last of ${count} records`);
     return records;
   } catch (error) {
-    if (error instanceof BytesError || error instanceof CodecError) {
+    if (error instanceof BytesError) {
       throw new RecordError(`batch at offset ${batch.baseOffset}: ${error.message}`, { cause: error });
     }
     throw error;
   }
 }
 
-function contentOf(batch: BatchHeader, maxBytes: number): Buffer {
-  const compression = batch.compression;
+/** The bytes of the records, decompressed: a view where they are not compressed. RecordError as of {@link decodeRecords}. */
+export function recordContent(batch: BatchHeader, maxBytes: number = DEFAULT_MAX_BYTES): Buffer {
+  const { compression } = batch;
   if (compression === undefined) throw new RecordError(`unknown compression in attributes ${batch.attributes}`);
-  return decompress(compression, batch.recordBytes, maxBytes);
+  try {
+    return decompress(compression, batch.recordBytes, maxBytes);
+  } catch (error) {
+    if (!(error instanceof CodecError)) throw error;
+    throw new RecordError(`batch at offset ${batch.baseOffset}: ${error.message}`, { cause: error });
+  }
 }
 
 function readRecord(reader: ByteReader, batch: BatchHeader): KafkaRecord {

@@ -3,8 +3,8 @@
 import { unreachable } from '../base/assert.ts';
 import type { BatchHeader } from './batch.ts';
 import { DELETE_HORIZON_FLAG, NO_PRODUCER_ID, NO_TIMESTAMP } from './batch.ts';
-import type { KafkaRecord } from './record.ts';
-import { decodeRecords, RecordError } from './record.ts';
+import { RecordCursor } from './cursor.ts';
+import { RecordError } from './record.ts';
 import { scanBatch } from './scan.ts';
 
 /** Kafka's error by name, and a sentence for the client. */
@@ -93,8 +93,6 @@ function checkProducer(batch: BatchHeader): BatchRefusal | undefined {
 }
 
 export interface RecordRules {
-  /** Limit for what the records decompress to. */
-  readonly maxBytes: number;
   /** Every record needs a key, as in a compacted topic. */
   readonly keysRequired?: boolean;
   /** Range of CreateTime timestamps, inclusive; records without one pass. */
@@ -102,39 +100,40 @@ export interface RecordRules {
   readonly newestTimestamp?: number;
 }
 
+type RecordFault = NonNullable<BatchRefusal['records']>[number];
+
 /**
- * Decodes the records of a batch that passed {@link validateBatch} and checks each: count, contiguous offsets, the
- * rules given. Costs time and memory per record.
+ * Checks each record of a batch that passed {@link validateBatch}, given their bytes (see {@link recordContent}): count, contiguous
+ * offsets, the rules given. Costs time per record, and memory only for those that are refused.
  */
-export function validateRecords(batch: BatchHeader, rules: RecordRules): BatchRefusal | undefined {
-  let records: KafkaRecord[];
-  try {
-    records = decodeRecords(batch, rules.maxBytes);
-  } catch (error) {
-    if (error instanceof RecordError) return refuse('INVALID_RECORD', error.message);
-    throw error;
-  }
-  const faults: { index: number; message: string }[] = [];
+export function validateRecords(batch: BatchHeader, content: Buffer, rules: RecordRules): BatchRefusal | undefined {
+  const faults: RecordFault[] = [];
   let error: BatchRefusal['error'] = 'INVALID_RECORD';
-  for (const [index, record] of records.entries()) {
-    const { timestamp } = record;
-    if (record.offset !== batch.baseOffset + index) {
-      faults.push({ index, message: `offset delta ${record.offset - batch.baseOffset} instead of ${index}` });
-    } else if (rules.keysRequired === true && record.key === null) {
-      faults.push({ index, message: 'a compacted topic takes no record without a key' });
-    } else if (timestamp !== NO_TIMESTAMP && !withinRange(timestamp, rules)) {
-      error = 'INVALID_TIMESTAMP';
-      faults.push({ index, message: `timestamp ${timestamp} is out of the allowed range` });
+  const cursor = new RecordCursor();
+  cursor.open(content, 0, content.length, batch.recordsCount, 0);
+  try {
+    for (let index = 0; cursor.next(); index++) {
+      const timestamp = batch.baseTimestamp + cursor.timestampDelta();
+      if (cursor.offset !== index) {
+        faults.push({ index, message: `offset delta ${cursor.offset} instead of ${index}` });
+      } else if (rules.keysRequired === true && cursor.keyStart === -1) {
+        faults.push({ index, message: 'a compacted topic takes no record without a key' });
+      } else if (timestamp !== NO_TIMESTAMP && !withinRange(timestamp, rules)) {
+        error = 'INVALID_TIMESTAMP';
+        faults.push({ index, message: `timestamp ${timestamp} is out of the allowed range` });
+      }
     }
+  } catch (thrown) {
+    if (thrown instanceof RecordError) return refuse('INVALID_RECORD', thrown.message);
+    throw thrown;
   }
-  if (faults.length > 0) {
-    return {
-      error,
-      message: `${faults.length} of ${records.length} records refused: ${faults[0]?.message}`,
-      records: faults,
-    };
-  }
-  return undefined;
+  if (faults.length === 0) return undefined;
+  const { recordsCount } = batch;
+  return {
+    error,
+    message: `${faults.length} of ${recordsCount} records refused: ${faults[0]?.message}`,
+    records: faults,
+  };
 }
 
 function withinRange(timestamp: number, rules: RecordRules): boolean {
