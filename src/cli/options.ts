@@ -23,6 +23,11 @@ export interface AddPartitionsOptions extends Changing {
   readonly replicaAssignment?: string;
 }
 
+export interface DeleteRecordsOptions extends Destroying {
+  readonly partition: readonly number[];
+  readonly before: string;
+}
+
 export interface ElectOptions extends Destroying {
   readonly type: 'preferred' | 'unclean';
   readonly all?: boolean;

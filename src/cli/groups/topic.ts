@@ -2,7 +2,14 @@
 import type { GroupRow, OptionRow } from '../command-table.ts';
 import { asking, changing, destroying } from '../common-options.ts';
 import { wholeNumber } from '../failure.ts';
-import type { AddPartitionsOptions, CreateOptions, DeleteOptions, DescribeOptions, ListOptions } from '../options.ts';
+import type {
+  AddPartitionsOptions,
+  CreateOptions,
+  DeleteOptions,
+  DeleteRecordsOptions,
+  DescribeOptions,
+  ListOptions,
+} from '../options.ts';
 
 const REPLICA_ASSIGNMENT: OptionRow = {
   flags: '--replica-assignment <brokers>',
@@ -10,6 +17,7 @@ const REPLICA_ASSIGNMENT: OptionRow = {
 };
 
 const load = () => import('../commands/topic.ts');
+const loadRecords = () => import('../commands/delete-records.ts');
 const loadDescribe = () => import('../commands/topic-describe.ts');
 
 export const TOPIC: GroupRow = {
@@ -60,6 +68,31 @@ export const TOPIC: GroupRow = {
       text: 'Delete topics with all their records.',
       examples: ['kvorum topic delete orders --dry-run', 'kvorum topic delete orders --yes'],
       run: async (names: string[], options: DeleteOptions) => (await load()).deleteTopics(names, options),
+    }),
+    destroying({
+      name: 'delete-records <topic>',
+      text: 'Delete the oldest records of partitions, up to an offset or to the end. Consumers begin after them.',
+      options: [
+        {
+          flags: '-p, --partition <n>',
+          text: 'a partition; may be given several times',
+          parse: (text, previous) => [
+            ...((previous as number[] | undefined) ?? []),
+            wholeNumber('--partition', 0)(text),
+          ],
+          required: true,
+        },
+        {
+          flags: '--before <offset|end>',
+          text: 'records below this offset go; end: all that are committed',
+          required: true,
+        },
+      ],
+      examples: [
+        'kvorum topic delete-records orders --partition 0 --before 1000 --dry-run',
+        'kvorum topic delete-records orders --partition 0 --partition 1 --before end --yes',
+      ],
+      run: async (topic: string, options: DeleteRecordsOptions) => (await loadRecords()).deleteRecords(topic, options),
     }),
     changing({
       name: 'add-partitions <name...>',
