@@ -11,7 +11,9 @@ import { isEnvError } from '../env/error.ts';
 import type { Logger } from '../env/logger.ts';
 import type { RpcService } from '../env/network.ts';
 import { randomUuid } from '../env/random.ts';
+import type { ReplicaDirectory } from '../gen/kvorum/v1/controller.ts';
 import type { Endpoint } from '../gen/kvorum/v1/metadata.ts';
+import type { OfflineDirectory } from '../log/directory-health.ts';
 import type { LogDirectory } from '../log/log-directory.ts';
 import type { MetadataImage } from '../metadata/image.ts';
 import type { MetadataPublisher } from '../metadata/publisher.ts';
@@ -24,6 +26,7 @@ import { FramePool } from './frame-pool.ts';
 import { KafkaServer } from './kafka-server.ts';
 import { ProducerIds } from './producer-ids.ts';
 import { Registration } from './registration.ts';
+import { ReplicaDirectories } from './replica-directories.ts';
 import { SERVED_APIS } from './routes.ts';
 import { TopicCommands } from './topic-commands.ts';
 import { within } from './within.ts';
@@ -39,11 +42,16 @@ export interface BrokerDeps {
   readonly admin: BrokerAdmin;
   /** Opened, locked, this start counted. */
   readonly logDirectories: readonly LogDirectory[];
+  /** Those of log.dirs that could not be opened. */
+  readonly offlineDirectories: readonly OfflineDirectory[];
   /** The leader of the quorum as this node knows it, -1 if none. */
   quorumLeader(): NodeId;
   /** The node must stop. */
   readonly fatal: (reason: string, cause?: unknown) => void;
 }
+
+/** How long a log dir that failed waits to be told, for what the controller is to know of it before. */
+const TELL_TIMEOUT_MS = 2000;
 
 /** How long a stopping broker waits for the controller to move its leaders. */
 const LEAVE_TIMEOUT_MS = 5000;
@@ -57,6 +65,7 @@ export class Broker {
   readonly #deps: BrokerDeps;
   readonly #logger: Logger;
   readonly #replicas: ReplicaManager;
+  readonly #replicaDirectories: ReplicaDirectories;
   readonly #server: KafkaServer;
   readonly #context: BrokerContext;
   readonly #stopSignal = signal();
@@ -67,13 +76,27 @@ export class Broker {
   #stopping = false;
 
   constructor(deps: BrokerDeps) {
-    const { env, config, clusterId, publisher, controller, logDirectories } = deps;
+    const { env, config, clusterId, publisher, controller, logDirectories, offlineDirectories } = deps;
     const logger = env.logger.child({ component: 'broker' });
     const { clock, random } = env;
+    const { values } = config;
     const brokerId = config.nodeId;
     this.#deps = deps;
     this.#logger = logger;
-    this.#replicas = new ReplicaManager({ brokerId, clock, logger, logDirectories, values: config.values });
+    this.#replicaDirectories = new ReplicaDirectories({
+      clock,
+      logger,
+      controller,
+      brokerId,
+      brokerEpoch: () => this.#brokerEpoch,
+      requestTimeoutMs: values['request.timeout.ms'],
+    });
+    const logDirWatch = {
+      misplaced: (replica: ReplicaDirectory) => this.#replicaDirectories.tell(replica),
+      failed: (directory: LogDirectory) => void this.#logDirFailed(directory),
+    };
+    const directories = { logDirectories, offlineDirectories, logDirWatch };
+    this.#replicas = new ReplicaManager({ brokerId, clock, logger, values, ...directories });
     this.#server = new KafkaServer(env, config, deps.fatal);
     this.#context = {
       clusterId,
@@ -86,7 +109,7 @@ export class Broker {
       buffers: new FramePool(POOL_BYTES),
       controller,
       producerIds: new ProducerIds({ controller, logger, brokerId, brokerEpoch: () => this.#brokerEpoch }),
-      topics: new TopicCommands({ logger, controller, forwarder: deps.admin.forwarder, values: config.values }),
+      topics: new TopicCommands({ logger, controller, forwarder: deps.admin.forwarder, values }),
       servedApis: SERVED_APIS,
       quorumLeader: () => deps.quorumLeader(),
     };
@@ -169,7 +192,7 @@ export class Broker {
   }
 
   #register(endpoints: readonly Endpoint[]): Registration {
-    const { env, config, clusterId, publisher, controller, logDirectories } = this.#deps;
+    const { env, config, clusterId, publisher, controller, logDirectories, offlineDirectories } = this.#deps;
     return new Registration({
       clock: env.clock,
       logger: this.#logger,
@@ -177,14 +200,29 @@ export class Broker {
       config,
       clusterId,
       incarnationId: randomUuid(env.random, 'broker.incarnation'),
-      logDirs: logDirectories.map(({ meta }) => meta.directoryId).sort(),
+      logDirs: logDirectories.flatMap(({ meta, health }) => (health.failure ? [] : [meta.directoryId])).sort(),
       endpoints,
       bootCounter: Math.max(...logDirectories.map(({ bootCounter }) => bootCounter)),
-      // C-2.4: clean only if every directory says so, of the same epoch.
-      previousBrokerEpoch: commonEpoch(logDirectories.map((directory) => directory.cleanShutdownEpoch ?? -1)),
+      // C-2.4: clean only if every directory says so, of the same epoch. What one that is offline says is not known.
+      previousBrokerEpoch: offlineDirectories.length > 0 ? -1 : commonEpoch(logDirectories),
       metadataEndOffset: () => publisher.image.endOffset,
       superseded: (reason) => this.#deps.fatal(`this broker may not go on: ${reason}`),
     });
+  }
+
+  /**
+   * D-10.5: tells the controller, once that knows which replicas were there; with the last log dir this process has nothing to go on
+   * for.
+   */
+  async #logDirFailed({ path, meta, health }: LogDirectory): Promise<void> {
+    const { logDirectories, env } = this.#deps;
+    if (this.#stopping) return;
+    if (logDirectories.every((directory) => directory.health.failure !== undefined)) {
+      this.#deps.fatal(`no log dir is left, the last one was ${path}`, health.failure);
+      return;
+    }
+    await within(env.clock, TELL_TIMEOUT_MS, this.#replicaDirectories.told(meta.directoryId));
+    this.#registration?.logDirFailed(meta.directoryId);
   }
 
   #unfenced(brokerEpoch: Offset): Promise<void> {
@@ -216,6 +254,7 @@ export class Broker {
       if (left === 'timeout') this.#logger.warn('not-released', { reason: 'no controller let this broker go in time' });
     }
     registration?.stop();
+    this.#replicaDirectories.stop();
     this.#unsubscribe();
     // Behaviour 57: who waits for this broker is told that it does not lead any more, then the sockets close.
     await this.#replicas.close();
@@ -241,7 +280,8 @@ function signal(): Signal {
   return { promise, resolve: () => resolve() };
 }
 
-function commonEpoch(epochs: readonly Offset[]): Offset {
+function commonEpoch(logDirectories: readonly LogDirectory[]): Offset {
+  const epochs = logDirectories.map((directory) => directory.cleanShutdownEpoch ?? -1);
   const [first = -1] = epochs;
   return epochs.every((epoch) => epoch === first) ? first : -1;
 }

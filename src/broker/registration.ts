@@ -54,6 +54,8 @@ export class Registration {
   /** A wish has changed since the last heartbeat was sent. */
   #urgent = false;
   #wake: (() => void) | undefined;
+  /** directory.id of the log dirs that have failed since the start. */
+  readonly #offlineLogDirs = new Set<Uuid>();
   readonly #heard = new Set<(response: BrokerHeartbeatResponse) => void>();
 
   constructor(deps: RegistrationDeps) {
@@ -164,7 +166,7 @@ export class Registration {
       metadataEndOffset: this.#deps.metadataEndOffset(),
       wantFence: !this.#wantServe,
       wantShutdown: this.#wantShutdown,
-      offlineLogDirs: [],
+      offlineLogDirs: [...this.#offlineLogDirs],
     };
     try {
       const timeoutMs = config.values['broker.session.timeout.ms'];
@@ -184,6 +186,12 @@ export class Registration {
   /** The logs are open: asks to be unfenced (C-3.1). */
   wantServe(): void {
     this.#wantServe = true;
+    this.#hurry();
+  }
+
+  /** D-10.5: a log dir that was registered is offline, to be told with the next heartbeat, at once, and with every one after it. */
+  logDirFailed(directoryId: Uuid): void {
+    this.#offlineLogDirs.add(directoryId);
     this.#hurry();
   }
 

@@ -1,7 +1,7 @@
 // Whether a log directory can be used. The first failure of its disk takes the whole directory offline (D-10.5): what one file met,
 // the others will meet, and one line tells the operator. It stays so until the broker is started again.
-import type { EnvErrorCode } from '../env/error.ts';
-import { EnvError, isEnvError } from '../env/error.ts';
+import type { EnvError, EnvErrorCode } from '../env/error.ts';
+import { isEnvError } from '../env/error.ts';
 
 /** What a disk says when it fails: full, broken, read-only, gone. Damaged records are their partition's alone. */
 const DISK_FAILURES: ReadonlySet<EnvErrorCode> = new Set(['IO', 'NO_SPACE', 'PERMISSION', 'NOT_FOUND']);
@@ -48,7 +48,8 @@ export class DirectoryHealth {
   }
 }
 
-/** As an error of this life of the directory that names what to do, for people. */
-export function offlineReason(path: string, error: EnvError): EnvError {
-  return new EnvError(error.code, `${path} is offline: ${error.message}`, error);
+/** One entry of log.dirs that could not be opened at this start. */
+export interface OfflineDirectory {
+  readonly path: string;
+  readonly failure: EnvError;
 }

@@ -4,6 +4,7 @@
 import { assert } from '../base/assert.ts';
 import type { Epoch, Offset } from '../base/ids.ts';
 import type { Uuid } from '../base/uuid.ts';
+import type { DiskSpace } from '../env/disk.ts';
 import { EnvError, isEnvError } from '../env/error.ts';
 import type { OpenStore, Store } from '../env/store.ts';
 import type { PartitionCheckpoint, PartitionKey } from './checkpoints.ts';
@@ -129,6 +130,11 @@ export class LogDirectory {
     if (counter <= this.#bootCounter) return;
     await this.#checkpoints.setBoot(counter);
     this.#bootCounter = counter;
+  }
+
+  /** Of its file system. EnvError. */
+  space(): Promise<DiskSpace> {
+    return this.#deps.disk.space(this.path);
   }
 
   /** The partitions that have a folder here, open or not. */

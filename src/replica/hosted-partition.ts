@@ -25,7 +25,7 @@ export class HostedPartition {
     return this.#partition;
   }
 
-  /** Whether the log could not be opened. */
+  /** Whether the log could not be opened, or its log dir failed. */
   get isOffline(): boolean {
     return this.#failure !== undefined;
   }
@@ -35,6 +35,12 @@ export class HostedPartition {
     return this.#pending === 0 ? undefined : this.#tail;
   }
 
+  /** Its log dir is offline: so is the partition, whether it is open or not yet (D-10.5). */
+  fail(error: EnvError): void {
+    this.#failure ??= error;
+    this.#partition?.goOffline(error);
+  }
+
   applyState(state: PartitionState): void {
     this.#enqueue(async () => {
       if (this.#failure !== undefined) return;
@@ -42,10 +48,11 @@ export class HostedPartition {
         this.#partition ??= await this.#open();
       } catch (error) {
         if (!isEnvError(error)) throw error;
-        this.#failure = error;
+        this.#failure ??= error;
         this.#refuse(error);
         return;
       }
+      if (this.#failure !== undefined) this.#partition.goOffline(this.#failure);
       await this.#partition.applyState(state);
     });
   }

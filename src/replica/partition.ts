@@ -18,6 +18,8 @@ export type AckFailure = 'NOT_LEADER_OR_FOLLOWER' | 'KAFKA_STORAGE_ERROR';
 export interface PartitionDeps {
   readonly brokerId: NodeId;
   readonly logger: Logger;
+  /** Told once, when the partition has gone offline for what its own log met: who tells the operator, and looks at the log dir. */
+  readonly failed: (partition: Partition, error: EnvError) => void;
 }
 
 export class Partition {
@@ -28,6 +30,7 @@ export class Partition {
   #config: TopicConfig;
   readonly #brokerId: NodeId;
   readonly #logger: Logger;
+  readonly #failed: PartitionDeps['failed'];
   #role: Role | undefined;
   #highWatermark: Offset;
   #failure: EnvError | undefined;
@@ -52,6 +55,7 @@ export class Partition {
     this.#config = config;
     this.#brokerId = deps.brokerId;
     this.#logger = deps.logger;
+    this.#failed = deps.failed;
     // D-6.5: what is known to be committed, until D-6.2 says more.
     this.#highWatermark = Math.max(log.logStartOffset, Math.min(knownHighWatermark, log.logEndOffset));
   }
@@ -144,13 +148,14 @@ export class Partition {
   fail(error: unknown): void {
     if (!(error instanceof EnvError)) throw error;
     if (this.#failure !== undefined || this.#retired) return;
+    this.goOffline(error);
+    this.#failed(this, error);
+  }
+
+  /** Its log dir is offline, as who calls this knows. */
+  goOffline(error: EnvError): void {
+    if (this.#failure !== undefined || this.#retired) return;
     this.#failure = error;
-    this.#logger.error('partition-offline', {
-      topic: this.topic,
-      partition: this.partition,
-      reason: error.message,
-      fix: 'mend or replace the disk, then start the broker again',
-    });
     this.#endLeadership('KAFKA_STORAGE_ERROR');
   }
 

@@ -3,55 +3,90 @@
 import { assert } from '../base/assert.ts';
 import type { NodeId, Offset } from '../base/ids.ts';
 import type { Uuid } from '../base/uuid.ts';
+import { ZERO_UUID } from '../base/uuid.ts';
 import type { NodeValues } from '../config/node-keys.ts';
 import type { TopicConfig } from '../config/topic-config.ts';
 import { topicConfigOf, topicDefaults } from '../config/topic-config.ts';
-import type { Clock, Timer } from '../env/clock.ts';
-import type { EnvError } from '../env/error.ts';
-import { isEnvError } from '../env/error.ts';
+import type { Clock } from '../env/clock.ts';
+import { EnvError, isEnvError } from '../env/error.ts';
 import type { Logger } from '../env/logger.ts';
+import type { OfflineDirectory } from '../log/directory-health.ts';
+import { isDiskFailure } from '../log/directory-health.ts';
 import type { LogDirectory } from '../log/log-directory.ts';
 import type { MetadataDelta } from '../metadata/delta.ts';
 import type { MetadataImage, TopicImage } from '../metadata/image.ts';
-import { brokerEntity, configsOf, partitionOf, topicByName, topicEntity } from '../metadata/image.ts';
+import { brokerEntity, configsOf, topicByName, topicEntity } from '../metadata/image.ts';
+import { ELR_LEVEL } from '../metadata/level.ts';
 import type { ErrorName } from '../protocol/error-codes.ts';
 import { brokerOverrides } from './broker-overrides.ts';
+import { Checkpointer } from './checkpointer.ts';
 import { HostedPartition } from './hosted-partition.ts';
+import { LogDirs } from './log-dirs.ts';
+import type { PartitionDeps } from './partition.ts';
 import { Partition } from './partition.ts';
+import { moveStraysAside } from './strays.ts';
+import { Upkeep } from './upkeep.ts';
 
 export interface ReplicaManagerDeps {
   readonly brokerId: NodeId;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly logDirectories: readonly LogDirectory[];
+  /** Those of log.dirs that could not be opened. */
+  readonly offlineDirectories?: readonly OfflineDirectory[];
   readonly values: NodeValues;
+  /** What the cluster is to hear of log dirs. */
+  readonly logDirWatch?: LogDirWatch;
 }
 
-/** Kafka's log.flush.offset.checkpoint.interval.ms is 60 s; less to check after a crash, and rot told from a torn end, are worth a small write. */
-const CHECKPOINT_INTERVAL_MS = 2000;
+export interface LogDirWatch {
+  /** The replica is in that log dir, and the metadata does not say so; told again with each of its states until it does. */
+  misplaced(replica: { topicId: Uuid; partition: number; directoryId: Uuid }): void;
+  /** The log dir has gone offline, and its partitions with it. */
+  failed(directory: LogDirectory): void;
+}
 
 interface Place {
   readonly hosted: HostedPartition;
-  readonly directory: LogDirectory;
+  /** Undefined: in none that it could be served from. */
+  readonly directory: LogDirectory | undefined;
   readonly topic: string;
   readonly partition: number;
 }
 
 export class ReplicaManager {
+  readonly logDirs: LogDirs;
   readonly #deps: ReplicaManagerDeps;
+  readonly #partitionDeps: PartitionDeps;
   readonly #places = new Map<Uuid, Map<number, Place>>();
-  /** Places in each log dir. */
-  readonly #counts = new Map<LogDirectory, number>();
   /** Folders that are being deleted, by name: a topic created again under the name waits for that (D-0.5). */
   readonly #leaving = new Map<string, Promise<void>>();
   /** What topics without configs of their own have here; undefined before it was asked for. */
   #topicDefaults: TopicConfig | undefined;
   #opened = false;
-  #checkpointTimer: Timer | undefined;
+  /** The metadata level that was seen last. */
+  #level = 0;
+  readonly #checkpointer: Checkpointer;
+  readonly #upkeep: Upkeep;
   #closing = false;
 
   constructor(deps: ReplicaManagerDeps) {
     this.#deps = deps;
+    this.logDirs = new LogDirs(deps.logDirectories, deps.offlineDirectories ?? []);
+    this.#partitionDeps = {
+      brokerId: deps.brokerId,
+      logger: deps.logger,
+      failed: (partition, error) => this.#partitionFailed(partition, error),
+    };
+    this.#checkpointer = new Checkpointer({
+      clock: deps.clock,
+      logDirs: this.logDirs,
+      partitionsIn: (directory) => this.partitionsIn(directory),
+    });
+    this.#upkeep = new Upkeep({ ...deps, partitions: () => this.partitions() });
+    for (const directory of deps.logDirectories) {
+      directory.health.whenFailed((error) => this.#directoryFailed(directory, error));
+    }
   }
 
   /**
@@ -67,46 +102,16 @@ export class ReplicaManager {
         image.endOffset > registrationOffset,
         'an image before the own registration may name epochs of the past (D-0.7)',
       );
-      await this.#moveStraysAside(image);
+      for (const directory of this.logDirs.opened) {
+        await moveStraysAside(directory, image, this.#deps.brokerId, () => this.#closing);
+      }
       if (this.#closing) return;
     } while (image !== currentImage());
+    this.#level = image.level;
     for (const topic of image.topics.values()) this.#applyTopic(image, topic);
     this.#opened = true;
-    this.#checkpointLater();
-  }
-
-  async #moveStraysAside(image: MetadataImage): Promise<void> {
-    for (const directory of this.#deps.logDirectories) {
-      for (const { topic, topicId, partition } of directory.partitions()) {
-        if (this.#closing) return;
-        if (!this.#isAssigned(image, topicId, partition)) await directory.moveAside(topic, partition);
-      }
-    }
-  }
-
-  #isAssigned(image: MetadataImage, topicId: Uuid | undefined, partition: number): boolean {
-    if (topicId === undefined) return false;
-    return partitionOf(image, topicId, partition)?.replicas.includes(this.#deps.brokerId) ?? false;
-  }
-
-  /** Notes from time to time how far the logs are durable, so that little must be checked after a crash (D-10.1). */
-  #checkpointLater(): void {
-    this.#checkpointTimer = this.#deps.clock.schedule(CHECKPOINT_INTERVAL_MS, () => void this.#checkpoint());
-  }
-
-  async #checkpoint(): Promise<void> {
-    const highWatermarks = new Map<string, Offset>();
-    for (const open of this.partitions()) highWatermarks.set(`${open.topic}-${open.partition}`, open.highWatermark);
-    try {
-      for (const directory of this.#deps.logDirectories) {
-        if (this.#closing) return;
-        await directory.checkpoint((topic, partition) => highWatermarks.get(`${topic}-${partition}`));
-      }
-    } catch (error) {
-      if (!isEnvError(error)) throw error;
-      if (!this.#closing) this.#deps.logger.error('checkpoint-failed', { reason: error.message });
-    }
-    if (!this.#closing) this.#checkpointLater();
+    this.#checkpointer.start();
+    this.#upkeep.start();
   }
 
   /** Follows one committed batch. Before `open` there is nothing to do. */
@@ -118,6 +123,9 @@ export class ReplicaManager {
       const topic = image.topics.get(topicId);
       if (topic !== undefined) this.#applyTopic(image, topic);
     }
+    if (this.#level >= ELR_LEVEL || image.level < ELR_LEVEL) return;
+    this.#level = image.level;
+    for (const topic of image.topics.values()) this.#applyTopic(image, topic);
   }
 
   /** Configs first: a partition state acts on those of its image (C-10.1). */
@@ -146,50 +154,88 @@ export class ReplicaManager {
 
   #applyTopic(image: MetadataImage, topic: TopicImage): void {
     for (const [partition, state] of topic.partitions.entries()) {
-      if (state.replicas.includes(this.#deps.brokerId)) this.#placeOf(image, topic, partition).hosted.applyState(state);
-      else this.#removeReplica(topic.topicId, partition); // D-0.6
+      const index = state.replicas.indexOf(this.#deps.brokerId);
+      if (index === -1) {
+        this.#removeReplica(topic.topicId, partition); // D-0.6
+        continue;
+      }
+      const named = state.directories[index] ?? ZERO_UUID;
+      const place = this.#placeOf(image, topic, partition, named);
+      place.hosted.applyState(state);
+      this.#tellPlace(topic.topicId, place, named);
     }
   }
 
-  #placeOf(image: MetadataImage, topic: TopicImage, partition: number): Place {
+  /** KIP-858: with one log dir there is nothing to tell, unless the metadata names another. */
+  #tellPlace(topicId: Uuid, { directory, partition }: Place, named: Uuid): void {
+    const { opened, unopened } = this.logDirs;
+    if (directory === undefined || directory.health.failure !== undefined || this.#level < ELR_LEVEL) return;
+    const { directoryId } = directory.meta;
+    if (named === directoryId || (named === ZERO_UUID && opened.length + unopened.length === 1)) return;
+    this.#deps.logDirWatch?.misplaced({ topicId, partition, directoryId });
+  }
+
+  #placeOf(image: MetadataImage, topic: TopicImage, partition: number, named: Uuid): Place {
     const places = this.#places.get(topic.topicId) ?? new Map<number, Place>();
     this.#places.set(topic.topicId, places);
     const known = places.get(partition);
     if (known !== undefined) return known;
-    const directory = this.#directoryFor(topic, partition);
-    const config = this.#configOf(image, topic);
     const identity = { topic: topic.name, topicId: topic.topicId, partition };
+    const found = this.logDirs.directoryOf(identity, named, this.#opened);
+    const directory = found instanceof EnvError ? undefined : found;
+    const config = this.#configOf(image, topic);
     const predecessor = this.#leaving.get(folderOf(identity));
     const hosted = new HostedPartition(
       async () => {
+        if (found instanceof EnvError) throw found;
         await predecessor;
-        const highWatermark = directory.checkpointOf(topic.topicId, partition)?.highWatermark;
-        const log = await directory.openLog(topic.name, topic.topicId, partition, config);
-        return new Partition(this.#deps, identity, log, config, highWatermark);
+        const highWatermark = found.checkpointOf(topic.topicId, partition)?.highWatermark;
+        const log = await found.openLog(topic.name, topic.topicId, partition, config);
+        return new Partition(this.#partitionDeps, identity, log, config, highWatermark);
       },
-      (error) => this.#offline(identity.topic, partition, error),
+      (error) => {
+        if (directory?.health.failure === undefined) this.#tellOffline(identity, error);
+      },
     );
     const place = { hosted, directory, topic: topic.name, partition };
     places.set(partition, place);
-    this.#count(directory, 1);
+    if (directory !== undefined) this.logDirs.count(directory, 1);
     return place;
   }
 
-  /** Where the folder is already, else the directory with the fewest partitions (the first of equals). */
-  #directoryFor(topic: TopicImage, partition: number): LogDirectory {
-    const { logDirectories } = this.#deps;
-    const holder = logDirectories.find((directory) => directory.holds(topic.name, topic.topicId, partition));
-    if (holder !== undefined) return holder;
-    const countOf = (directory: LogDirectory): number => this.#counts.get(directory) ?? 0;
-    return logDirectories.reduce((best, directory) => (countOf(directory) < countOf(best) ? directory : best));
-  }
-
-  #count(directory: LogDirectory, by: 1 | -1): void {
-    this.#counts.set(directory, (this.#counts.get(directory) ?? 0) + by);
-  }
-
-  #offline(topic: string, partition: number, error: EnvError): void {
+  #tellOffline({ topic, partition }: { readonly topic: string; readonly partition: number }, error: EnvError): void {
     this.#deps.logger.error('partition-offline', { topic, partition, reason: error.message });
+  }
+
+  /** D-10.5: what a log met on its disk, the other logs of the directory will meet. */
+  #partitionFailed(partition: Partition, error: EnvError): void {
+    const directory = this.#places.get(partition.topicId)?.get(partition.partition)?.directory;
+    if (directory?.health.failure !== undefined) return;
+    if (directory !== undefined && isDiskFailure(error)) directory.health.fail(error);
+    else this.#tellOffline(partition, error);
+  }
+
+  #directoryFailed(directory: LogDirectory, error: EnvError): void {
+    const reason = new EnvError(error.code, `log dir ${directory.path} is offline: ${error.message}`, error);
+    let partitions = 0;
+    for (const { hosted } of this.#placesIn(directory)) {
+      partitions++;
+      hosted.fail(reason);
+    }
+    this.#deps.logger.error('log-dir-offline', {
+      path: directory.path,
+      directoryId: directory.meta.directoryId,
+      partitions,
+      reason: error.message,
+      fix: `${error.code === 'NO_SPACE' ? 'free space on that disk' : 'mend or replace that disk'}, then start the broker again`,
+    });
+    this.#deps.logDirWatch?.failed(directory);
+  }
+
+  *#placesIn(directory: LogDirectory): Generator<Place> {
+    for (const places of this.#places.values()) {
+      for (const place of places.values()) if (place.directory === directory) yield place;
+    }
   }
 
   #removeTopic(topicId: Uuid): void {
@@ -203,7 +249,7 @@ export class ReplicaManager {
     const place = places?.get(partition);
     if (place === undefined) return;
     places?.delete(partition);
-    this.#count(place.directory, -1);
+    if (place.directory !== undefined) this.logDirs.count(place.directory, -1);
     const folder = folderOf(place);
     const gone = place.hosted.retire(() => this.#removeFolder(place));
     this.#leaving.set(folder, gone);
@@ -212,12 +258,13 @@ export class ReplicaManager {
     });
   }
 
+  /** A folder that stays is stray, and moved aside at the next start. */
   async #removeFolder({ directory, topic, partition }: Place): Promise<void> {
     try {
-      await directory.removeLog(topic, partition);
+      await directory?.removeLog(topic, partition);
     } catch (error) {
       if (!isEnvError(error)) throw error;
-      // A folder that stays is stray, and moved aside at the next start.
+      if (directory?.health.failure !== undefined) return;
       this.#deps.logger.error('partition-not-deleted', { topic, partition, reason: error.message });
     }
   }
@@ -238,10 +285,19 @@ export class ReplicaManager {
     return hosted.ready === undefined ? servedBy(hosted) : undefined;
   }
 
-  /** Those whose log is open. */
+  /** Those whose log is open, and works. */
   *partitions(): Generator<Partition> {
     for (const places of this.#places.values()) {
-      for (const { hosted } of places.values()) if (hosted.partition !== undefined) yield hosted.partition;
+      for (const { hosted } of places.values()) {
+        if (hosted.partition?.failure === undefined && hosted.partition !== undefined) yield hosted.partition;
+      }
+    }
+  }
+
+  /** Of `partitions` those that are in the log dir. */
+  *partitionsIn(directory: LogDirectory): Generator<Partition> {
+    for (const { hosted } of this.#placesIn(directory)) {
+      if (hosted.partition?.failure === undefined && hosted.partition !== undefined) yield hosted.partition;
     }
   }
 
@@ -254,10 +310,12 @@ export class ReplicaManager {
   /** Stops serving. The logs are closed with their directories. */
   async close(): Promise<void> {
     this.#closing = true;
-    this.#checkpointTimer?.cancel();
+    this.#checkpointer.stop();
+    const rested = this.#upkeep.stop();
     const places = [...this.#places.values()].flatMap((partitions) => [...partitions.values()]);
     await Promise.all(places.map(({ hosted }) => hosted.retire(async () => {})));
     await Promise.all(this.#leaving.values());
+    await rested;
   }
 }
 

@@ -3,8 +3,6 @@
 import type { NodeId } from '../base/ids.ts';
 import { NO_NODE } from '../base/ids.ts';
 import type { Uuid } from '../base/uuid.ts';
-import type { BrokerDeps } from '../broker/broker.ts';
-import { Broker } from '../broker/broker.ts';
 import { ControllerChannel } from '../client/controller-channel.ts';
 import type { NodeConfig } from '../config/node-config.ts';
 import { Controller } from '../controller/controller.ts';
@@ -14,8 +12,6 @@ import type { Address, Listener, RpcService } from '../env/network.ts';
 import { AdminServiceDefinition } from '../gen/kvorum/v1/admin.ts';
 import { ControllerServiceDefinition } from '../gen/kvorum/v1/controller.ts';
 import { RaftServiceDefinition } from '../gen/kvorum/v1/raft.ts';
-import { LogDirectory } from '../log/log-directory.ts';
-import { createLogShared } from '../log/log-shared.ts';
 import type { MetaProperties } from '../log/storage.ts';
 import { MetadataPublisher } from '../metadata/publisher.ts';
 import type { CoreTrace } from '../quorum/core-trace.ts';
@@ -23,6 +19,7 @@ import type { QuorumOptions } from '../quorum/options.ts';
 import { Quorum } from '../quorum/quorum.ts';
 import type { RaftConfig } from '../raft/types.ts';
 import { composeNodeAdmin } from './admin.ts';
+import { createBroker } from './create-broker.ts';
 import { laterService } from './later-service.ts';
 import { closeAll, controllerEndpoint, endpointsOf, listen } from './listeners.ts';
 import { answerProbe } from './probes.ts';
@@ -165,7 +162,7 @@ async function compose(
   }
 
   const broker = config.isBroker
-    ? await createBroker(env, known, meta, { publisher, channel, admin, quorumLeader: leader }, fatal, undo)
+    ? await createBroker(env, known, meta, { publisher, channel, admin, quorumLeader: leader, fatal }, undo)
     : undefined;
   if (broker !== undefined) undo.push(() => broker.stop());
   const endpoints = (await broker?.bind()) ?? [];
@@ -284,39 +281,6 @@ function openQuorum(
     findVoters: (logIsEmpty) => voters.find(logIsEmpty),
   }).catch((error: unknown) => {
     throw startErrorOf(error, `the metadata log in ${config.metadataLogDir} cannot be opened`);
-  });
-}
-
-async function createBroker(
-  env: Env,
-  config: NodeConfig,
-  meta: MetaProperties,
-  links: Pick<BrokerDeps, 'publisher' | 'admin' | 'quorumLeader'> & { channel: ControllerChannel },
-  fatal: NodeHooks['fatal'],
-  undo: (() => Promise<void> | void)[],
-): Promise<Broker> {
-  const { disk, clock, openStore } = env;
-  const logger = env.logger.child({ component: 'log' });
-  const shared = createLogShared(config.values);
-  const logDirectories: LogDirectory[] = [];
-  for (const path of config.logDirs) {
-    const expected = { nodeId: config.nodeId, clusterId: meta.clusterId };
-    const directory = await LogDirectory.open({ disk, clock, logger, openStore, shared }, path, expected);
-    undo.push(async () => void (await directory.close(false, -1)));
-    logDirectories.push(directory);
-  }
-  const bootCounter = Math.max(...logDirectories.map((directory) => directory.bootCounter));
-  for (const directory of logDirectories) await directory.raiseBootCounter(bootCounter); // C-2.2a
-  return new Broker({
-    env,
-    config,
-    clusterId: meta.clusterId,
-    publisher: links.publisher,
-    controller: links.channel,
-    logDirectories,
-    admin: links.admin,
-    quorumLeader: links.quorumLeader,
-    fatal,
   });
 }
 

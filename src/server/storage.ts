@@ -2,9 +2,10 @@
 import type { Uuid } from '../base/uuid.ts';
 import type { NodeConfig } from '../config/node-config.ts';
 import type { Env } from '../env/env.ts';
-import type { EnvErrorCode } from '../env/error.ts';
+import type { EnvError, EnvErrorCode } from '../env/error.ts';
 import { isEnvError } from '../env/error.ts';
 import { randomUuid } from '../env/random.ts';
+import { isDiskFailure } from '../log/directory-health.ts';
 import type { MetaProperties } from '../log/storage.ts';
 import { readMetaProperties, StorageError, verifyMetaProperties, writeMetaProperties } from '../log/storage.ts';
 import { createDurableEnd } from '../quorum/durable-end.ts';
@@ -52,18 +53,30 @@ async function formatMetadataFolder(env: Env, folder: string): Promise<void> {
   await createDurableEnd(env.disk, folder);
 }
 
-/** The identity of the node's metadata folder; all folders belong to the same cluster and node. StartError. */
+/**
+ * The identity of the node's metadata folder; all folders belong to the same cluster and node. One whose disk fails is told of when it
+ * is to be opened. StartError.
+ */
 export async function verifyStorage(env: Env, config: NodeConfig): Promise<MetaProperties> {
   const { nodeId } = config;
   try {
     const metadata = await verifyMetaProperties(env.disk, config.metadataLogDir, { nodeId });
     for (const folder of foldersOf(config)) {
-      await verifyMetaProperties(env.disk, folder, { nodeId, clusterId: metadata.clusterId });
+      try {
+        await verifyMetaProperties(env.disk, folder, { nodeId, clusterId: metadata.clusterId });
+      } catch (error) {
+        if (folder === config.metadataLogDir || !isOwnDisks(error)) throw error;
+      }
     }
     return metadata;
   } catch (error) {
     throw startErrorOf(error);
   }
+}
+
+/** Whether it is about that log dir alone: its disk fails, or what it holds is damaged. */
+export function isOwnDisks(error: unknown): error is EnvError {
+  return isDiskFailure(error) || isEnvError(error, 'CORRUPT');
 }
 
 /** What an operator can do about it, where that follows from the code. */

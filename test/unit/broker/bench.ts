@@ -18,7 +18,7 @@ import type { BatchOptions } from '../../../src/record/builder.ts';
 import { buildBatch } from '../../../src/record/builder.ts';
 import type { Node } from '../../../src/server/node.ts';
 import { startNode } from '../../../src/server/node.ts';
-import { formatStorage } from '../../../src/server/storage.ts';
+import { foldersOf, formatStorage } from '../../../src/server/storage.ts';
 import type { SimProcess } from '../../../src/sim/process/process.ts';
 import { World } from '../../../src/sim/world/world.ts';
 
@@ -86,8 +86,8 @@ export async function withNode(
 ): Promise<void> {
   const world = new World({ seed: 1 });
   const host = world.process('node');
-  host.disk.provision('/data');
   const config = parsed(configText(keys));
+  for (const folder of foldersOf(config)) host.disk.provision(folder);
   const boot = (): Promise<Node> =>
     new Promise((resolve) => {
       host.start(async (env) => resolve(await startOn(env, config)));

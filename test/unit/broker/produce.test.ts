@@ -124,12 +124,14 @@ test('LogAppendTime: the time is set in the batch, answered, and answered again 
   });
 });
 
-describe('a disk that fails', () => {
-  test('a failed fsync answers KAFKA_STORAGE_ERROR to all who wait; the other partitions go on', async () => {
+describe('a log dir whose disk fails', () => {
+  const keys = { 'metadata.log.dir': '/metadata', 'log.dirs': '/d1,/d2' };
+
+  test('a failed fsync answers KAFKA_STORAGE_ERROR to all who wait; the partitions in the other log dir go on', async () => {
     await withNode(async ({ connectWith, host }) => {
       const wire = await connectWith({ broken: {}, whole: {} });
       await wire.produce('broken', batchOf());
-      host.disk.failNext('sync', '/data/broken-0');
+      host.disk.failNext('sync', '/broken-0');
       const waiting = [1, -1, -1].map((acks) => wire.produce('broken', batchOf(), { acks }));
       expect((await Promise.all(waiting)).map(({ errorCode }) => errorCode)).toEqual([56, 56, 56]);
       expect(await wire.produce('broken', batchOf())).toMatchObject({ errorCode: 56 });
@@ -137,16 +139,16 @@ describe('a disk that fails', () => {
       const partitions = [{ partition: 0, fetchOffset: 0, partitionMaxBytes: 1000 }];
       const request = { maxWaitMs: 0, minBytes: 1, topics: [{ topic: 'broken', partitions }] };
       expect((await wire.ask(fetchApi, 12, request)).responses[0]?.partitions[0]?.errorCode).toBe(56);
-    });
+    }, keys);
   });
 
   test('a failed write answers KAFKA_STORAGE_ERROR', async () => {
     await withNode(async ({ connectWith, host }) => {
       const wire = await connectWith({ t: {} });
       await wire.produce('t', batchOf());
-      host.disk.failNext('write', '/data/t-0');
+      host.disk.failNext('write', '/t-0');
       expect(await wire.produce('t', batchOf())).toMatchObject({ errorCode: 56 });
       expect(await wire.produce('t', batchOf())).toMatchObject({ errorCode: 56 });
-    });
+    }, keys);
   });
 });

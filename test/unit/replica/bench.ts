@@ -1,7 +1,9 @@
 // A broker's replicas on a simulated disk, following metadata that the test writes.
 
+import { must } from '../../../src/base/assert.ts';
 import type { NodeValues } from '../../../src/config/node-keys.ts';
 import type { Env } from '../../../src/env/env.ts';
+import { EnvError } from '../../../src/env/error.ts';
 import type { MetadataRecord } from '../../../src/gen/kvorum/v1/metadata.ts';
 import { ConfigScope } from '../../../src/gen/kvorum/v1/metadata.ts';
 import { LogDirectory } from '../../../src/log/log-directory.ts';
@@ -23,7 +25,11 @@ export interface Replicas {
   readonly world: World;
   readonly publisher: MetadataPublisher;
   readonly manager: ReplicaManager;
+  /** The first of `directories`. */
   readonly directory: LogDirectory;
+  readonly directories: readonly LogDirectory[];
+  /** What the manager told of its log dirs: directory ids that failed, and `<topic id>/<partition>` with the id where it is. */
+  readonly told: { readonly failed: string[]; readonly misplaced: Map<string, string> };
   /** Commits the records as one batch, and the replicas follow it. */
   readonly commit: (...records: MetadataRecord[]) => void;
   /** Partition 0 of the topic, served. */
@@ -33,31 +39,58 @@ export interface Replicas {
 /** Runs `body` in a process whose disk is `world.process('host').disk`; `lives` is how often it was run on the disk before. */
 export async function withReplicas(
   body: (replicas: Replicas) => Promise<void>,
-  options: { readonly keys?: Record<string, string>; readonly world?: World; readonly before?: MetadataRecord[] } = {},
+  options: {
+    readonly keys?: Record<string, string>;
+    readonly world?: World;
+    readonly before?: MetadataRecord[];
+    /** Log dirs; the `i`th has the id `uuid(i + 1)`. Default: /data. */
+    readonly paths?: readonly string[];
+    /** Of `paths`, those that cannot be opened. */
+    readonly unopened?: readonly string[];
+    readonly level?: number;
+  } = {},
 ): Promise<World> {
+  const { paths = ['/data'], unopened = [] } = options;
   const world = options.world ?? new World({ seed: 3 });
   const host = world.process('host');
   const isNew = host.lives === 0;
-  if (isNew) host.disk.provision('/data');
+  if (isNew) for (const path of paths) host.disk.provision(path);
   host.kill();
   const values: NodeValues = parsed(configText(options.keys)).values;
   await world.run('host', 600_000, async (env) => {
     const owner = { clusterId: CLUSTER, nodeId: SELF };
-    if (isNew) await writeMetaProperties(env.disk, '/data', { ...owner, directoryId: uuid(1), version: 1 });
+    for (const [i, path] of isNew ? paths.entries() : []) {
+      await writeMetaProperties(env.disk, path, { ...owner, directoryId: uuid(i + 1), version: 1 });
+    }
     const { clock, disk, logger, openStore } = env;
-    const directory = await LogDirectory.open(
-      { clock, disk, logger, openStore, shared: createLogShared(values) },
-      '/data',
-      owner,
-    );
+    const shared = createLogShared(values);
+    const directories: LogDirectory[] = [];
+    for (const path of paths.filter((each) => !unopened.includes(each))) {
+      directories.push(await LogDirectory.open({ clock, disk, logger, openStore, shared }, path, owner));
+    }
+    const directory = must(directories[0], 'a log dir');
     const publisher = new MetadataPublisher();
     const commit = (...records: MetadataRecord[]): void => {
       const baseOffset = publisher.image.endOffset;
       const endOffset = baseOffset + records.length;
       publisher.apply({ baseOffset, endOffset, epoch: 1, records: records.map(encodeRecord) });
     };
-    const manager = new ReplicaManager({ brokerId: SELF, clock, logger, logDirectories: [directory], values });
+    const told = { failed: [] as string[], misplaced: new Map<string, string>() };
+    const manager = new ReplicaManager({
+      brokerId: SELF,
+      clock,
+      logger,
+      logDirectories: directories,
+      offlineDirectories: unopened.map((path) => ({ path, failure: new EnvError('IO', `${path} does not answer`) })),
+      values,
+      logDirWatch: {
+        failed: ({ meta }) => told.failed.push(meta.directoryId),
+        misplaced: ({ topicId, partition, directoryId }) => told.misplaced.set(`${topicId}/${partition}`, directoryId),
+      },
+    });
     publisher.subscribe((image, delta) => manager.apply(image, delta));
+    if (options.level !== undefined)
+      commit(record({ $case: 'metadataLevel', metadataLevel: { level: options.level } }));
     commit(registration(SELF));
     const brokerEpoch = publisher.image.endOffset - 1;
     if (options.before !== undefined) commit(...options.before);
@@ -67,9 +100,9 @@ export async function withReplicas(
       if (typeof found === 'string') throw new Error(found);
       return found;
     };
-    await body({ env, world, publisher, manager, directory, commit, partition });
+    await body({ env, world, publisher, manager, directory, directories, told, commit, partition });
     await manager.close();
-    await directory.close(true, brokerEpoch);
+    for (const each of directories) await each.close(true, brokerEpoch);
   });
   return world;
 }

@@ -5,6 +5,7 @@ import { appendToPartition } from '../../../src/replica/append.ts';
 import { Partition } from '../../../src/replica/partition.ts';
 import { batchOf } from '../broker/bench.ts';
 import { partitionRecord, record, topicRecord, uuid } from '../metadata/fixture.ts';
+import type { Replicas } from './bench.ts';
 import { SELF, topic, withReplicas } from './bench.ts';
 
 const [T, U, V] = [uuid(50), uuid(51), uuid(52)];
@@ -54,14 +55,14 @@ describe('a topic deleted and created again under its name', () => {
     });
   });
 
-  test('a folder that cannot be deleted is told, and does not end the process', async () => {
+  test('a folder that cannot be deleted takes its log dir offline, and does not end the process', async () => {
     await withReplicas(async ({ commit, partition, manager, world }) => {
       commit(...topic('t', T));
       await partition(T);
       world.process('host').disk.failNext('directory', '/data/t-0');
       commit(removal(T));
       await manager.close();
-      expect(world.log.lines().map(({ event }) => event)).toContain('partition-not-deleted');
+      expect(world.log.lines().map(({ event }) => event)).toContain('log-dir-offline');
     });
   });
 });
@@ -133,13 +134,14 @@ describe('opening', () => {
   });
 });
 
-test('a log that cannot be opened is KAFKA_STORAGE_ERROR; the other partitions go on', async () => {
-  await withReplicas(async ({ commit, manager, partition, world }) => {
+test('a log that cannot be opened is KAFKA_STORAGE_ERROR; the partitions in other log dirs go on', async () => {
+  const check = async ({ commit, manager, partition, world }: Replicas): Promise<void> => {
     world.process('host').disk.failNext('directory', '/data/broken-0');
     commit(...topic('broken', T), ...topic('whole', U));
     expect(await manager.find(T, 0)).toBe('KAFKA_STORAGE_ERROR');
     expect(appendToPartition(await partition(U), batchOf(), 1).kind).toBe('appended');
-  });
+  };
+  await withReplicas(check, { paths: ['/data', '/other'] });
 });
 
 test('who asks while a log is being opened gets it, in the order of asking, though more states come', async () => {

@@ -1,0 +1,67 @@
+// The log dirs of a broker: which of them work, where a replica is, and where a new one goes (D-10.5). A replica is served from one
+// directory, and never begun anew while the one that may hold it cannot be read.
+import type { Uuid } from '../base/uuid.ts';
+import { EnvError } from '../env/error.ts';
+import type { OfflineDirectory } from '../log/directory-health.ts';
+import type { LogDirectory } from '../log/log-directory.ts';
+
+export interface ReplicaIdentity {
+  readonly topic: string;
+  readonly topicId: Uuid;
+  readonly partition: number;
+}
+
+export class LogDirs {
+  /** Those that were opened at the start, whatever became of them. */
+  readonly opened: readonly LogDirectory[];
+  /** Those that were not. */
+  readonly unopened: readonly OfflineDirectory[];
+  /** Replicas in each. */
+  readonly #counts = new Map<LogDirectory, number>();
+
+  constructor(opened: readonly LogDirectory[], unopened: readonly OfflineDirectory[]) {
+    this.opened = opened;
+    this.unopened = unopened;
+  }
+
+  get online(): LogDirectory[] {
+    return this.opened.filter(({ health }) => health.failure === undefined);
+  }
+
+  /**
+   * Where the replica is already; else, for one that may be made here, the directory that the metadata names, and if it names none
+   * that is online, the one with the fewest replicas (the first of equals). An EnvError says why it cannot be served.
+   * `isNew`: it was assigned to this broker in this life.
+   */
+  directoryOf(replica: ReplicaIdentity, named: Uuid, isNew: boolean): LogDirectory | EnvError {
+    const { topic, topicId, partition } = replica;
+    const name = `${topic}-${partition}`;
+    const holders = this.opened.filter((directory) => directory.holds(topic, topicId, partition));
+    const [holder, other] = holders;
+    if (holder !== undefined && other !== undefined) {
+      return new EnvError(
+        'EXISTS',
+        `${name} has a folder both in ${holder.path} and in ${other.path}: stop the broker, move the one that is not to be served out of log.dirs, and start it again`,
+      );
+    }
+    if (holder !== undefined) return holder;
+    const [lost] = this.unopened;
+    if (lost !== undefined && !isNew) {
+      const paths = this.unopened.map(({ path }) => path).join(', ');
+      return new EnvError(lost.failure.code, `${name} may be in ${paths}, which could not be opened`);
+    }
+    const { online } = this;
+    const [first] = online;
+    if (first === undefined) return new EnvError('IO', `no log dir is online to hold ${name}`);
+    const countOf = (directory: LogDirectory): number => this.#counts.get(directory) ?? 0;
+    return (
+      online.find(({ meta }) => meta.directoryId === named) ??
+      online.reduce((best, directory) => (countOf(directory) < countOf(best) ? directory : best), first)
+    );
+  }
+
+  /** A replica came into the directory, or went. */
+  count(directory: LogDirectory, by: 1 | -1): void {
+    this.#counts.set(directory, (this.#counts.get(directory) ?? 0) + by);
+  }
+}
