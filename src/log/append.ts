@@ -16,10 +16,9 @@ import type { LogState } from './log-state.ts';
 import { activeSegment, checkNotClosed, failLog, producersOf } from './log-state.ts';
 import { encodeProducerSnapshot } from './producer-snapshot.ts';
 import type { ProducerRefusal } from './producer-states.ts';
+import type { RollBasis } from './roll.ts';
+import { isFull, isOld } from './roll.ts';
 import { Segment } from './segment.ts';
-
-/** Positions and relative offsets in the indexes are int32. */
-const INT32_MAX = 0x7fff_ffff;
 
 export type AppendResult =
   | {
@@ -57,27 +56,37 @@ export function appendAsLeader(state: LogState, bytes: Buffer, leaderEpoch: Epoc
     logAppendTime = state.deps.clock.wallTime();
     setLogAppendTime(bytes, logAppendTime);
   }
-  appendBatch(state, batch);
+  const run = newRun(state);
+  if (mustRoll(state, batch, run)) fencingIfItFails(state, () => rollSegment(state));
+  appendRun(state, { ...run, batches: [batch], bytes: batch.sizeInBytes });
   return { kind: 'appended', baseOffset: batch.baseOffset, lastOffset: batch.lastOffset, logAppendTime };
 }
 
 /**
  * As a follower: whole batches from the leader with the offsets and epochs that it assigned, their CRC checked by the
- * caller. They must continue the log (D-3.7); no producer check applies to them (T-1.5).
+ * caller. They must continue the log (D-3.7), gaps left by compaction aside; no producer check applies to them (T-1.5).
+ * One write for all that goes into one segment. EnvError as for the leader: what was written before stays in the log.
  */
 export function appendAsFollower(state: LogState, bytes: Buffer): void {
   checkOpen(state);
+  let run = newRun(state);
   for (const batch of splitBatches(bytes)) {
+    assert(batch.baseOffset >= run.endOffset, () => `batch at ${batch.baseOffset}, log ends at ${run.endOffset}`);
     assert(
-      batch.baseOffset === state.logEndOffset,
-      () => `batch at ${batch.baseOffset}, log ends at ${state.logEndOffset}`,
+      batch.partitionLeaderEpoch >= run.epoch,
+      () => `batch of epoch ${batch.partitionLeaderEpoch} after ${run.epoch}`,
     );
-    assert(
-      batch.partitionLeaderEpoch >= state.epochs.latestEpoch,
-      () => `batch of epoch ${batch.partitionLeaderEpoch} after ${state.epochs.latestEpoch}`,
-    );
-    appendBatch(state, batch);
+    if (mustRoll(state, batch, run)) {
+      appendRun(state, run);
+      fencingIfItFails(state, () => rollSegment(state));
+      run = newRun(state);
+    }
+    run.batches.push(batch);
+    run.bytes += batch.sizeInBytes;
+    run.endOffset = batch.nextOffset;
+    run.epoch = batch.partitionLeaderEpoch;
   }
+  appendRun(state, run);
 }
 
 function checkOpen(state: LogState): void {
@@ -91,46 +100,71 @@ function checkOpen(state: LogState): void {
   assert(state.truncatingTo === undefined, () => `append to ${state.directory} while it is truncated`);
 }
 
-function appendBatch(state: LogState, batch: BatchHeader): void {
+/** Batches that lie behind each other in one buffer, and are to do so in the active segment. */
+interface Run {
+  readonly batches: BatchHeader[];
+  bytes: number;
+  /** Of the log with them. */
+  endOffset: Offset;
+  epoch: Epoch;
+}
+
+function newRun(state: LogState): Run {
+  return { batches: [], bytes: 0, endOffset: state.logEndOffset, epoch: state.epochs.latestEpoch };
+}
+
+/** One write; then, as it succeeded, everything that follows from it (D-7.2). */
+function appendRun(state: LogState, { batches, bytes }: Run): void {
+  const [first] = batches;
+  if (first === undefined) return;
+  const active = activeSegment(state);
+  const { content } = active;
+  const chunk = first.buffer.subarray(first.start, first.start + bytes);
+  fencingIfItFails(state, () => writeFully(content.file, chunk, content.size));
+  if (content.size === 0) state.rollBasis = basisOf(state, first.maxTimestamp);
+  state.tail.append(active, content.size, chunk);
+  for (const batch of batches) {
+    content.index.add(batch, content.size);
+    content.size += batch.sizeInBytes;
+    state.logEndOffset = batch.nextOffset;
+    producersOf(state).update(batch);
+    if (state.epochs.assign(batch.partitionLeaderEpoch, batch.baseOffset)) state.epochsChanged = true;
+  }
+}
+
+/** R-14.1: never continue after an unknown tail. The next flush cuts it. */
+function fencingIfItFails(state: LogState, change: () => void): void {
   try {
-    rollIfNeeded(state, batch);
-    writeToActive(state, batch);
+    change();
   } catch (error) {
-    // R-14.1: never continue after an unknown tail. The next flush cuts it.
     state.tailUnknown = true;
     if (error instanceof EnvError) failLog(state, 'write', error);
     throw error;
   }
-  state.logEndOffset = batch.nextOffset;
-  producersOf(state).update(batch);
-  if (state.epochs.assign(batch.partitionLeaderEpoch, batch.baseOffset)) state.epochsChanged = true;
 }
 
-function writeToActive(state: LogState, batch: BatchHeader): void {
-  const { content } = activeSegment(state);
-  writeFully(content.file, batch.bytes, content.size);
-  content.index.add(batch, content.size);
-  content.size += batch.sizeInBytes;
+/** Whether the batch has to go to a new segment, if those of the run are in this one. */
+function mustRoll(state: LogState, batch: BatchHeader, run: Run): boolean {
+  const { config, directory, deps } = state;
+  const { baseOffset, content } = activeSegment(state);
+  const size = content.size + run.bytes;
+  if (size === 0) return false;
+  const pending = run.batches.length;
+  if (isFull({ baseOffset, size, index: content.index, pending }, batch, config)) return true;
+  if (state.rollBasis?.baseOffset !== baseOffset) state.rollBasis = basisOf(state, run.batches[0]?.maxTimestamp);
+  return isOld(state.rollBasis, batch, config, directory, deps.clock.wallTime());
 }
 
-function rollIfNeeded(state: LogState, batch: BatchHeader): void {
-  const active = activeSegment(state);
-  const { size } = active.content;
-  if (size === 0) return;
-  const full = size + batch.sizeInBytes > Math.min(state.config.segmentBytes, INT32_MAX);
-  if (full || batch.lastOffset - active.baseOffset > INT32_MAX) rollSegment(state);
+function basisOf(state: LogState, firstTimestamp: number = NO_TIMESTAMP): RollBasis {
+  const { baseOffset } = activeSegment(state);
+  const known = state.rollBasis?.baseOffset === baseOffset ? state.rollBasis.createdMs : undefined;
+  return { baseOffset, firstTimestamp, createdMs: known ?? state.deps.clock.wallTime() };
 }
 
 /** Begins a new segment if the active one has anything in it, whatever its size. EnvError as for an append. */
 export function rollNow(state: LogState): void {
   checkOpen(state);
-  if (activeSegment(state).content.size === 0) return;
-  try {
-    rollSegment(state);
-  } catch (error) {
-    if (error instanceof EnvError) failLog(state, 'write', error);
-    throw error;
-  }
+  if (activeSegment(state).content.size > 0) fencingIfItFails(state, () => rollSegment(state));
 }
 
 /** Seals the active segment and starts the next at the log's end. The old one becomes durable with the next flush. */
@@ -142,4 +176,5 @@ function rollSegment(state: LogState): void {
   const producerSnapshot = encodeProducerSnapshot(producersOf(state), logEndOffset);
   state.segments = [...state.segments, next];
   state.rolled.push({ segment: sealed, endOffset: logEndOffset, producerSnapshot });
+  state.rollBasis = basisOf(state);
 }

@@ -15,6 +15,8 @@ export interface ScanRange {
   readonly to: number;
   /** `whole`: the visitor may look at all bytes of the batch; `header`: at its header only. */
   readonly view: 'whole' | 'header';
+  /** How much is read at once, unless a batch takes more: for a look at a few headers. */
+  readonly chunkBytes?: number;
 }
 
 export interface ScanEnd {
@@ -49,7 +51,8 @@ export async function scanBatches(
   range: ScanRange,
   visit: (batch: BatchHeader, position: number) => boolean,
 ): Promise<ScanEnd> {
-  let buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, Math.max(range.to - range.from, BATCH_HEADER_BYTES)));
+  const chunkBytes = Math.min(CHUNK_BYTES, range.chunkBytes ?? CHUNK_BYTES);
+  let buffer = Buffer.allocUnsafe(Math.min(chunkBytes, Math.max(range.to - range.from, BATCH_HEADER_BYTES)));
   let position = range.from;
   while (position < range.to) {
     const left = range.to - position;

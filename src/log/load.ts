@@ -17,6 +17,7 @@ import type { ProducerStates } from './producer-states.ts';
 import type { RecoveredSegments } from './recovery.ts';
 import { recoverSegments } from './recovery.ts';
 import { forEachBatch } from './replay.ts';
+import { readRollBasis } from './roll.ts';
 import type { SegmentHost } from './segment.ts';
 import { Segment } from './segment.ts';
 
@@ -63,6 +64,8 @@ export async function loadLog(
     config,
     host,
     segments,
+    rollBasis: await readRollBasis(segments.at(-1) as Segment, deps.clock.wallTime()),
+    tail: deps.shared.tail.openTail(),
     logStartOffset,
     logEndOffset,
     flushedEndOffset: logEndOffset,

@@ -3,6 +3,8 @@ import type { Ms } from '../base/ids.ts';
 import type { NodeValues } from '../config/node-keys.ts';
 import { FilePool } from './file-pool.ts';
 import { IndexMemory } from './index-memory.ts';
+import { ReadAhead } from './read-ahead.ts';
+import { TailCache } from './tail-cache.ts';
 
 /** Of loaded indexes: those of some 13 full segments of a gigabyte, or of tens of thousands of small ones. */
 const INDEX_BYTES = 64 * 1024 * 1024;
@@ -15,6 +17,9 @@ export interface LogShared {
   /** At most log.max.open.files. */
   readonly files: FilePool;
   readonly indexes: IndexMemory;
+  /** log.tail.cache.bytes */
+  readonly tail: TailCache;
+  readonly readAhead: ReadAhead;
 }
 
 export function createLogShared(values: NodeValues): LogShared {
@@ -23,5 +28,7 @@ export function createLogShared(values: NodeValues): LogShared {
     recoveryThreads: values['num.recovery.threads.per.data.dir'],
     files: new FilePool(values['log.max.open.files']),
     indexes: new IndexMemory(INDEX_BYTES),
+    tail: new TailCache(values['log.tail.cache.bytes']),
+    readAhead: new ReadAhead(),
   };
 }

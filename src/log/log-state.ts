@@ -13,7 +13,9 @@ import { noteFailedSync } from './failed-sync.ts';
 import type { LeaderEpochCache } from './leader-epoch-cache.ts';
 import type { LogShared } from './log-shared.ts';
 import type { ProducerStates } from './producer-states.ts';
+import type { RollBasis } from './roll.ts';
 import type { Segment, SegmentHost } from './segment.ts';
+import type { LogTail } from './tail-cache.ts';
 
 export interface LogDeps {
   readonly disk: Disk;
@@ -41,6 +43,10 @@ export interface LogState {
   config: LogConfig;
   readonly host: SegmentHost;
   segments: Segment[];
+  /** Of the active segment, once it has been looked at. */
+  rollBasis: RollBasis | undefined;
+  /** The newest bytes, in memory. */
+  readonly tail: LogTail;
   logStartOffset: Offset;
   logEndOffset: Offset;
   flushedEndOffset: Offset;

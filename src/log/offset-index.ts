@@ -75,6 +75,12 @@ export class OffsetIndex {
     return found < 0 ? { offset: this.baseOffset, position: 0 } : this.#entry(found);
   }
 
+  /** The first entry whose offset is above `offset`; undefined if there is none. */
+  after(offset: Offset): OffsetPosition | undefined {
+    const floor = floorEntry(this.#count, (i) => this.#entry(i).offset <= offset);
+    return floor + 1 < this.#count ? this.#entry(floor + 1) : undefined;
+  }
+
   /** Drops the entries at or after `position`. */
   truncate(position: number): void {
     this.#count = floorEntry(this.#count, (i) => this.#entry(i).position < position) + 1;

@@ -14,9 +14,11 @@ import { exceedsLimits, retainLog } from './log-retention.ts';
 import { advanceLogStart } from './log-start.ts';
 import type { LogConfig, LogDeps, LogState } from './log-state.ts';
 import { activeSegment, checkNotClosed, failLog, producersOf } from './log-state.ts';
+import { PositionHints } from './position-hints.ts';
 import type { ProducerStates } from './producer-states.ts';
-import { freshMemory, PositionHints, readLog } from './read.ts';
+import { readLog } from './read.ts';
 import type { Segment } from './segment.ts';
+import { freshMemory } from './segment-view.ts';
 import type { FoundTimestamp } from './timestamps.ts';
 import { findMaxTimestamp, findTimestamp } from './timestamps.ts';
 import { truncateLog } from './truncate.ts';
@@ -245,6 +247,7 @@ export class PartitionLog {
       if (state.closed) return;
       state.closed = true;
       state.deletedFiles.forget();
+      state.tail.clear();
       for (const segment of state.segments) await segment.close();
     });
   }

@@ -1,14 +1,16 @@
-// Reading: offset → segment → index → position → one pread, cut to whole batches in memory. Fetchers mostly go on where
-// their last read ended, so the positions of recent ends are remembered and the index only serves jumps.
+// Reading: offset → segment → index → position → bytes, cut to whole batches in memory. The newest records come from the tail
+// cache at once, without a turn of the thread pool; what is older from the file, by way of the read-ahead.
 import { assert } from '../base/assert.ts';
 import type { Offset } from '../base/ids.ts';
 import { EnvError } from '../env/error.ts';
 import { BATCH_HEADER_BYTES, BatchHeader } from '../record/batch.ts';
 import { scanBatch } from '../record/scan.ts';
-import { readFully, scanBatches } from './batch-scan.ts';
 import type { LogState } from './log-state.ts';
-import { checkNotClosed, segmentEndOffset, segmentIndexFor } from './log-state.ts';
-import type { Segment, SegmentContent } from './segment.ts';
+import { segmentIndexFor } from './log-state.ts';
+import type { PositionHints } from './position-hints.ts';
+import type { Segment } from './segment.ts';
+import type { SegmentView } from './segment-view.ts';
+import { consistently, endsTooEarly, positionOf, viewNow, viewOf } from './segment-view.ts';
 
 export interface ReadRequest {
   /** At least logStartOffset. In the middle of a batch: the whole batch is read (kafka-protocol.md 31). */
@@ -24,34 +26,8 @@ export interface ReadRequest {
 
 const NOTHING: Buffer = Buffer.alloc(0);
 
-/** How many ends of reads are remembered. */
-const MAX_HINTS = 16;
-
-/** Where the batch starts that a fetcher of an offset wants next, as of one generation of the log. */
-export class PositionHints {
-  readonly #positions = new Map<Offset, { segment: Segment; position: number }>();
-  #generation = 0;
-
-  get(view: SegmentView, offset: Offset): number | undefined {
-    if (view.generation !== this.#generation) return undefined;
-    const hint = this.#positions.get(offset);
-    return hint?.segment === view.segment ? hint.position : undefined;
-  }
-
-  set(view: SegmentView, offset: Offset, position: number): void {
-    // A reader that a truncation overtook knows positions that are gone.
-    if (view.generation < this.#generation) return;
-    if (view.generation > this.#generation) this.#positions.clear();
-    this.#generation = view.generation;
-    this.#positions.delete(offset);
-    this.#positions.set(offset, { segment: view.segment, position });
-    if (this.#positions.size <= MAX_HINTS) return;
-    for (const oldest of this.#positions.keys()) {
-      this.#positions.delete(oldest);
-      return;
-    }
-  }
-}
+/** Batches of the tail that are looked at, at most, before the event loop runs again. */
+const MAX_STEPS = 256;
 
 /** The bytes, in memory that was allocated for them; empty if nothing qualifies. One segment's at most. */
 export async function readLog(state: LogState, hints: PositionHints, request: ReadRequest): Promise<Buffer> {
@@ -59,68 +35,88 @@ export async function readLog(state: LogState, hints: PositionHints, request: Re
     request.offset >= state.logStartOffset,
     () => `read at ${request.offset}, log starts at ${state.logStartOffset}`,
   );
-  return consistently(state, async () => {
+  return consistently(state, () => {
     const endOffset = Math.min(request.endOffset, state.logEndOffset);
-    if (request.offset >= endOffset) return NOTHING;
-    const view = await viewOf(state, segmentIndexFor(state, request.offset));
-    return readSegment(view, hints, { ...request, endOffset });
+    // The log may begin higher up by now: who asks for more sees that.
+    if (request.offset >= endOffset || request.offset < state.logStartOffset) return NOTHING;
+    const wanted = { ...request, endOffset };
+    return readTail(state, hints, wanted) ?? readSegments(state, hints, wanted);
   });
 }
 
-/** A segment as a reader sees it: appends go on while it waits for the disk, only what is there now counts. */
-export interface SegmentView {
-  readonly segment: Segment;
-  readonly content: SegmentContent;
-  /** Not the active one. */
-  readonly sealed: boolean;
-  readonly size: number;
-  /** Of the log, when this was looked at. */
-  readonly generation: number;
-}
-
-/** The segment at `i` of the list as it is now; loads it. */
-export async function viewOf(state: LogState, i: number): Promise<SegmentView> {
-  const { generation } = state;
-  const segment = state.segments[i] as Segment;
-  const content = await segment.load(segmentEndOffset(state, i));
-  return { segment, content, sealed: i < state.segments.length - 1, size: content.size, generation };
-}
-
-/**
- * Runs `look` until no truncation happened meanwhile: one takes bytes away, so what was read, or failed to be, says
- * nothing. EnvError CLOSED if the log was closed under it.
- */
-export async function consistently<T>(state: LogState, look: () => Promise<T>): Promise<T> {
-  for (;;) {
-    checkNotClosed(state);
-    const { generation } = state;
-    let outcome: { value: T } | { problem: unknown };
-    try {
-      outcome = { value: await look() };
-    } catch (problem) {
-      outcome = { problem };
-    }
-    if (generation !== state.generation) continue;
-    checkNotClosed(state);
-    if ('problem' in outcome) throw outcome.problem;
-    return outcome.value;
-  }
-}
-
-async function readSegment(view: SegmentView, hints: PositionHints, request: ReadRequest): Promise<Buffer> {
-  const { segment, size } = view;
-  const position = hints.get(view, request.offset) ?? (await positionOf(view, request.offset));
-  const wanted = Math.min(Math.max(request.maxBytes, BATCH_HEADER_BYTES), size - position);
-  const bytes = await readAt(view, position, wanted, request.allocate);
-  const cut = cutToWholeBatches(segment, bytes, position, request);
-  if (cut.length > 0) {
-    hints.set(view, cut.nextOffset, position + cut.length);
-    return bytes.subarray(0, cut.length);
-  }
+/** Undefined if not all that is asked for is in the tail cache. */
+function readTail(state: LogState, hints: PositionHints, request: ReadRequest): Buffer | undefined {
+  const view = viewNow(state, segmentIndexFor(state, request.offset));
+  if (view === undefined) return undefined;
+  const { tail } = state;
+  const position = hints.get(view, request.offset) ?? positionInTail(state, view, request.offset);
+  if (position === undefined || !tail.has(view.segment, position)) return undefined;
+  const bytes = request.allocate(wantedBytes(view, position, request));
+  if (!tail.read(view.segment, position, bytes, bytes.length)) return undefined;
+  const cut = cutToWholeBatches(view.segment, bytes, position, request);
+  if (cut.length > 0) return taken(view, hints, position, bytes.subarray(0, cut.length), cut);
   if (cut.firstBatchBytes === 0 || !request.atLeastOne) return NOTHING;
-  const first = await readAt(view, position, cut.firstBatchBytes, request.allocate);
-  hints.set(view, cut.nextOffset, position + first.length);
-  return first;
+  const first = request.allocate(cut.firstBatchBytes);
+  if (!tail.read(view.segment, position, first, first.length)) return undefined;
+  return taken(view, hints, position, first, cut);
+}
+
+/** Where the first batch starts whose last offset is not below `offset`, if the way to it is in the tail cache. */
+function positionInTail(
+  { tail }: LogState,
+  { segment, content, size }: SegmentView,
+  offset: Offset,
+): number | undefined {
+  const header = new BatchHeader(Buffer.allocUnsafe(BATCH_HEADER_BYTES));
+  let { position } = content.index.offsets.lookup(offset);
+  for (let i = 0; i < MAX_STEPS && position < size; i++) {
+    if (!tail.read(segment, position, header.buffer, BATCH_HEADER_BYTES)) return undefined;
+    if (header.lastOffset >= offset) return position;
+    position = header.end + position;
+  }
+  return undefined;
+}
+
+/** From the first segment on that has a batch at `offset` or behind: compaction may have left none in the one before. */
+async function readSegments(state: LogState, hints: PositionHints, request: ReadRequest): Promise<Buffer> {
+  for (let i = segmentIndexFor(state, request.offset); i < state.segments.length; i++) {
+    const bytes = await readSegment(state, await viewOf(state, i), hints, request);
+    if (bytes !== undefined) return bytes;
+  }
+  return NOTHING;
+}
+
+async function readSegment(
+  state: LogState,
+  view: SegmentView,
+  hints: PositionHints,
+  request: ReadRequest,
+): Promise<Buffer | undefined> {
+  const { readAhead } = state.deps.shared;
+  const hint = hints.get(view, request.offset);
+  const position = hint ?? (await readAhead.inTurn(() => positionOf(view, request.offset)));
+  if (position === view.size) return undefined;
+  const source = { segment: view.segment, file: view.content.file, generation: view.generation, size: view.size };
+  const read = async (length: number): Promise<Buffer> => {
+    const bytes = await readAhead.read(source, position, length, hint !== undefined, request.allocate);
+    if (bytes.length === length || scanBatch(bytes, 0).kind === 'batch') return bytes;
+    throw endsTooEarly(view.segment, position + bytes.length, position + length);
+  };
+  const bytes = await read(wantedBytes(view, position, request));
+  const cut = cutToWholeBatches(view.segment, bytes, position, request);
+  if (cut.length > 0) return taken(view, hints, position, bytes.subarray(0, cut.length), cut);
+  if (cut.firstBatchBytes === 0 || !request.atLeastOne) return NOTHING;
+  return taken(view, hints, position, await read(cut.firstBatchBytes), cut);
+}
+
+function wantedBytes({ size }: SegmentView, position: number, { maxBytes }: ReadRequest): number {
+  return Math.min(Math.max(maxBytes, BATCH_HEADER_BYTES), size - position);
+}
+
+/** Who reads this will go on behind it. */
+function taken(view: SegmentView, hints: PositionHints, position: number, bytes: Buffer, { nextOffset }: Cut): Buffer {
+  hints.set(view, nextOffset, position + bytes.length);
+  return bytes;
 }
 
 interface Cut {
@@ -149,46 +145,4 @@ function cutToWholeBatches(segment: Segment, bytes: Buffer, position: number, re
     nextOffset = scan.batch.nextOffset;
   }
   return { length, nextOffset, firstBatchBytes: first.sizeInBytes };
-}
-
-/** Where the first batch starts whose last offset is not below `offset`, which the segment holds. */
-export async function positionOf(view: SegmentView, offset: Offset): Promise<number> {
-  const found = await searchFrom(view, offset);
-  if (found !== undefined) return found;
-  // The index led past the batch or into the middle of one: it is wrong, and derived from the batches.
-  if (view.sealed) {
-    await view.segment.rebuildIndex(view.content);
-    const again = await searchFrom(view, offset);
-    if (again !== undefined) return again;
-  }
-  throw new EnvError('CORRUPT', `${view.segment.path} has no batch for offset ${offset}`);
-}
-
-async function searchFrom({ content, size }: SegmentView, offset: Offset): Promise<number | undefined> {
-  const from = content.index.offsets.lookup(offset).position;
-  let found: number | undefined;
-  await scanBatches(content.file, { from, to: size, view: 'header' }, (batch, position) => {
-    if (batch.lastOffset < offset) return true;
-    if (batch.baseOffset <= offset) found = position;
-    return false;
-  });
-  return found;
-}
-
-/** Memory that nobody had before. */
-export function freshMemory(size: number): Buffer {
-  return Buffer.allocUnsafeSlow(size);
-}
-
-/** So many bytes at a position, in a buffer of their own unless other memory is given. */
-export async function readAt(
-  { segment, content }: SegmentView,
-  position: number,
-  length: number,
-  allocate: (size: number) => Buffer = freshMemory,
-): Promise<Buffer> {
-  const bytes = allocate(length);
-  const count = await readFully(content.file, bytes, length, position);
-  if (count === length) return bytes;
-  throw new EnvError('CORRUPT', `${segment.path} ends at ${position + count}, below ${position + length}`);
 }

@@ -9,7 +9,8 @@ import { TimeIndex } from './time-index.ts';
 export class SegmentIndex {
   readonly offsets: OffsetIndex;
   readonly times: TimeIndex;
-  readonly #intervalBytes: number;
+  /** index.interval.bytes when it was made; entries read from a file may be further apart. */
+  readonly intervalBytes: number;
   #bytesSinceEntry = 0;
   /** Greatest timestamp so far and the last offset of the first batch that has it; -1 at the base offset if none. */
   #max: TimestampOffset;
@@ -18,7 +19,7 @@ export class SegmentIndex {
   constructor(baseOffset: Offset, intervalBytes: number, offsets?: OffsetIndex, times?: TimeIndex) {
     this.offsets = offsets ?? new OffsetIndex(baseOffset);
     this.times = times ?? new TimeIndex(baseOffset);
-    this.#intervalBytes = intervalBytes;
+    this.intervalBytes = intervalBytes;
     this.#max = this.times.last();
   }
 
@@ -40,7 +41,7 @@ export class SegmentIndex {
   add(batch: BatchHeader, position: number): void {
     const { lastOffset, maxTimestamp, sizeInBytes } = batch;
     if (maxTimestamp > this.#max.timestamp) this.#max = { timestamp: maxTimestamp, offset: lastOffset };
-    if (this.#bytesSinceEntry > this.#intervalBytes) {
+    if (this.#bytesSinceEntry > this.intervalBytes) {
       this.offsets.append(lastOffset, position);
       this.times.maybeAppend(this.#max.timestamp, this.#max.offset);
       this.#bytesSinceEntry = 0;
@@ -61,6 +62,6 @@ export class SegmentIndex {
     // The batch that a time entry stands for may lie after the last offset entry left: `add` meets it again.
     const times = new TimeIndex(baseOffset, Buffer.from(this.times.bytes));
     times.truncate(endOffset);
-    return new SegmentIndex(baseOffset, this.#intervalBytes, offsets, times);
+    return new SegmentIndex(baseOffset, this.intervalBytes, offsets, times);
   }
 }

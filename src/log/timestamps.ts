@@ -6,8 +6,8 @@ import { decodeRecords } from '../record/record.ts';
 import { LENGTH_PREFIX_BYTES, scanBatches } from './batch-scan.ts';
 import type { LogState } from './log-state.ts';
 import { segmentEndOffset } from './log-state.ts';
-import type { SegmentView } from './read.ts';
-import { consistently, positionOf, readAt, viewOf } from './read.ts';
+import type { SegmentView } from './segment-view.ts';
+import { consistently, positionOf, readAt, viewOf } from './segment-view.ts';
 import type { TimestampOffset } from './time-index.ts';
 
 export interface FoundTimestamp {

@@ -4,15 +4,16 @@
 import { assert } from '../base/assert.ts';
 import type { Offset } from '../base/ids.ts';
 import { EnvError } from '../env/error.ts';
-import { BATCH_HEADER_BYTES, BatchHeader } from '../record/batch.ts';
+import type { BatchHeader } from '../record/batch.ts';
 import { writeEpochs } from './epoch-checkpoint.ts';
 import { snapshotPath } from './file-names.ts';
 import type { LogState } from './log-state.ts';
 import { checkNotClosed, failLog, segmentIndexFor } from './log-state.ts';
 import { readNewestSnapshot } from './producer-snapshot.ts';
-import { positionOf, readAt, viewOf } from './read.ts';
 import { forEachBatch } from './replay.ts';
+import { readRollBasis } from './roll.ts';
 import type { Segment } from './segment.ts';
+import { positionOf, viewOf } from './segment-view.ts';
 
 /**
  * Removes all batches that hold an offset at or above `offset`, and the leader epochs that start there (D-1.3). With an
@@ -49,11 +50,15 @@ async function cutLog(state: LogState, offset: Offset, before: (endOffset: Offse
   const view = await viewOf(state, i);
   const { segment, content } = view;
   const position = await positionOf(view, offset);
-  const endOffset = new BatchHeader(await readAt(view, position, BATCH_HEADER_BYTES)).baseOffset;
+  const index = content.index.prefix(position, offset);
+  // Where the last batch ends that stays, not where the gap behind it does: that is what a restart finds.
+  let endOffset = segment.baseOffset;
+  const note = (batch: BatchHeader): void => {
+    endOffset = batch.nextOffset;
+  };
+  await segment.extendIndex(content, index, note, position);
   state.truncatingTo = endOffset;
   await before(endOffset);
-  const index = content.index.prefix(position, endOffset);
-  await segment.extendIndex(content, index, () => {}, position);
   const { producers, offset: from } = await readNewestSnapshot(
     state.deps,
     state.directory,
@@ -66,6 +71,7 @@ async function cutLog(state: LogState, offset: Offset, before: (endOffset: Offse
   const removed = state.segments.slice(i + 1);
   const removedSnapshots = state.snapshots.filter((snapshot) => snapshot > endOffset);
   state.generation += 1;
+  state.tail.clear();
   state.segments = state.segments.slice(0, i + 1);
   state.rolled = state.rolled.filter((sealedOne) => sealedOne.endOffset <= endOffset && sealedOne.segment !== segment);
   state.snapshots = state.snapshots.filter((snapshot) => snapshot <= endOffset);
@@ -81,4 +87,5 @@ async function cutLog(state: LogState, offset: Offset, before: (endOffset: Offse
   await state.deps.disk.syncDirectory(state.directory);
   await segment.file.truncate(position);
   await segment.file.sync();
+  state.rollBasis = await readRollBasis(segment, state.deps.clock.wallTime());
 }

@@ -6,6 +6,7 @@ import { loadProducers } from './load.ts';
 import type { LogState } from './log-state.ts';
 import { activeSegment, checkNotClosed, failLog } from './log-state.ts';
 import { encodeProducerSnapshot } from './producer-snapshot.ts';
+import { readRollBasis } from './roll.ts';
 
 export function isWarm(state: LogState): boolean {
   return state.producers !== undefined && activeSegment(state).isLoaded;
@@ -39,6 +40,7 @@ async function loadOnce(state: LogState): Promise<void> {
       `${active.path} ends at offset ${loadedEndOffset}, but was closed at ${logEndOffset}`,
     );
   }
+  state.rollBasis ??= await readRollBasis(active, state.deps.clock.wallTime());
   state.producers = await loadProducers(state);
 }
 

@@ -9,7 +9,7 @@ const FOLDER = '/data/t-0';
 async function opened(): Promise<{ world: SimWorld; log: PartitionLog; failures: EnvError[] }> {
   const world = new SimWorld(1);
   const failures: EnvError[] = [];
-  const deps = { ...world.deps, logFailed: (_: string, error: EnvError) => void failures.push(error) };
+  const deps = { ...world.deps(), logFailed: (_: string, error: EnvError) => void failures.push(error) };
   const opening = PartitionLog.open(deps, FOLDER, CONFIG, { cleanShutdown: false, recoveryPoint: 0 });
   return { world, log: await world.finish(opening), failures };
 }
