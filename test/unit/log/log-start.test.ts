@@ -93,6 +93,7 @@ describe('D-9.1 the log start', () => {
     const seen: unknown[] = [];
     const hooks: LogHooks = {
       beforeTruncation: () => Promise.resolve(),
+      noteFirstDirty: () => Promise.resolve(),
       noteLogStart: async (offset) => {
         seen.push([offset, log.flushedEndOffset, log.logStartOffset, await names(folder, '.log')]);
       },
@@ -114,6 +115,7 @@ describe('D-9.1 the log start', () => {
     const world: LogDeps = { ...deps(), logFailed: (_, error) => void failed.push(error.code) };
     const hooks: LogHooks = {
       beforeTruncation: () => Promise.resolve(),
+      noteFirstDirty: () => Promise.resolve(),
       noteLogStart: () => Promise.reject(new EnvError('IO', 'no more')),
     };
     const log = await filled(folder, 4, { world, hooks });
