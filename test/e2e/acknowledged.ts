@@ -54,6 +54,17 @@ export class Writer {
     this.#cluster.close();
   }
 
+  /** Sends no more, and asks nobody what became of what was sent. */
+  abandon(): void {
+    this.#isWriting = false;
+    this.#cluster.close();
+  }
+
+  /** What was acknowledged until now. */
+  promised(): string[] {
+    return [...this.#promises.acknowledged.keys()];
+  }
+
   async #write(): Promise<void> {
     while (this.#isWriting) {
       if (this.#producer.unresolved < MAX_UNRESOLVED) this.#send(`${this.#name}-${this.#sent++}`);
