@@ -3,11 +3,13 @@
 import type { Epoch, NodeId, Offset } from '../base/ids.ts';
 import type { Uuid } from '../base/uuid.ts';
 import type { TopicConfig } from '../config/topic-config.ts';
+import type { Clock } from '../env/clock.ts';
 import { EnvError } from '../env/error.ts';
 import type { Logger } from '../env/logger.ts';
 import type { PartitionLog } from '../log/partition-log.ts';
 import type { PartitionState } from '../metadata/image.ts';
 import { nextHighWatermark } from './high-watermark.ts';
+import { LazyFlush } from './lazy-flush.ts';
 import { OffsetWaiters } from './offset-waiters.ts';
 import type { LeaderRole, Role } from './role.ts';
 import { decideRole } from './role.ts';
@@ -17,6 +19,7 @@ export type AckFailure = 'NOT_LEADER_OR_FOLLOWER' | 'KAFKA_STORAGE_ERROR';
 
 export interface PartitionDeps {
   readonly brokerId: NodeId;
+  readonly clock: Clock;
   readonly logger: Logger;
   /** Told once, when the partition has gone offline for what its own log met: who tells the operator, and looks at the log dir. */
   readonly failed: (partition: Partition, error: EnvError) => void;
@@ -27,6 +30,7 @@ export class Partition {
   readonly topicId: Uuid;
   readonly partition: number;
   readonly log: PartitionLog;
+  readonly clock: Clock;
   #config: TopicConfig;
   readonly #brokerId: NodeId;
   readonly #logger: Logger;
@@ -35,6 +39,7 @@ export class Partition {
   #highWatermark: Offset;
   #failure: EnvError | undefined;
   #flushing = false;
+  readonly #lazyFlush: LazyFlush;
   #retired = false;
   readonly #flushed = new OffsetWaiters<AckFailure>();
   readonly #committed = new OffsetWaiters<AckFailure>();
@@ -54,8 +59,10 @@ export class Partition {
     this.log = log;
     this.#config = config;
     this.#brokerId = deps.brokerId;
+    this.clock = deps.clock;
     this.#logger = deps.logger;
     this.#failed = deps.failed;
+    this.#lazyFlush = new LazyFlush(deps.clock, () => this.#flushOnce());
     // D-6.5: what is known to be committed, until D-6.2 says more.
     this.#highWatermark = Math.max(log.logStartOffset, Math.min(knownHighWatermark, log.logEndOffset));
   }
@@ -161,8 +168,10 @@ export class Partition {
 
   /** After an append: gets it flushed if the topic asks for that, and moves the high watermark (D-6.8). */
   appended(): void {
-    if (this.config.flushMode === 'async') this.advance();
-    else if (!this.#flushing) void this.#flush();
+    if (this.config.flushMode === 'async') {
+      this.advance();
+      this.#lazyFlush.appended(this.log.logEndOffset - this.log.flushedEndOffset, this.config);
+    } else if (!this.#flushing) void this.#flush();
   }
 
   /** One flush after the other while there is something unflushed: everybody who arrived meanwhile shares the next. */
@@ -177,6 +186,14 @@ export class Partition {
       this.fail(error);
     } finally {
       this.#flushing = false;
+    }
+  }
+
+  async #flushOnce(): Promise<void> {
+    try {
+      if (this.#failure === undefined && !this.#retired) await this.log.flush();
+    } catch (error) {
+      this.fail(error);
     }
   }
 
@@ -225,6 +242,7 @@ export class Partition {
   retire(): void {
     if (this.#retired) return;
     this.#retired = true;
+    this.#lazyFlush.cancel();
     this.#role = undefined;
     this.#endLeadership('NOT_LEADER_OR_FOLLOWER');
   }

@@ -75,6 +75,7 @@ export class ReplicaManager {
     this.logDirs = new LogDirs(deps.logDirectories, deps.offlineDirectories ?? []);
     this.#partitionDeps = {
       brokerId: deps.brokerId,
+      clock: deps.clock,
       logger: deps.logger,
       failed: (partition, error) => this.#partitionFailed(partition, error),
     };
