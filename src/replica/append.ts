@@ -1,10 +1,11 @@
 // Produce on one partition, leader side (D-7): every check before any change, then one synchronous append. The batch is checked
-// as a whole (size, CRC, header, sequence); its records are not decoded: what a client wrote into them is between clients.
+// as a whole (size, CRC, header, sequence); its records are looked at only where the topic's configs need it (append-rules.ts).
 import type { Offset } from '../base/ids.ts';
 import { EnvError } from '../env/error.ts';
 import type { ErrorName } from '../protocol/error-codes.ts';
 import type { BatchRefusal } from '../record/validate.ts';
 import { validateBatch } from '../record/validate.ts';
+import { applyRules } from './append-rules.ts';
 import { effectiveMinIsr } from './high-watermark.ts';
 import type { AckFailure, Partition } from './partition.ts';
 
@@ -42,8 +43,10 @@ export function appendToPartition(partition: Partition, records: Buffer, acks: 0
   }
   const refusal = validateBatch(records, config.maxMessageBytes);
   if (refusal !== undefined) return { kind: 'refused', ...refusal };
+  const ruled = applyRules(records, config, partition.clock);
+  if ('refusal' in ruled) return { kind: 'refused', ...ruled.refusal };
   try {
-    const result = log.append(records, leaderEpoch);
+    const result = log.append(ruled.bytes, leaderEpoch);
     if (result.kind === 'refused')
       return refused(result.error, 'the batch does not continue what its producer sent before');
     if (result.kind === 'appended') partition.appended();
