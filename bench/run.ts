@@ -11,6 +11,7 @@ import { memory } from './parts/memory.ts';
 import { metadata } from './parts/metadata.ts';
 import type { Part } from './parts/part.ts';
 import { produce } from './parts/produce.ts';
+import { recovery } from './parts/recovery.ts';
 import { simulation } from './parts/simulation.ts';
 import { snapshot } from './parts/snapshot.ts';
 import { start } from './parts/start.ts';
@@ -20,6 +21,7 @@ const PARTS: readonly Part[] = [
   produce,
   fetch,
   log,
+  recovery,
   commit,
   start,
   memory,
