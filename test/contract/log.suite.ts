@@ -9,7 +9,7 @@ import { createLogShared } from '../../src/log/log-shared.ts';
 import type { LogConfig } from '../../src/log/log-state.ts';
 import type { PartitionLog } from '../../src/log/partition-log.ts';
 import { writeMetaProperties } from '../../src/log/storage.ts';
-import { BatchHeader } from '../../src/record/batch.ts';
+import type { BatchHeader } from '../../src/record/batch.ts';
 import type { BatchOptions } from '../../src/record/builder.ts';
 import { buildBatch } from '../../src/record/builder.ts';
 import { splitBatches } from '../../src/record/scan.ts';

@@ -157,8 +157,9 @@ const follow = command(
       return { kind: 'appended', baseOffset: model.end, lastOffset: baseOffset - 1, logAppendTime: -1 };
     };
     tryAppend(subject, appended, Buffer.from(built[0] as Buffer));
-    // Those before the one that failed are in.
-    for (const batch of written.filter(({ nextOffset }) => nextOffset <= log.logEndOffset)) model.append(batch);
+    const end = log.logEndOffset;
+    for (const batch of written.filter(({ nextOffset }) => nextOffset <= end)) model.append(batch);
+    model.halfWritten = written.filter(({ nextOffset }) => nextOffset > end);
     if (batches.length > 1) subject.count('buffers of several batches');
   },
 );

@@ -10,6 +10,9 @@ import { must } from './broken.ts';
 import type { LogModel, ProducerNote } from './model.ts';
 import { fromStart } from './model.ts';
 
+/** delete.retention.ms */
+export const TOMBSTONES_STAY_MS = 100;
+
 /** After the log was opened, and whenever nothing is under way. Of a cold log, producers are not known. */
 export function checkDerived(model: LogModel, log: PartitionLog): void {
   checkEpochs(model, log);
@@ -158,6 +161,9 @@ function checkLastValues(model: LogModel, log: PartitionLog, found: readonly Bat
     if (value !== null || offset >= model.cleanedBelow) {
       must('S-D1', left === offset, () => `the last value of ${key} is at ${offset}, but the log has ${left}`);
     } else {
+      const { begun, now } = model.compactions;
+      const mayGo = begun !== undefined && now >= begun + TOMBSTONES_STAY_MS;
+      must('S-D1', mayGo || left === offset, () => `the tombstone of ${key} at ${offset} went before its time`);
       const isDeleted = left === undefined || left === offset;
       must('S-D11', isDeleted, () => `${key} was deleted at ${offset}, but the log has a value at ${left}`);
     }

@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { appends } from './append-commands.ts';
 import type { Weighted } from './command.ts';
 import { always, command, quiet } from './command.ts';
-import type { LogModel } from './model.ts';
+import { compactions } from './compaction-commands.ts';
+import type { LogModel, Profile } from './model.ts';
 import { reads } from './read-commands.ts';
 import { removals } from './retention-commands.ts';
 import type { Subject } from './subject.ts';
@@ -86,6 +87,7 @@ const weighted: readonly Weighted[] = [
   ...reads,
   ...cuts,
   ...removals,
+  ...compactions,
   { weight: 5, arbitrary: flush },
   { weight: 3, arbitrary: newEpoch },
   { weight: 2, arbitrary: checkpoint },
@@ -113,4 +115,5 @@ export const options = fc.record({
   // Few files open at once, and memory for hardly an index: what is not used is closed, and opened again.
   nodeValues: fc.record({ 'log.max.open.files': fc.constantFrom(1, 2, 3, 500) }),
   indexBytes: fc.constantFrom(0, 100, 1 << 20),
+  profile: fc.constantFrom<Profile>('', '', 'retain', 'compact', 'compact', 'retain compact'),
 });

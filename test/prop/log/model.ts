@@ -27,9 +27,15 @@ export interface ProducerNote {
   }[];
 }
 
+/** What may happen besides appends, truncations and crashes. */
+export type Profile = '' | 'retain' | 'compact' | 'retain compact';
+
 export class LogModel {
+  readonly profile: Profile;
   /** All batches, also those that retention has removed since; compaction leaves them as they were written. */
   history: BatchHeader[] = [];
+  /** Batches of an append that failed half-way. */
+  halfWritten: readonly BatchHeader[] = [];
   /** Where the history begins: 0, or where a full truncation let the log start. */
   base = 0;
   /** Everything below was said to be durable, and not cut off since. */
@@ -45,10 +51,20 @@ export class LogModel {
   highWatermark = 0;
   /** Records below may have been compacted away. */
   cleanedBelow = 0;
+  /** When the first compaction began, the time of the last one, and how many are under way. */
+  compactions: { begun: number | undefined; now: number; underWay: number } = {
+    begun: undefined,
+    now: 1000,
+    underWay: 0,
+  };
   /** A truncation is under way, and where the log will end: nobody may append. */
   truncatingTo: { readonly offset: number; readonly end: number } | undefined;
   /** An operation that has the log to itself is under way or waits for its turn. */
   busy = false;
+
+  constructor(profile: Profile) {
+    this.profile = profile;
+  }
 
   get end(): number {
     return this.history.at(-1)?.nextOffset ?? this.base;
@@ -103,6 +119,14 @@ export class LogModel {
     this.promiseNoMoreThan(end);
   }
 
+  /** After a crash the log ends at `end`: of an append that failed half-way, whole batches may have been found. */
+  endsAt(end: number): void {
+    for (const batch of this.halfWritten)
+      if (batch.nextOffset <= end && batch.baseOffset === this.end) this.append(batch);
+    this.halfWritten = [];
+    this.loseFrom(end);
+  }
+
   /** The log is seen to start there (D-1.3). */
   startsAt(offset: number): void {
     if (offset === this.logStart.least) return;
@@ -121,6 +145,7 @@ export class LogModel {
   promiseNoMoreThan(end: number): void {
     this.durableEnd = Math.min(this.durableEnd, end);
     this.highWatermark = Math.min(this.highWatermark, end);
+    this.cleanedBelow = Math.min(this.cleanedBelow, end);
     if (this.durableEpoch !== undefined && this.durableEpoch.startOffset >= end) this.durableEpoch = undefined;
   }
 

@@ -9,8 +9,8 @@ import type { Subject } from './subject.ts';
 
 const wait = fc.boolean();
 
-function idle({ busy }: Readonly<LogModel>): boolean {
-  return !busy;
+function idle({ busy, profile }: Readonly<LogModel>): boolean {
+  return !busy && profile.includes('retain');
 }
 
 /** The start of the log may move up to `most` until the operation has ended. */

@@ -14,6 +14,7 @@ import type { BatchHeader } from '../../../src/record/batch.ts';
 import { splitBatches } from '../../../src/record/scan.ts';
 import { Broken, must } from './broken.ts';
 import { checkContent, checkDerived } from './checks.ts';
+import type { Profile } from './model.ts';
 import { LogModel } from './model.ts';
 import { DATA, SimWorld } from './sim-world.ts';
 
@@ -34,13 +35,14 @@ export interface SubjectOptions {
   readonly nodeValues: Partial<NodeValues>;
   /** Memory for loaded indexes: little of it makes logs cold. */
   readonly indexBytes: number;
+  readonly profile: Profile;
 }
 
 type Outcome<T> = { readonly kind: 'done'; readonly value: T } | { readonly kind: 'failed'; readonly error: EnvError };
 
 export class Subject {
   readonly world: SimWorld;
-  readonly model = new LogModel();
+  readonly model: LogModel;
   /** What the run met, by name. */
   readonly met: Map<string, number>;
   config: TopicConfig;
@@ -51,8 +53,9 @@ export class Subject {
   /** The last life ended cleanly, and no other began since. */
   #stoppedCleanly = false;
 
-  constructor({ seed, config, nodeValues, indexBytes }: SubjectOptions, met: Map<string, number>) {
+  constructor({ seed, config, nodeValues, indexBytes, profile }: SubjectOptions, met: Map<string, number>) {
     this.world = new SimWorld(seed, nodeValues, indexBytes);
+    this.model = new LogModel(profile);
     this.met = met;
     this.config = {
       ...topicDefaults({ broker: NO_OVERRIDES, cluster: NO_OVERRIDES }, this.world.nodeValues),
@@ -194,11 +197,12 @@ export class Subject {
     }
     const { model, log } = this;
     Object.assign(model, { truncatingTo: undefined, busy: false });
+    model.compactions.underWay = 0;
     must('S-D1', log.logEndOffset >= model.durableEnd, () => {
       return `the log ends at ${log.logEndOffset}, below ${model.durableEnd} that were durable`;
     });
     const before = model.end;
-    model.loseFrom(log.logEndOffset);
+    model.endsAt(log.logEndOffset);
     must('S-D11', log.logEndOffset === model.end, () => `the log ends at ${log.logEndOffset}, batches at ${model.end}`);
     if (left !== 'torn') must('S-D1', model.end === before, () => `a ${left} log lost ${model.end} to ${before}`);
     if (model.end < before) this.count('lost tails');

@@ -9,8 +9,9 @@ import type { Subject } from './subject.ts';
 function truncate(subject: Subject, offset: number, wait: boolean): Promise<void> {
   const { log, model } = subject;
   const end = model.endAfterTruncation(offset);
-  // Ends of epochs are ends of batches; nobody asks for the middle of the one in which the log starts.
-  if (end < model.logStart.most) return Promise.resolve();
+  // Ends of epochs are ends of batches; nobody asks for the middle of the one in which the log starts. What compaction
+  // has taken for the sake of a later value was committed with it.
+  if (end < model.logStart.most || end < model.cleanedBelow) return Promise.resolve();
   Object.assign(model, { busy: true, truncatingTo: { offset, end } });
   model.promiseNoMoreThan(end);
   subject.count('truncations');

@@ -1,0 +1,30 @@
+// Compaction (D-9.4) beside everything else: truncations, removals and crashes come in its middle.
+import fc from 'fast-check';
+import { TOMBSTONES_STAY_MS } from './checks.ts';
+import type { Weighted } from './command.ts';
+import { command } from './command.ts';
+
+const compact = command(
+  'compact',
+  { laterMs: fc.constantFrom(0, 40, 200), mapBytes: fc.constantFrom(200, 1 << 16), wait: fc.boolean() },
+  ({ profile, compactions, truncatingTo }) =>
+    profile.includes('compact') && compactions.underWay === 0 && truncatingTo === undefined,
+  (subject, { laterMs, mapBytes, wait }) => {
+    const { log, model } = subject;
+    subject.reconfigure({ cleanupPolicy: 'compact', deleteRetentionMs: TOMBSTONES_STAY_MS });
+    const { compactions } = model;
+    compactions.now += laterMs;
+    compactions.begun ??= compactions.now;
+    compactions.underWay += 1;
+    model.cleanedBelow = Math.max(model.cleanedBelow, model.highWatermark);
+    const { now } = compactions;
+    const secret = Buffer.alloc(16, subject.world.life);
+    const compaction = log.compact({ endOffset: model.highWatermark, now, mapBytes, secret });
+    return subject.run(wait, compaction, (outcome) => {
+      compactions.underWay -= 1;
+      if (outcome.kind === 'done') subject.count(`compactions: ${outcome.value.kind}`);
+    });
+  },
+);
+
+export const compactions: readonly Weighted[] = [{ weight: 2, arbitrary: compact }];
