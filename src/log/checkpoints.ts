@@ -21,9 +21,18 @@ export function partitionKey(topicId: Uuid, partition: number): PartitionKey {
   return `${topicId}/${partition}`;
 }
 
+export function parsePartitionKey(key: PartitionKey): { topicId: Uuid; partition: number } {
+  const slash = key.indexOf('/');
+  return { topicId: key.slice(0, slash), partition: Number(key.slice(slash + 1)) };
+}
+
 const VERSION = 0;
 const CHECKPOINT = 'partition/';
 const UNVERIFIED = 'unverified/';
+/** How far a log is compacted, in decimal digits. */
+const FIRST_DIRTY = 'first-dirty/';
+const SUMMARY = 'summary/';
+const SUMMARIES_PER_BATCH = 2000;
 const BOOT_COUNTER = Buffer.from('boot-counter');
 
 function encodeCheckpoint(checkpoint: PartitionCheckpoint): Buffer {
@@ -41,10 +50,19 @@ function decodeCheckpoint(key: string, bytes: Buffer): PartitionCheckpoint {
   return { recoveryPoint: reader.int64(), logStartOffset: reader.int64(), highWatermark: reader.int64() };
 }
 
+function decodeOffset(key: string, bytes: Buffer): Offset {
+  const offset = Number(bytes.toString('utf8'));
+  if (!Number.isSafeInteger(offset)) throw new EnvError('CORRUPT', `checkpoint ${key} is malformed`);
+  return offset;
+}
+
 export class Checkpoints {
   readonly #store: Store;
   readonly #partitions = new Map<PartitionKey, PartitionCheckpoint>();
   readonly #unverified = new Set<PartitionKey>();
+  readonly #firstDirty = new Map<PartitionKey, Offset>();
+  /** As they were stored. */
+  readonly #summaries = new Map<PartitionKey, Buffer>();
 
   private constructor(store: Store) {
     this.#store = store;
@@ -57,16 +75,18 @@ export class Checkpoints {
       if (name.startsWith(CHECKPOINT)) {
         checkpoints.#partitions.set(name.slice(CHECKPOINT.length), decodeCheckpoint(name, value));
       } else if (name.startsWith(UNVERIFIED)) checkpoints.#unverified.add(name.slice(UNVERIFIED.length));
+      else if (name.startsWith(FIRST_DIRTY)) {
+        checkpoints.#firstDirty.set(name.slice(FIRST_DIRTY.length), decodeOffset(name, value));
+      } else if (name.startsWith(SUMMARY)) checkpoints.#summaries.set(name.slice(SUMMARY.length), value);
     }
     return checkpoints;
   }
 
-  /** Counts this start, durably: larger than at any start before. */
-  async nextBoot(): Promise<number> {
+  /** Of the start that was counted last; 0 if there was none. */
+  async boot(): Promise<number> {
     const stored = await this.#store.get(BOOT_COUNTER);
-    const counter = (stored === undefined ? 0 : Number(stored.toString('utf8'))) + 1;
+    const counter = stored === undefined ? 0 : Number(stored.toString('utf8'));
     if (!Number.isSafeInteger(counter)) throw new EnvError('CORRUPT', 'the boot counter is malformed');
-    await this.setBoot(counter);
     return counter;
   }
 
@@ -98,6 +118,40 @@ export class Checkpoints {
     await this.#store.batch(operations, { sync: true });
   }
 
+  /** How far the log was compacted; 0 if it never was. */
+  firstDirtyOffset(key: PartitionKey): Offset {
+    return this.#firstDirty.get(key) ?? 0;
+  }
+
+  /** Durable when it resolves. */
+  async putFirstDirty(key: PartitionKey, offset: Offset): Promise<void> {
+    if (this.firstDirtyOffset(key) === offset) return;
+    this.#firstDirty.set(key, offset);
+    const operation: StoreOperation = {
+      type: 'put',
+      key: Buffer.from(FIRST_DIRTY + key),
+      value: Buffer.from(String(offset)),
+    };
+    await this.#store.batch([operation], { sync: true });
+  }
+
+  /** The summaries that are stored, whatever they are worth. Handed out once. */
+  takeSummaries(): Iterable<readonly [PartitionKey, Buffer]> {
+    const summaries = [...this.#summaries];
+    this.#summaries.clear();
+    return summaries;
+  }
+
+  /** Durable when it resolves. */
+  async putSummaries(entries: readonly (readonly [PartitionKey, Buffer])[]): Promise<void> {
+    for (let at = 0; at < entries.length; at += SUMMARIES_PER_BATCH) {
+      const operations = entries
+        .slice(at, at + SUMMARIES_PER_BATCH)
+        .map(([key, value]): StoreOperation => ({ type: 'put', key: Buffer.from(SUMMARY + key), value }));
+      await this.#store.batch(operations, { sync: true });
+    }
+  }
+
   /** After an unclean stop, before anything is loaded. Durable when it resolves. */
   async markUnverified(keys: readonly PartitionKey[]): Promise<void> {
     if (keys.length === 0) return;
@@ -118,7 +172,8 @@ export class Checkpoints {
   async remove(key: PartitionKey): Promise<void> {
     this.#partitions.delete(key);
     this.#unverified.delete(key);
-    const keys = [CHECKPOINT + key, UNVERIFIED + key];
+    this.#firstDirty.delete(key);
+    const keys = [CHECKPOINT + key, UNVERIFIED + key, FIRST_DIRTY + key, SUMMARY + key];
     await this.#store.batch(
       keys.map((name): StoreOperation => ({ type: 'delete', key: Buffer.from(name) })),
       { sync: true },

@@ -1,19 +1,36 @@
 // The marker of a clean stop, `.kafka_cleanshutdown`: written as the last act of a stop after which every log is closed and
-// durable, consumed durably before anything is loaded (C-2.4, D-10.1; KAFKA-10471, KAFKA-15375).
+// durable, consumed durably before anything is loaded (C-2.4, D-10.1; KAFKA-10471, KAFKA-15375). It names the incarnation that
+// wrote it: one that turns up again later, when another has used the directory since, says nothing.
 import type { Disk } from '../env/disk.ts';
 import { writeFileDurably } from '../env/disk.ts';
 import { isEnvError } from '../env/error.ts';
+import type { Logger } from '../env/logger.ts';
 
 const FILE = '.kafka_cleanshutdown';
 
-/** `brokerEpoch`: the one that was granted to the incarnation that stops, -1 if it never registered. */
-export async function writeCleanShutdown(disk: Disk, directory: string, brokerEpoch: number): Promise<void> {
-  const content = JSON.stringify({ version: 0, brokerEpoch });
+export interface CleanShutdown {
+  /** Granted to the incarnation that stopped, -1 if it never registered. */
+  readonly brokerEpoch: number;
+  /** Of that incarnation in this directory. */
+  readonly bootCounter: number;
+}
+
+/** Durable when it resolves. */
+export async function writeCleanShutdown(disk: Disk, directory: string, marker: CleanShutdown): Promise<void> {
+  const { brokerEpoch, bootCounter } = marker;
+  const content = JSON.stringify({ version: 0, brokerEpoch, bootCounter });
   await writeFileDurably(disk, `${directory}/${FILE}`, Buffer.from(content));
 }
 
-/** The broker epoch in the marker, -1 if it names none; undefined if there is no marker. It is gone for good afterwards. */
-export async function consumeCleanShutdown(disk: Disk, directory: string): Promise<number | undefined> {
+/**
+ * Undefined if the last incarnation, with boot counter `lastBoot`, left no marker. One that another left counts as none: much
+ * may have happened since. Whatever there was is gone for good afterwards.
+ */
+export async function consumeCleanShutdown(
+  { disk, logger }: { readonly disk: Disk; readonly logger: Logger },
+  directory: string,
+  lastBoot: number,
+): Promise<CleanShutdown | undefined> {
   const path = `${directory}/${FILE}`;
   let content: string;
   try {
@@ -24,6 +41,10 @@ export async function consumeCleanShutdown(disk: Disk, directory: string): Promi
   }
   await disk.remove(path);
   await disk.syncDirectory(directory);
-  const match = /^\{"version":0,"brokerEpoch":(-?\d{1,16})\}$/.exec(content);
-  return match === null ? undefined : Number(match[1]);
+  const match = /^\{"version":0,"brokerEpoch":(-?\d{1,15}),"bootCounter":(\d{1,15})\}$/.exec(content);
+  if (match === null) return undefined;
+  const marker = { brokerEpoch: Number(match[1]), bootCounter: Number(match[2]) };
+  if (marker.bootCounter === lastBoot) return marker;
+  logger.warn('clean-shutdown-of-another-start', { directory, start: marker.bootCounter, lastStart: lastBoot });
+  return undefined;
 }

@@ -90,6 +90,8 @@ export class PooledFile implements DiskFile {
   #syncing: Promise<void> | undefined;
   #failure: EnvError | undefined;
 
+  #isMoving = false;
+
   private constructor(owner: FileOwner, path: string) {
     this.#owner = owner;
     this.path = path;
@@ -105,6 +107,25 @@ export class PooledFile implements DiskFile {
     const file = new PooledFile(owner, path);
     file.#attach(owner.disk.openNow(path, 'create'));
     return file;
+  }
+
+  /** One that lies under another name still, open and durable: it stays open until it has {@link arrived}. */
+  static moving(owner: FileOwner, path: string, handle: DiskFile): PooledFile {
+    const file = new PooledFile(owner, path);
+    file.#isMoving = true;
+    file.#attach(handle);
+    return file;
+  }
+
+  /** It cannot be found at its path yet. */
+  get isMoving(): boolean {
+    return this.#isMoving;
+  }
+
+  /** It lies at its path now. */
+  arrived(): void {
+    this.#isMoving = false;
+    this.#owner.files.makeRoom();
   }
 
   get isOpen(): boolean {
@@ -175,7 +196,7 @@ export class PooledFile implements DiskFile {
 
   /** It is open, and nobody is using it at this moment. */
   get mayLeave(): boolean {
-    return this.#handle !== undefined && this.#running === 0;
+    return this.#handle !== undefined && this.#running === 0 && !this.#isMoving;
   }
 
   /** Not everything that was written to it is known to be durable. */

@@ -5,6 +5,7 @@
 import type { Offset } from '../base/ids.ts';
 import type { Disk } from '../env/disk.ts';
 import { EnvError } from '../env/error.ts';
+import { finishSwaps } from './compaction/swap.ts';
 import { DELETED_SUFFIX, DeletedFiles } from './deleted-files.ts';
 import { readEpochs, writeEpochs } from './epoch-checkpoint.ts';
 import { parseLogFileName, snapshotPath } from './file-names.ts';
@@ -12,6 +13,7 @@ import type { EpochEntry } from './leader-epoch-cache.ts';
 import { LeaderEpochCache } from './leader-epoch-cache.ts';
 import { removeBelowLogStart } from './log-start.ts';
 import type { LogConfig, LogDeps, LogState } from './log-state.ts';
+import type { LogSummary } from './log-summary.ts';
 import { readNewestSnapshot, straySnapshots } from './producer-snapshot.ts';
 import type { ProducerStates } from './producer-states.ts';
 import type { RecoveredSegments } from './recovery.ts';
@@ -29,6 +31,8 @@ export interface LogRecovery {
   readonly recoveryPoint: Offset;
   /** Where the log starts, at least; 0 unless given. */
   readonly logStartOffset?: Offset;
+  /** How far it was compacted; 0 unless given. */
+  readonly firstDirtyOffset?: Offset;
 }
 
 export async function loadLog(
@@ -58,22 +62,42 @@ export async function loadLog(
   for (const offset of gone) await disk.remove(snapshotPath(directory, offset));
   if (gone.length > 0) await disk.syncDirectory(directory);
   const snapshots = files.snapshots.filter((offset) => !gone.includes(offset));
-  return {
-    deps,
-    directory,
-    config,
-    host,
+  return newState(deps, config, host, {
     segments,
-    rollBasis: await readRollBasis(segments.at(-1) as Segment, deps.clock.wallTime()),
-    tail: deps.shared.tail.openTail(),
     logStartOffset,
     logEndOffset,
-    flushedEndOffset: logEndOffset,
+    firstDirtyOffset: knownDirtyOffset(recovery, logEndOffset),
     epochs: await loadEpochs(disk, directory, loaded),
     producers: await loadProducers({ deps, directory, segments, logEndOffset, snapshots }),
+    snapshots,
+    rollBasis: await readRollBasis(segments.at(-1) as Segment, deps.clock.wallTime()),
+  });
+}
+
+/** What was found on disk, all of it durable; or, of a cold log, what is known to be there. */
+type Found = Pick<
+  LogState,
+  | 'segments'
+  | 'logStartOffset'
+  | 'logEndOffset'
+  | 'firstDirtyOffset'
+  | 'epochs'
+  | 'producers'
+  | 'snapshots'
+  | 'rollBasis'
+>;
+
+function newState(deps: LogDeps, config: LogConfig, host: SegmentHost, found: Found): LogState {
+  return {
+    ...found,
+    deps,
+    directory: host.directory,
+    config,
+    host,
+    tail: deps.shared.tail.openTail(),
+    flushedEndOffset: found.logEndOffset,
     rolled: [],
     epochsChanged: false,
-    snapshots,
     deletedFiles: new DeletedFiles(deps),
     generation: 0,
     truncatingTo: undefined,
@@ -82,6 +106,39 @@ export async function loadLog(
     writeFailure: undefined,
     syncFailure: undefined,
   };
+}
+
+/** The log in `directory` as a clean stop left it: cold. EnvError CORRUPT if more was durable once. Looks at no file. */
+export function coldState(
+  deps: LogDeps,
+  directory: string,
+  config: LogConfig,
+  summary: LogSummary,
+  recovery: LogRecovery,
+): LogState {
+  const { logEndOffset } = summary;
+  const logStartOffset = Math.max(summary.logStartOffset, recovery.logStartOffset ?? 0);
+  const durable = Math.max(recovery.recoveryPoint, logStartOffset);
+  if (durable > logEndOffset) {
+    const facts = `${directory} was closed at offset ${logEndOffset}, but was durable up to offset ${durable}`;
+    throw new EnvError('CORRUPT', `${facts}: acknowledged records are lost`);
+  }
+  const host = newHost(deps, directory, config);
+  return newState(deps, config, host, {
+    segments: summary.segments.map((segment) => Segment.existing(host, segment.baseOffset, segment)),
+    logStartOffset,
+    logEndOffset,
+    firstDirtyOffset: knownDirtyOffset(recovery, logEndOffset),
+    epochs: new LeaderEpochCache(summary.epochs),
+    producers: undefined,
+    snapshots: [...summary.snapshots],
+    rollBasis: undefined,
+  });
+}
+
+/** A log that ends below was not what was compacted. */
+export function knownDirtyOffset({ firstDirtyOffset = 0 }: LogRecovery, logEndOffset: Offset): Offset {
+  return firstDirtyOffset > logEndOffset ? 0 : firstDirtyOffset;
 }
 
 /** What it does for its owner, who is not there yet, is set later. */
@@ -105,7 +162,8 @@ interface Files {
 
 /** What is there; half-written replacements and indexes without a log go. */
 async function listFiles(disk: Disk, directory: string): Promise<Files> {
-  const names = (await disk.list(directory)).map((entry) => entry.name);
+  let names = (await disk.list(directory)).map((entry) => entry.name);
+  if (await finishSwaps(disk, directory, names)) names = (await disk.list(directory)).map((entry) => entry.name);
   const parsed = names.flatMap((name) => {
     const file = parseLogFileName(name);
     return file === undefined ? [] : [{ ...file, name }];
@@ -185,13 +243,14 @@ async function loadClean(directory: string, segments: Segment[], recoveryPoint: 
 }
 
 /**
- * The checkpoint for what lies below the batches looked at, then those batches, then the checkpoint's last entry if it
- * is of a leader that wrote nothing yet. Without a usable checkpoint all batches tell.
+ * The checkpoint, then the batches looked at, which correct it: they do not replace it, since compaction may have taken the
+ * first batches of an epoch. Its last entry counts at the log's end too: of a leader that wrote nothing yet. Without a
+ * usable checkpoint all batches tell.
  */
 async function loadEpochs(disk: Disk, directory: string, loaded: LoadedSegments): Promise<LeaderEpochCache> {
   const { segments, logEndOffset, epochsFrom } = loaded;
   const stored = await readEpochs(disk, directory);
-  const epochs = new LeaderEpochCache(stored?.filter((entry) => entry.startOffset < epochsFrom) ?? []);
+  const epochs = new LeaderEpochCache(stored?.filter((entry) => entry.startOffset < logEndOffset) ?? []);
   if (stored === undefined) {
     await forEachBatch(
       segments,

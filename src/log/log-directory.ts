@@ -5,25 +5,24 @@ import { assert } from '../base/assert.ts';
 import type { Epoch, Offset } from '../base/ids.ts';
 import type { Uuid } from '../base/uuid.ts';
 import type { DiskSpace } from '../env/disk.ts';
-import { EnvError, isEnvError } from '../env/error.ts';
-import type { OpenStore, Store } from '../env/store.ts';
+import { EnvError } from '../env/error.ts';
+import type { OpenStore } from '../env/store.ts';
 import type { PartitionCheckpoint, PartitionKey } from './checkpoints.ts';
 import { Checkpoints, partitionKey } from './checkpoints.ts';
 import { consumeCleanShutdown, writeCleanShutdown } from './clean-shutdown.ts';
 import { DirectoryHealth, isDiskFailure } from './directory-health.ts';
 import type { LogConfig, LogDeps } from './log-state.ts';
+import { LogSummaries } from './log-summaries.ts';
+import { encodeLogSummary } from './log-summary.ts';
 import type { PartitionFolder } from './partition-folder.ts';
-import {
-  folderName,
-  isDeletedFolder,
-  parseFolderName,
-  readPartitionMetadata,
-  renamedFolder,
-  writePartitionMetadata,
-} from './partition-folder.ts';
+import { folderName, renamedFolder } from './partition-folder.ts';
+import { PartitionFolders } from './partition-folders.ts';
+import type { LogHooks } from './partition-log.ts';
 import { PartitionLog } from './partition-log.ts';
+import { RecoveryProgress } from './recovery-progress.ts';
+import { Slots } from './slots.ts';
 import type { ExpectedOwner, MetaProperties } from './storage.ts';
-import { StorageError, verifyMetaProperties } from './storage.ts';
+import { lockDirectory, verifyMetaProperties } from './storage.ts';
 
 export interface LogDirectoryDeps extends LogDeps {
   readonly openStore: OpenStore;
@@ -47,7 +46,12 @@ export class LogDirectory {
   readonly #deps: LogDeps;
   readonly #checkpoints: Checkpoints;
   #bootCounter: number;
-  readonly #folders = new Map<string, PartitionFolder>();
+  readonly #folders: PartitionFolders;
+  readonly #summaries: LogSummaries;
+  /** For logs that are opened from their files. */
+  readonly #slots: Slots;
+  /** After an unclean stop. */
+  readonly #progress: RecoveryProgress | undefined;
   readonly #open = new Map<string, OpenPartition>();
   #renames = 0;
   #closed = false;
@@ -56,7 +60,7 @@ export class LogDirectory {
     deps: LogDeps,
     path: string,
     start: Pick<LogDirectory, 'meta' | 'bootCounter' | 'cleanShutdownEpoch'>,
-    checkpoints: Checkpoints,
+    found: { checkpoints: Checkpoints; folders: PartitionFolders; summaries: LogSummaries },
   ) {
     this.#deps = {
       ...deps,
@@ -69,7 +73,13 @@ export class LogDirectory {
     this.meta = start.meta;
     this.#bootCounter = start.bootCounter;
     this.cleanShutdownEpoch = start.cleanShutdownEpoch;
-    this.#checkpoints = checkpoints;
+    this.#checkpoints = found.checkpoints;
+    this.#folders = found.folders;
+    this.#summaries = found.summaries;
+    this.#slots = new Slots(deps.shared.recoveryThreads);
+    if (start.cleanShutdownEpoch === undefined) {
+      this.#progress = new RecoveryProgress(deps, path, found.folders.all().length);
+    }
     this.health.whenFailed((error) => {
       for (const { log } of this.#open.values()) log.fence(error);
     });
@@ -81,40 +91,23 @@ export class LogDirectory {
    */
   static async open(deps: LogDirectoryDeps, path: string, expected: ExpectedOwner): Promise<LogDirectory> {
     const meta = await verifyMetaProperties(deps.disk, path, expected);
-    const store = await lock(deps.openStore, path);
+    const store = await lockDirectory(deps.openStore, path);
     try {
       const checkpoints = await Checkpoints.load(store);
-      const bootCounter = await checkpoints.nextBoot();
-      const cleanShutdownEpoch = await consumeCleanShutdown(deps.disk, path);
-      const directory = new LogDirectory(deps, path, { meta, bootCounter, cleanShutdownEpoch }, checkpoints);
-      await directory.#list();
-      return directory;
+      const lastBoot = await checkpoints.boot();
+      const bootCounter = lastBoot + 1;
+      await checkpoints.setBoot(bootCounter);
+      const marker = await consumeCleanShutdown(deps, path, lastBoot);
+      const summaries = new LogSummaries(checkpoints.takeSummaries(), marker?.bootCounter);
+      const folders = await PartitionFolders.list(deps, path, (name) => summaries.topicIdOf(name));
+      // A later clean stop vouches only for the logs that were opened, and so checked, until then.
+      if (marker === undefined) await checkpoints.markUnverified(folders.keys());
+      const start = { meta, bootCounter, cleanShutdownEpoch: marker?.brokerEpoch };
+      return new LogDirectory(deps, path, start, { checkpoints, folders, summaries });
     } catch (error) {
       await store.close();
       throw error;
     }
-  }
-
-  async #list(): Promise<void> {
-    const { disk, logger } = this.#deps;
-    for (const entry of await disk.list(this.path)) {
-      if (!entry.isDirectory) continue;
-      const path = `${this.path}/${entry.name}`;
-      if (isDeletedFolder(entry.name)) {
-        logger.info('deleted-partition-removed', { directory: path });
-        await disk.remove(path);
-        continue;
-      }
-      const name = parseFolderName(entry.name);
-      if (name === undefined) continue;
-      this.#folders.set(entry.name, { ...name, topicId: await readPartitionMetadata(disk, path) });
-    }
-    if (this.cleanShutdownEpoch !== undefined) return;
-    // A later clean stop vouches only for the logs that were opened, and so checked, until then.
-    const keys = this.partitions().flatMap(({ topicId, partition }) =>
-      topicId === undefined ? [] : [partitionKey(topicId, partition)],
-    );
-    await this.#checkpoints.markUnverified(keys);
   }
 
   /** Counts the starts of this directory, durably: 1 for the first (C-2.2a). */
@@ -139,7 +132,7 @@ export class LogDirectory {
 
   /** The partitions that have a folder here, open or not. */
   partitions(): PartitionFolder[] {
-    return [...this.#folders.values()];
+    return this.#folders.all();
   }
 
   /** Whether the folder of this partition is here, open or not. */
@@ -163,59 +156,61 @@ export class LogDirectory {
   async #openLog(topic: string, topicId: Uuid, partition: number, config: LogConfig): Promise<PartitionLog> {
     const name = folderName(topic, partition);
     assert(!this.#open.has(name), () => `the log of ${name} is open already`);
-    const folder = `${this.path}/${name}`;
-    await this.#claimFolder(name, topic, topicId, partition);
+    const isNew = await this.#folders.claim(topic, topicId, partition);
     const key = partitionKey(topicId, partition);
-    const checkpoint = this.#checkpoints.get(key);
-    const log = await PartitionLog.open(
-      { ...this.#deps, logger: this.#deps.logger.child({ topic, partition }) },
-      folder,
-      config,
-      {
-        cleanShutdown: this.cleanShutdownEpoch !== undefined && !this.#checkpoints.isUnverified(key),
-        recoveryPoint: checkpoint?.recoveryPoint ?? 0,
-        logStartOffset: checkpoint?.logStartOffset ?? 0,
-      },
-      {
-        beforeTruncation: (offset) => this.#onDisk(() => this.#lowerRecoveryPoint(key, offset)),
-        noteLogStart: (offset) => this.#onDisk(() => this.#noteLogStart(key, offset)),
-      },
-    );
+    const log = await this.#openFolder(name, key, config, isNew);
+    if (!this.holds(topic, topicId, partition)) {
+      await log.discard();
+      throw new EnvError('CLOSED', `${log.directory} was moved while it was opened`);
+    }
     await this.#checkpoints.markVerified(key);
-    if (checkpoint !== undefined && checkpoint.highWatermark > log.logEndOffset) {
-      const { highWatermark } = checkpoint;
-      this.#deps.logger.warn('log-ends-below-high-watermark', {
-        topic,
-        partition,
-        logEndOffset: log.logEndOffset,
-        highWatermark,
-      });
+    const highWatermark = this.#checkpoints.get(key)?.highWatermark ?? 0;
+    if (highWatermark > log.logEndOffset) {
+      const { logEndOffset } = log;
+      this.#deps.logger.warn('log-ends-below-high-watermark', { topic, partition, logEndOffset, highWatermark });
     }
     this.#open.set(name, { folder: name, key, log });
     if (this.health.failure !== undefined) log.fence(this.health.failure);
     return log;
   }
 
-  async #claimFolder(name: string, topic: string, topicId: Uuid, partition: number): Promise<void> {
-    const { disk } = this.#deps;
+  async #openFolder(name: string, key: PartitionKey, config: LogConfig, isNew: boolean): Promise<PartitionLog> {
     const folder = `${this.path}/${name}`;
-    const known = this.#folders.get(name);
-    if (known?.topicId === topicId) return;
-    if (known?.topicId !== undefined) {
-      throw new EnvError('EXISTS', `${folder} holds topic id ${known.topicId}, not ${topicId}: move it aside`);
+    const checkpoint = this.#checkpoints.get(key);
+    const recovery = {
+      cleanShutdown: this.cleanShutdownEpoch !== undefined && !this.#checkpoints.isUnverified(key),
+      recoveryPoint: checkpoint?.recoveryPoint ?? 0,
+      logStartOffset: checkpoint?.logStartOffset ?? 0,
+      firstDirtyOffset: this.#checkpoints.firstDirtyOffset(key),
+    };
+    const summary = this.#summaries.take(name);
+    if (summary !== undefined && !isNew && recovery.cleanShutdown) {
+      return PartitionLog.fromSummary(this.#deps, folder, config, { summary, recovery }, this.#hooks(key));
     }
-    // New, or left by a creation that was cut short: its metadata is written before anything else is.
-    if (known !== undefined && (await disk.list(folder)).some((entry) => entry.name.endsWith('.log'))) {
-      throw new EnvError('EXISTS', `${folder} holds a log of an unknown topic id: move it aside`);
-    }
-    await disk.makeDirectory(folder);
-    await writePartitionMetadata(disk, folder, topicId);
-    await disk.syncDirectory(this.path);
-    this.#folders.set(name, { topic, partition, topicId });
+    return this.#slots.run(async () => {
+      this.#progress?.begin();
+      let bytes: number | undefined;
+      try {
+        const log = await PartitionLog.open(this.#deps, folder, config, recovery, this.#hooks(key));
+        bytes = log.sizeInBytes;
+        return log;
+      } finally {
+        if (!isNew) this.#progress?.done(bytes);
+      }
+    });
+  }
+
+  #hooks(key: PartitionKey): LogHooks {
+    return {
+      beforeTruncation: (offset) => this.#onDisk(() => this.#lowerRecoveryPoint(key, offset)),
+      noteLogStart: (offset) => this.#onDisk(() => this.#noteLogStart(key, offset)),
+      noteFirstDirty: (offset) => this.#onDisk(() => this.#checkpoints.putFirstDirty(key, offset)),
+    };
   }
 
   /** M-7: nothing durable may promise more than the log will have. */
   async #lowerRecoveryPoint(key: PartitionKey, offset: Offset): Promise<void> {
+    if (this.#checkpoints.firstDirtyOffset(key) > offset) await this.#checkpoints.putFirstDirty(key, offset);
     const checkpoint = this.#checkpoints.get(key);
     if (checkpoint === undefined || checkpoint.recoveryPoint <= offset) return;
     await this.#checkpoints.put([[key, { ...checkpoint, recoveryPoint: offset }]]);
@@ -269,18 +264,17 @@ export class LogDirectory {
   }
 
   async #rename(topic: string, partition: number, what: 'delete' | 'stray'): Promise<string | undefined> {
-    const { disk } = this.#deps;
     const name = folderName(topic, partition);
     const folder = this.#folders.get(name);
     if (folder === undefined) return undefined;
     const open = this.#open.get(name);
     this.#open.delete(name);
-    this.#folders.delete(name);
+    this.#summaries.take(name);
+    if (open === undefined) this.#progress?.done(undefined);
     await open?.log.discard();
     this.#renames += 1;
     const to = `${this.path}/${renamedFolder(name, `${this.bootCounter}-${this.#renames}`, what)}`;
-    await disk.rename(`${this.path}/${name}`, to);
-    await disk.syncDirectory(this.path);
+    await this.#folders.rename(name, to);
     if (folder.topicId !== undefined) await this.#checkpoints.remove(partitionKey(folder.topicId, partition));
     this.#deps.logger.info(what === 'delete' ? 'partition-deleted' : 'partition-moved-aside', { topic, partition, to });
     return to;
@@ -295,11 +289,13 @@ export class LogDirectory {
     if (this.#closed) return false;
     let durable = clean && this.health.failure === undefined;
     try {
-      for (const { log } of this.#open.values()) durable = (await this.#closeLog(log, clean)) && durable;
+      const closing = [...this.#open.values()].map(({ log }) => this.#slots.run(() => this.#closeLog(log, clean)));
+      for (const closed of await Promise.all(closing)) durable = closed && durable;
       if (durable) {
         await this.health.watch(async () => {
           await this.#checkpoint(() => undefined);
-          await writeCleanShutdown(this.#deps.disk, this.path, brokerEpoch);
+          await this.#putSummaries();
+          await writeCleanShutdown(this.#deps.disk, this.path, { brokerEpoch, bootCounter: this.#bootCounter });
         });
       }
     } catch (error) {
@@ -311,6 +307,21 @@ export class LogDirectory {
       await this.#checkpoints.close();
     }
     return durable;
+  }
+
+  /** What the next start needs of the logs, so that it need not look into their folders. */
+  async #putSummaries(): Promise<void> {
+    const bootCounter = this.#bootCounter;
+    const summaries = this.#summaries.carriedOver(bootCounter);
+    const unfit: PartitionKey[] = [];
+    for (const { folder, key, log } of this.#open.values()) {
+      const summary = log.summary((this.#folders.get(folder) as PartitionFolder).topic);
+      if (summary === undefined) unfit.push(key);
+      else summaries.push([key, encodeLogSummary(summary, bootCounter)]);
+    }
+    await this.#checkpoints.putSummaries(summaries);
+    // Its files could not be read, say: they are checked before it is opened again.
+    await this.#checkpoints.markUnverified(unfit);
   }
 
   /** Whether the log is durable. */
@@ -333,18 +344,5 @@ export class LogDirectory {
   async #onDisk<T>(work: () => Promise<T>): Promise<T> {
     if (this.#closed) throw new EnvError('CLOSED', `${this.path} is closed`);
     return this.health.watch(work);
-  }
-}
-
-async function lock(openStore: OpenStore, path: string): Promise<Store> {
-  try {
-    return await openStore(`${path}/checkpoints`);
-  } catch (error) {
-    if (!isEnvError(error, 'LOCKED')) throw error;
-    throw new StorageError(
-      'locked',
-      `${path} is in use by another process: stop that one, or set log.dirs to another directory`,
-      error,
-    );
   }
 }

@@ -1,19 +1,25 @@
 // The log of one partition: the face over LogState. One writer, any number of readers; appends are synchronous, a flush
 // is shared by all who wait for one, a truncation has the log to itself.
+import { assert } from '../base/assert.ts';
 import type { Epoch, Offset } from '../base/ids.ts';
 import type { EnvError } from '../env/error.ts';
 import type { AppendResult } from './append.ts';
 import { appendAsFollower, appendAsLeader } from './append.ts';
+import type { CompactionHost, CompactionResult, CompactionRun } from './compaction/compact.ts';
+import { compactLog } from './compaction/compact.ts';
+import type { DirtyLog } from './compaction/dirty.ts';
+import { dirtyPart } from './compaction/dirty.ts';
 import { flushLog } from './flush.ts';
 import { GroupCommit } from './group-commit.ts';
 import type { EpochEndOffset, LeaderEpochCache } from './leader-epoch-cache.ts';
 import type { LogRecovery } from './load.ts';
-import { loadLog } from './load.ts';
+import { coldState, loadLog } from './load.ts';
 import type { LogLimits, RemovedSegments } from './log-retention.ts';
 import { exceedsLimits, retainLog } from './log-retention.ts';
 import { advanceLogStart } from './log-start.ts';
 import type { LogConfig, LogDeps, LogState } from './log-state.ts';
 import { activeSegment, checkNotClosed, failLog, producersOf } from './log-state.ts';
+import type { LogSummary } from './log-summary.ts';
 import { PositionHints } from './position-hints.ts';
 import type { ProducerStates } from './producer-states.ts';
 import { readLog } from './read.ts';
@@ -22,7 +28,7 @@ import { freshMemory } from './segment-view.ts';
 import type { FoundTimestamp } from './timestamps.ts';
 import { findMaxTimestamp, findTimestamp } from './timestamps.ts';
 import { truncateLog } from './truncate.ts';
-import { coolLog, isWarm, persistActive, warmLog } from './warm.ts';
+import { coolLog, isWarm, persistActive, summaryOf, warmLog } from './warm.ts';
 
 /** What is kept of the log outside its folder, where it is read before the log is opened. */
 export interface LogHooks {
@@ -30,15 +36,22 @@ export interface LogHooks {
   readonly beforeTruncation: (offset: Offset) => Promise<void>;
   /** The log is to start at `offset` at least, after a crash too: durable when it resolves. Never taken back. */
   readonly noteLogStart: (offset: Offset) => Promise<void>;
+  /** The log is compacted below `offset`: durable when it resolves. A truncation takes it back. */
+  readonly noteFirstDirty: (offset: Offset) => Promise<void>;
 }
 
-const NO_HOOKS: LogHooks = { beforeTruncation: () => Promise.resolve(), noteLogStart: () => Promise.resolve() };
+const NO_HOOKS: LogHooks = {
+  beforeTruncation: () => Promise.resolve(),
+  noteLogStart: () => Promise.resolve(),
+  noteFirstDirty: () => Promise.resolve(),
+};
 
 export class PartitionLog {
   readonly #state: LogState;
   readonly #commit: GroupCommit;
   readonly #hints = new PositionHints();
   readonly #hooks: LogHooks;
+  #isCompacting = false;
   /** The log's end when memory was wanted back last. */
   #endWhenAsked: Offset = -1;
 
@@ -64,6 +77,22 @@ export class PartitionLog {
     return new PartitionLog(await loadLog(deps, directory, config, recovery), hooks);
   }
 
+  /** Opens the log in `directory` as a clean stop left it: cold. EnvError CORRUPT if more was durable once. */
+  static fromSummary(
+    deps: LogDeps,
+    directory: string,
+    config: LogConfig,
+    known: { readonly summary: LogSummary; readonly recovery: LogRecovery },
+    hooks: LogHooks = NO_HOOKS,
+  ): PartitionLog {
+    return new PartitionLog(coldState(deps, directory, config, known.summary, known.recovery), hooks);
+  }
+
+  /** What the next start needs to know; undefined unless the log is closed and all of it durable. */
+  summary(topic: string): LogSummary | undefined {
+    return summaryOf(this.#state, topic);
+  }
+
   /** The partition's folder. */
   get directory(): string {
     return this.#state.directory;
@@ -78,6 +107,10 @@ export class PartitionLog {
   /** Everything below is durable. */
   get flushedEndOffset(): Offset {
     return this.#state.flushedEndOffset;
+  }
+  /** Of its segments' log files. */
+  get sizeInBytes(): number {
+    return this.#state.segments.reduce((sum, { size }) => sum + size, 0);
   }
   /** What may be remembered as durable: flushedEndOffset, or less while a truncation is under way. */
   get recoveryPoint(): Offset {
@@ -222,6 +255,29 @@ export class PartitionLog {
   /** Removes the segments that retention lets go of. Durable when it resolves. EnvError; the log is fenced then. */
   retain(limits: LogLimits): Promise<RemovedSegments[]> {
     return this.#commit.exclusively(() => retainLog(this.#state, limits, this.#hooks.noteLogStart));
+  }
+
+  /** What compaction would find below `endOffset`; `now` in wall time. EnvError. */
+  async dirtyPart(endOffset: Offset, now: number): Promise<DirtyLog | undefined> {
+    checkNotClosed(this.#state);
+    return dirtyPart(this.#state, endOffset, now);
+  }
+
+  /** Keeps the last record of each key of what is old enough (D-9.4). One run at a time. EnvError, see {@link compactLog}. */
+  async compact(run: CompactionRun): Promise<CompactionResult> {
+    assert(!this.#isCompacting, () => `${this.directory} is compacted already`);
+    const host: CompactionHost = {
+      state: this.#state,
+      warm: () => this.warm(),
+      exclusively: (operation) => this.#commit.exclusively(operation),
+      noteFirstDirty: this.#hooks.noteFirstDirty,
+    };
+    this.#isCompacting = true;
+    try {
+      return await compactLog(host, run);
+    } finally {
+      this.#isCompacting = false;
+    }
   }
 
   /**

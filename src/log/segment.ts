@@ -60,17 +60,22 @@ export class Segment implements IndexHolder {
   #content: SegmentContent | undefined;
   #loading: Promise<SegmentContent> | undefined;
 
-  private constructor(host: SegmentHost, baseOffset: Offset, isNew: boolean, facts: SegmentFacts | undefined) {
+  private constructor(
+    host: SegmentHost,
+    baseOffset: Offset,
+    fileAt: (path: string) => PooledFile,
+    facts?: SegmentFacts,
+  ) {
     this.baseOffset = baseOffset;
     this.#host = host;
     this.#prefix = filePrefix(host.directory, baseOffset);
-    this.#file = isNew ? PooledFile.create(host, this.path) : PooledFile.existing(host, this.path);
+    this.#file = fileAt(this.path);
     this.#facts = facts;
   }
 
   /** A new, empty one, synchronously. Its directory entry is volatile until the directory is synced (D-9.3). */
   static create(host: SegmentHost, baseOffset: Offset): Segment {
-    const segment = new Segment(host, baseOffset, true, undefined);
+    const segment = new Segment(host, baseOffset, (path) => PooledFile.create(host, path));
     segment.#publish({
       file: segment.#file,
       index: new SegmentIndex(baseOffset, host.intervalBytes),
@@ -82,7 +87,18 @@ export class Segment implements IndexHolder {
 
   /** One that is on disk already, with what is known of it. Opens nothing yet. */
   static existing(host: SegmentHost, baseOffset: Offset, facts?: SegmentFacts): Segment {
-    return new Segment(host, baseOffset, false, facts);
+    return new Segment(host, baseOffset, (path) => PooledFile.existing(host, path), facts);
+  }
+
+  /**
+   * One that a compaction wrote, whose files lie under other names still: it is used through `handle` until its file has
+   * arrived. All of it is durable, with its index files.
+   */
+  static compacted(host: SegmentHost, handle: DiskFile, index: SegmentIndex, size: number): Segment {
+    const { baseOffset } = index.offsets;
+    const segment = new Segment(host, baseOffset, (path) => PooledFile.moving(host, path, handle));
+    segment.#publish({ file: segment.#file, index, size, loadedEndOffset: baseOffset });
+    return segment;
   }
 
   get path(): string {
@@ -121,7 +137,7 @@ export class Segment implements IndexHolder {
   }
 
   giveBackIndexes(): void {
-    this.#host.giveBack(this);
+    if (!this.#file.isMoving) this.#host.giveBack(this);
   }
 
   /** Learns the size of one that is not loaded. */

@@ -7,6 +7,7 @@ import { parseProperties } from '../config/properties.ts';
 import type { Disk } from '../env/disk.ts';
 import { writeFileDurably } from '../env/disk.ts';
 import { isEnvError } from '../env/error.ts';
+import type { OpenStore, Store } from '../env/store.ts';
 
 const FILE = 'meta.properties';
 const VERSION = 1;
@@ -139,4 +140,18 @@ export async function verifyMetaProperties(
     );
   }
   return meta;
+}
+
+/** Opens the directory's Store, whose lock is the directory's. StorageError if another process has it; EnvError. */
+export async function lockDirectory(openStore: OpenStore, path: string): Promise<Store> {
+  try {
+    return await openStore(`${path}/checkpoints`);
+  } catch (error) {
+    if (!isEnvError(error, 'LOCKED')) throw error;
+    throw new StorageError(
+      'locked',
+      `${path} is in use by another process: stop that one, or set log.dirs to another directory`,
+      error,
+    );
+  }
 }

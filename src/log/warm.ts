@@ -5,6 +5,7 @@ import { saveProducerSnapshot } from './flush.ts';
 import { loadProducers } from './load.ts';
 import type { LogState } from './log-state.ts';
 import { activeSegment, checkNotClosed, failLog } from './log-state.ts';
+import type { LogSummary } from './log-summary.ts';
 import { encodeProducerSnapshot } from './producer-snapshot.ts';
 import { readRollBasis } from './roll.ts';
 
@@ -58,20 +59,30 @@ export async function coolLog(state: LogState): Promise<void> {
 
 /** Writes what is derived from the batches of the active segment, as it is now: durable when it resolves. */
 export async function persistActive(state: LogState): Promise<void> {
-  if (state.closed) return;
+  // What a cold log has is in its files, even if it cannot be read.
+  if (state.closed || state.producers === undefined) return;
   if (state.writeFailure !== undefined) throw state.writeFailure;
-  if (!isWarm(state)) return;
   const { logEndOffset, producers } = state;
   const active = activeSegment(state);
   active.content.index.seal();
   // Appends go on meanwhile: a snapshot says what was known at its offset, not later (T-3.1).
-  const snapshot = producers === undefined ? undefined : encodeProducerSnapshot(producers, logEndOffset);
+  const snapshot = encodeProducerSnapshot(producers, logEndOffset);
   try {
     await active.persistIndexes();
-    if (snapshot !== undefined) await saveProducerSnapshot(state, logEndOffset, snapshot);
+    await saveProducerSnapshot(state, logEndOffset, snapshot);
     await state.deps.disk.syncDirectory(state.directory);
   } catch (error) {
     if (error instanceof EnvError) failLog(state, 'sync', error);
     throw error;
   }
+}
+
+/** What can be said of the log without its folder; undefined unless it is closed and all of it durable. */
+export function summaryOf(state: LogState, topic: string): LogSummary | undefined {
+  const { logStartOffset, logEndOffset, flushedEndOffset, rolled, epochs, epochsChanged, snapshots } = state;
+  const failed = state.writeFailure !== undefined || state.syncFailure !== undefined || state.tailUnknown;
+  if (!state.closed || failed || epochsChanged || flushedEndOffset !== logEndOffset || rolled.length > 0)
+    return undefined;
+  const segments = state.segments.map(({ baseOffset, size, max }) => ({ baseOffset, size, max }));
+  return { topic, logStartOffset, logEndOffset, epochs: epochs.entries, segments, snapshots };
 }

@@ -4,6 +4,7 @@ import { must } from '../../../src/base/assert.ts';
 import { sleep } from '../../../src/env/clock.ts';
 import { EnvError } from '../../../src/env/error.ts';
 import { appendToPartition } from '../../../src/replica/append.ts';
+import { appendInTurn } from '../../../src/replica/append-turns.ts';
 import { readPartition } from '../../../src/replica/read.ts';
 import type { World } from '../../../src/sim/world/world.ts';
 import { batchOf } from '../broker/bench.ts';
@@ -33,7 +34,8 @@ function lines(world: World, event: string) {
 }
 
 async function append({ partition }: Pick<Replicas, 'partition'>, topicId: string, records = 3) {
-  const result = appendToPartition(await partition(topicId), batchOf(records), -1);
+  const found = await partition(topicId);
+  const result = await appendInTurn(found, () => appendToPartition(found, batchOf(records), -1));
   return result.kind === 'appended' ? ((await result.acknowledged) ?? 'NONE') : result.error;
 }
 
