@@ -14,6 +14,8 @@ import type { AnyApi } from '../../../src/protocol/api.ts';
 import { apiVersionsApi } from '../../../src/protocol/apis/api-versions.ts';
 import type { CreateTopicsRequest } from '../../../src/protocol/apis/create-topics.ts';
 import { createTopicsApi } from '../../../src/protocol/apis/create-topics.ts';
+import type { DeleteRecordsRequest } from '../../../src/protocol/apis/delete-records.ts';
+import { deleteRecordsApi } from '../../../src/protocol/apis/delete-records.ts';
 import type { DeleteTopicsRequest } from '../../../src/protocol/apis/delete-topics.ts';
 import { deleteTopicsApi } from '../../../src/protocol/apis/delete-topics.ts';
 import { describeClusterApi } from '../../../src/protocol/apis/describe-cluster.ts';
@@ -138,6 +140,7 @@ const SERVED: readonly AnyApi[] = [
   initProducerIdApi,
   createTopicsApi,
   deleteTopicsApi,
+  deleteRecordsApi,
   describeClusterApi,
 ];
 
@@ -232,6 +235,8 @@ export class ScriptedCluster {
         return await this.#fetch(id, request as FetchRequest, bend);
       case listOffsetsApi.key:
         return this.#listOffsets(request as ListOffsetsRequest, bend);
+      case deleteRecordsApi.key:
+        return this.#deleteRecords(id, request as DeleteRecordsRequest, bend);
       case initProducerIdApi.key:
         return { errorCode: 0, producerId: this.#nextProducerId++, producerEpoch: 0 };
       case createTopicsApi.key:
@@ -338,6 +343,23 @@ export class ScriptedCluster {
       };
     });
     return { responses, empty };
+  }
+
+  #deleteRecords(id: number, request: DeleteRecordsRequest, bend: Bend | undefined): object {
+    const topics = request.topics.map(({ name, partitions }) => ({
+      name,
+      partitions: partitions.map(({ partitionIndex, offset }) => {
+        const partition = this.#partitionOf(name, partitionIndex);
+        const failed = (error: ErrorName) => ({ partitionIndex, lowWatermark: -1, errorCode: ErrorCode[error] });
+        if (bend?.kind === 'refuse') return failed(bend.error);
+        if (partition === undefined) return failed('UNKNOWN_TOPIC_OR_PARTITION');
+        if (partition.leader !== id) return failed('NOT_LEADER_OR_FOLLOWER');
+        if (offset > partition.endOffset) return failed('OFFSET_OUT_OF_RANGE');
+        partition.startOffset = offset === -1 ? partition.endOffset : Math.max(partition.startOffset, Number(offset));
+        return { partitionIndex, lowWatermark: partition.startOffset, errorCode: 0 };
+      }),
+    }));
+    return { topics };
   }
 
   #listOffsets(request: ListOffsetsRequest, bend: Bend | undefined): object {
