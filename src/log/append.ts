@@ -56,9 +56,8 @@ export function appendAsLeader(state: LogState, bytes: Buffer, leaderEpoch: Epoc
     logAppendTime = state.deps.clock.wallTime();
     setLogAppendTime(bytes, logAppendTime);
   }
-  const run = newRun(state);
-  if (mustRoll(state, batch, run)) fencingIfItFails(state, () => rollSegment(state));
-  appendRun(state, { ...run, batches: [batch], bytes: batch.sizeInBytes });
+  if (mustRoll(state, batch)) fencingIfItFails(state, () => rollSegment(state));
+  appendAll(state, [batch], bytes);
   return { kind: 'appended', baseOffset: batch.baseOffset, lastOffset: batch.lastOffset, logAppendTime };
 }
 
@@ -73,7 +72,7 @@ export function appendAsFollower(state: LogState, bytes: Buffer): void {
   for (const batch of splitBatches(bytes)) {
     assert(batch.baseOffset >= run.endOffset, () => `batch at ${batch.baseOffset}, log ends at ${run.endOffset}`);
     assert(
-      batch.partitionLeaderEpoch >= run.epoch,
+      batch.partitionLeaderEpoch >= Math.max(run.epoch, 0),
       () => `batch of epoch ${batch.partitionLeaderEpoch} after ${run.epoch}`,
     );
     if (mustRoll(state, batch, run)) {
@@ -113,15 +112,17 @@ function newRun(state: LogState): Run {
   return { batches: [], bytes: 0, endOffset: state.logEndOffset, epoch: state.epochs.latestEpoch };
 }
 
-/** One write; then, as it succeeded, everything that follows from it (D-7.2). */
 function appendRun(state: LogState, { batches, bytes }: Run): void {
   const [first] = batches;
-  if (first === undefined) return;
+  if (first !== undefined) appendAll(state, batches, first.buffer.subarray(first.start, first.start + bytes));
+}
+
+/** One write; then, as it succeeded, everything that follows from it (D-7.2). `chunk` is what the batches are in. */
+function appendAll(state: LogState, batches: readonly BatchHeader[], chunk: Buffer): void {
   const active = activeSegment(state);
   const { content } = active;
-  const chunk = first.buffer.subarray(first.start, first.start + bytes);
   fencingIfItFails(state, () => writeFully(content.file, chunk, content.size));
-  if (content.size === 0) state.rollBasis = basisOf(state, first.maxTimestamp);
+  if (content.size === 0) state.rollBasis = basisOf(state, batches[0]?.maxTimestamp);
   state.tail.append(active, content.size, chunk);
   for (const batch of batches) {
     content.index.add(batch, content.size);
@@ -144,15 +145,15 @@ function fencingIfItFails(state: LogState, change: () => void): void {
 }
 
 /** Whether the batch has to go to a new segment, if those of the run are in this one. */
-function mustRoll(state: LogState, batch: BatchHeader, run: Run): boolean {
+function mustRoll(state: LogState, batch: BatchHeader, run?: Run): boolean {
   const { config, directory, deps } = state;
   const { baseOffset, content } = activeSegment(state);
-  const size = content.size + run.bytes;
+  const size = content.size + (run?.bytes ?? 0);
   if (size === 0) return false;
-  const pending = run.batches.length;
+  const pending = run?.batches.length ?? 0;
   if (isFull({ baseOffset, size, index: content.index, pending }, batch, config)) return true;
-  if (state.rollBasis?.baseOffset !== baseOffset) state.rollBasis = basisOf(state, run.batches[0]?.maxTimestamp);
-  return isOld(state.rollBasis, batch, config, directory, deps.clock.wallTime());
+  if (state.rollBasis?.baseOffset !== baseOffset) state.rollBasis = basisOf(state, run?.batches[0]?.maxTimestamp);
+  return isOld(state.rollBasis, batch, config, directory, deps.clock);
 }
 
 function basisOf(state: LogState, firstTimestamp: number = NO_TIMESTAMP): RollBasis {

@@ -117,8 +117,9 @@ export class ReadAhead {
     if (window.loading !== undefined || !isFor(window, source, position)) return undefined;
     const at = position - window.from;
     const count = Math.min(length, window.to - position);
+    const isEnd = position + count === window.to;
+    window.usedAt = isEnd ? 0 : this.#reads;
     if (count < length && scanBatch(window.bytes, at, at + count).kind !== 'batch') return undefined;
-    window.usedAt = position + count === window.to ? 0 : this.#reads;
     const target = allocate(length);
     window.bytes.copy(target, 0, at, at + count);
     return target.subarray(0, count);

@@ -5,6 +5,7 @@ import type { Ms, Offset } from '../base/ids.ts';
 import { hash32, mix32 } from '../base/keyed-random.ts';
 import type { TopicConfig } from '../config/topic-config.ts';
 import { compacts } from '../config/topic-config.ts';
+import type { Clock } from '../env/clock.ts';
 import { BATCH_HEADER_BYTES, BatchHeader, NO_TIMESTAMP } from '../record/batch.ts';
 import { readFully } from './batch-scan.ts';
 import type { Segment } from './segment.ts';
@@ -56,17 +57,17 @@ export function isOld(
   batch: BatchHeader,
   config: RollConfig,
   directory: string,
-  nowMs: number,
+  clock: Pick<Clock, 'wallTime'>,
 ): boolean {
-  const maxAgeMs = maxSegmentAge(config) - jitter(config, directory, basis.baseOffset);
-  const ageMs =
-    basis.firstTimestamp > NO_TIMESTAMP ? batch.maxTimestamp - basis.firstTimestamp : nowMs - basis.createdMs;
-  return ageMs > maxAgeMs;
+  const { baseOffset, firstTimestamp, createdMs } = basis;
+  const ageMs = firstTimestamp > NO_TIMESTAMP ? batch.maxTimestamp - firstTimestamp : clock.wallTime() - createdMs;
+  return ageMs > maxSegmentAge(config) - jitter(config, directory, baseOffset);
 }
 
 /** What is not sealed cannot be compacted: a segment may not hold up what max.compaction.lag.ms promises. */
 function maxSegmentAge(config: RollConfig): Ms {
-  return compacts(config) ? Math.min(config.segmentMs, config.maxCompactionLagMs) : config.segmentMs;
+  const { segmentMs, maxCompactionLagMs } = config;
+  return maxCompactionLagMs < segmentMs && compacts(config) ? maxCompactionLagMs : segmentMs;
 }
 
 /** At most segment.jitter.ms, the same for a segment whenever it is asked: so that not all logs roll at once. */

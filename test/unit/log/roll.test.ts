@@ -12,26 +12,29 @@ function header(spec: Parameters<typeof batch>[0], offset = 10): BatchHeader {
 }
 
 const DAY = 86_400_000;
+const at = (nowMs: number) => ({ wallTime: () => nowMs });
 const config = (changes: Partial<RollConfig>): RollConfig => ({ ...CONFIG, segmentMs: DAY, ...changes });
 
 describe('segment.ms', () => {
   const basis = { baseOffset: 0, firstTimestamp: 1000, createdMs: 5_000_000 };
 
   test('counts from the first batch’s timestamp to the new one’s; the wall clock says nothing then', () => {
-    expect(isOld(basis, header({ timestamp: 1000 + DAY }), config({}), '/t-0', Number.MAX_SAFE_INTEGER)).toBe(false);
-    expect(isOld(basis, header({ timestamp: 1001 + DAY }), config({}), '/t-0', 0)).toBe(true);
-    expect(isOld(basis, header({ timestamp: 5 }), config({}), '/t-0', 0)).toBe(false);
+    expect(isOld(basis, header({ timestamp: 1000 + DAY }), config({}), '/t-0', at(Number.MAX_SAFE_INTEGER))).toBe(
+      false,
+    );
+    expect(isOld(basis, header({ timestamp: 1001 + DAY }), config({}), '/t-0', at(0))).toBe(true);
+    expect(isOld(basis, header({ timestamp: 5 }), config({}), '/t-0', at(0))).toBe(false);
   });
 
   test('goes by the wall clock where the first batch has no timestamp', () => {
     const timeless = { ...basis, firstTimestamp: -1 };
-    expect(isOld(timeless, header({ timestamp: 9e12 }), config({}), '/t-0', 5_000_000 + DAY)).toBe(false);
-    expect(isOld(timeless, header({ timestamp: -1 }), config({}), '/t-0', 5_000_001 + DAY)).toBe(true);
+    expect(isOld(timeless, header({ timestamp: 9e12 }), config({}), '/t-0', at(5_000_000 + DAY))).toBe(false);
+    expect(isOld(timeless, header({ timestamp: -1 }), config({}), '/t-0', at(5_000_001 + DAY))).toBe(true);
   });
 
   test('is no more than max.compaction.lag.ms where the log is compacted', () => {
     const rollsAt = (age: number, changes: Partial<RollConfig>): boolean =>
-      isOld(basis, header({ timestamp: 1000 + age }), config(changes), '/t-0', 0);
+      isOld(basis, header({ timestamp: 1000 + age }), config(changes), '/t-0', at(0));
     const lag = { maxCompactionLagMs: 1000 };
     expect(rollsAt(1001, { ...lag, cleanupPolicy: 'delete' })).toBe(false);
     expect([
@@ -45,7 +48,7 @@ describe('segment.ms', () => {
   test('is less by up to segment.jitter.ms, by the same for the same segment', () => {
     const jittered = config({ segmentJitterMs: DAY / 2 });
     const rollsAt = (directory: string, age: number): boolean =>
-      isOld(basis, header({ timestamp: 1000 + age }), jittered, directory, 0);
+      isOld(basis, header({ timestamp: 1000 + age }), jittered, directory, at(0));
     let early = 0;
     for (let i = 0; i < 200; i++) {
       expect(rollsAt(`/t-${i}`, DAY / 2 - 1)).toBe(false);
@@ -57,7 +60,7 @@ describe('segment.ms', () => {
     expect(early).toBeGreaterThan(60);
     expect(early).toBeLessThan(140);
     // Never below zero, even where the jitter is larger than the age.
-    expect(isOld(basis, header({ timestamp: 1000 }), config({ segmentJitterMs: 9 * DAY }), '/t-0', 0)).toBe(false);
+    expect(isOld(basis, header({ timestamp: 1000 }), config({ segmentJitterMs: 9 * DAY }), '/t-0', at(0))).toBe(false);
   });
 });
 
