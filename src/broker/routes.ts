@@ -5,6 +5,7 @@ import { createTopicsApi } from '../protocol/apis/create-topics.ts';
 import { deleteRecordsApi } from '../protocol/apis/delete-records.ts';
 import { deleteTopicsApi } from '../protocol/apis/delete-topics.ts';
 import { describeClusterApi } from '../protocol/apis/describe-cluster.ts';
+import { describeLogDirsApi } from '../protocol/apis/describe-log-dirs.ts';
 import { describeQuorumApi } from '../protocol/apis/describe-quorum.ts';
 import { fetchApi } from '../protocol/apis/fetch.ts';
 import { findCoordinatorApi } from '../protocol/apis/find-coordinator.ts';
@@ -18,6 +19,7 @@ import { createTopics } from './handlers/create-topics.ts';
 import { deleteRecords } from './handlers/delete-records.ts';
 import { deleteTopics } from './handlers/delete-topics.ts';
 import { describeCluster } from './handlers/describe-cluster.ts';
+import { describeLogDirs } from './handlers/describe-log-dirs.ts';
 import { describeQuorum } from './handlers/describe-quorum.ts';
 import { fetch } from './handlers/fetch.ts';
 import { findCoordinator } from './handlers/find-coordinator.ts';
@@ -42,6 +44,7 @@ const ROUTES: ReadonlyMap<number, Route> = new Map(
     route(deleteRecordsApi, deleteRecords),
     route(initProducerIdApi, initProducerId),
     route(offsetForLeaderEpochApi, offsetForLeaderEpoch),
+    route(describeLogDirsApi, describeLogDirs),
     route(describeQuorumApi, describeQuorum),
     route(describeClusterApi, describeCluster),
   ].map((it) => [it.api.key, it]),

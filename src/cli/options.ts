@@ -28,6 +28,11 @@ export interface DeleteRecordsOptions extends Destroying {
   readonly before: string;
 }
 
+export interface LogDirsOptions extends Asking {
+  readonly broker?: readonly number[];
+  readonly topic?: readonly string[];
+}
+
 export interface ElectOptions extends Destroying {
   readonly type: 'preferred' | 'unclean';
   readonly all?: boolean;

@@ -5,6 +5,7 @@ import { createTopicsApi } from './apis/create-topics.ts';
 import { deleteRecordsApi } from './apis/delete-records.ts';
 import { deleteTopicsApi } from './apis/delete-topics.ts';
 import { describeClusterApi } from './apis/describe-cluster.ts';
+import { describeLogDirsApi } from './apis/describe-log-dirs.ts';
 import { describeQuorumApi } from './apis/describe-quorum.ts';
 import { fetchApi } from './apis/fetch.ts';
 import { findCoordinatorApi } from './apis/find-coordinator.ts';
@@ -27,6 +28,7 @@ export const ALL_APIS: readonly AnyApi[] = [
   deleteRecordsApi,
   initProducerIdApi,
   offsetForLeaderEpochApi,
+  describeLogDirsApi,
   describeQuorumApi,
   describeClusterApi,
 ];

@@ -9,7 +9,6 @@ import type { NodeConfig } from '../config/node-config.ts';
 import type { Forwarder } from '../controller/forwarder.ts';
 import type { Clock } from '../env/clock.ts';
 import type { Env } from '../env/env.ts';
-import { RpcError } from '../env/network.ts';
 import type { Random } from '../env/random.ts';
 import { AdminServiceDefinition as Admin } from '../gen/kvorum/v1/admin.ts';
 import type { IdentifyResponse } from '../gen/kvorum/v1/raft.ts';
@@ -23,6 +22,8 @@ import { quorumAdmin } from '../quorum/admin.ts';
 import type { Quorum } from '../quorum/quorum.ts';
 import { describeConfigs } from './describe-configs.ts';
 import { askControllers } from './features.ts';
+import type { LogDirsAdmin } from './log-dirs-admin.ts';
+import { logDirsAdmin } from './log-dirs-admin.ts';
 import type { MetadataAdmin } from './metadata-admin.ts';
 import { metadataAdmin } from './metadata-admin.ts';
 import { checkDescribeConfigs, checkDescribeTopics } from './read-limits.ts';
@@ -43,7 +44,7 @@ export interface NodeAdminDeps {
   /** Who answers at `host:port`; RpcError. */
   readonly identify: (endpoint: string) => Promise<IdentifyResponse>;
   /** The handlers that other parts of the node have. */
-  readonly parts: QuorumAdmin & MetadataAdmin & RecordsAdmin;
+  readonly parts: QuorumAdmin & MetadataAdmin & RecordsAdmin & LogDirsAdmin;
 }
 
 /** What a node's AdminService is made of. */
@@ -82,13 +83,10 @@ export function composeAdmin(deps: NodeAdminDeps): NodeAdmin {
       checkDescribeConfigs(request);
       return describeConfigs(publisher.image, request, config);
     },
-    describeLogDirs: notYet,
     ...deps.parts,
   };
   return { reads, forwarder, controllerLevels };
 }
-
-const notYet = (): Promise<never> => Promise.reject(new RpcError('UNIMPLEMENTED', 'not served yet'));
 
 /** The same for a node in the world. */
 export function composeNodeAdmin(
@@ -111,6 +109,7 @@ export function composeNodeAdmin(
     ...quorumAdmin({ nodeId, clusterId, clock, quorum, identify: askIdentity, callLeader, requestTimeoutMs }),
     ...metadataAdmin({ clock, quorum, publisher }),
     ...recordsAdmin({ clock, random, network: env.network, publisher, requestTimeoutMs }),
+    ...logDirsAdmin({ clock, network: env.network, publisher, requestTimeoutMs }),
   };
   return composeAdmin({
     clock,

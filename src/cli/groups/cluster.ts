@@ -2,7 +2,7 @@
 import type { GroupRow } from '../command-table.ts';
 import { asking, changing, destroying } from '../common-options.ts';
 import { wholeNumber } from '../failure.ts';
-import type { ListOptions, UnregisterOptions, UpgradeOptions } from '../options.ts';
+import type { ListOptions, LogDirsOptions, UnregisterOptions, UpgradeOptions } from '../options.ts';
 
 const load = () => import('../commands/broker.ts');
 
@@ -21,6 +21,20 @@ export const BROKER: GroupRow = {
       text: 'Show all that is known of brokers, and which record made their state what it is; of all if none is named.',
       examples: ['kvorum broker describe 4'],
       run: async (ids: string[], options: ListOptions) => (await load()).describeBrokers(ids, options),
+    }),
+    asking({
+      name: 'log-dirs',
+      text: 'Show the log dirs of brokers: which are offline, what they hold and the room on their disks. Exit code 1 if one is offline.',
+      options: [
+        {
+          flags: '--broker <id...>',
+          text: 'of these brokers; of all if none is named',
+          parse: (text, previous) => [...((previous as number[] | undefined) ?? []), wholeNumber('--broker', 0)(text)],
+        },
+        { flags: '--topic <name...>', text: 'the replicas of these topics alone, each with its size' },
+      ],
+      examples: ['kvorum broker log-dirs', 'kvorum broker log-dirs --broker 4 --topic orders'],
+      run: async (options: LogDirsOptions) => (await import('../commands/log-dirs.ts')).describeLogDirs(options),
     }),
     destroying({
       name: 'unregister <id...>',

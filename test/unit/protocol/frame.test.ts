@@ -86,6 +86,7 @@ test('what is advertised is what is given, by key, with the lie about Produce', 
     { apiKey: 21, minVersion: 0, maxVersion: 2 },
     { apiKey: 22, minVersion: 0, maxVersion: 5 },
     { apiKey: 23, minVersion: 2, maxVersion: 4 },
+    { apiKey: 35, minVersion: 1, maxVersion: 4 },
     { apiKey: 55, minVersion: 0, maxVersion: 2 },
     { apiKey: 60, minVersion: 0, maxVersion: 2 },
   ]);
