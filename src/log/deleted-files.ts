@@ -4,6 +4,7 @@
 import type { Ms } from '../base/ids.ts';
 import type { Clock, Timer } from '../env/clock.ts';
 import type { Disk } from '../env/disk.ts';
+import { parentOf } from '../env/disk.ts';
 import { isEnvError } from '../env/error.ts';
 import type { Logger } from '../env/logger.ts';
 
@@ -46,9 +47,12 @@ export class DeletedFiles {
     this.#waiting.add(waiting);
   }
 
-  /** Removes what waits, without waiting longer. */
+  /** Removes what waits, without waiting longer, durably: after a clean stop nobody lists the folder. */
   async removeNow(): Promise<void> {
-    for (const waiting of this.#takeAll()) await this.#remove(waiting);
+    const all = this.#takeAll();
+    for (const waiting of all) await this.#remove(waiting);
+    const some = all.flatMap(({ paths }) => paths)[0];
+    if (some !== undefined) await this.#deps.disk.syncDirectory(parentOf(some));
   }
 
   /** What waits stays: the folder is going, or its disk failed. */
