@@ -79,7 +79,7 @@ async function checkSegments(work: Recovery, first: number): Promise<LogEnd> {
     if (segment.baseOffset > endOffset && segment.baseOffset > recoveryPoint) {
       // The end of the segment before did not survive, though this one's directory entry did.
       if (endOffset >= recoveryPoint) return cut(work, { last: i - 1, position: undefined, endOffset });
-      throw lost(segment.path, endOffset, `the segment begins with offset ${segment.baseOffset}`);
+      throw lost(segments[i - 1] as Segment, endOffset, `${segment.path} begins with offset ${segment.baseOffset}`);
     }
     if (segment.baseOffset < endOffset) {
       const why = `the segment begins with offset ${segment.baseOffset}, but the one before reaches to ${endOffset}`;
@@ -100,16 +100,16 @@ async function checkSegments(work: Recovery, first: number): Promise<LogEnd> {
       await segment.persistIndexes();
     }
   }
-  if (endOffset < recoveryPoint) throw lost(work.directory, endOffset, `it was durable up to offset ${recoveryPoint}`);
+  if (endOffset < recoveryPoint) {
+    throw lost(segments.at(-1) as Segment, endOffset, `the log was durable up to offset ${recoveryPoint}`);
+  }
   await work.disk.syncDirectory(work.directory);
   return { segments: [...segments], logEndOffset: endOffset, cutBytes: 0, removedSegments: 0 };
 }
 
-function lost(path: string, endOffset: Offset, why: string): EnvError {
-  return new EnvError(
-    'CORRUPT',
-    `${path}: the log ends at offset ${endOffset}, but ${why}: acknowledged records are lost`,
-  );
+function lost(last: Segment, endOffset: Offset, why: string): EnvError {
+  const where = `${last.path} ends at position ${last.content.size} (offset ${endOffset})`;
+  return new EnvError('CORRUPT', `${where}, but ${why}: acknowledged records are lost`);
 }
 
 interface Expected {
