@@ -101,6 +101,13 @@ describe('what other encoders write', () => {
     expect(() => decompress('zstd', frame, 7)).toThrow(CodecError);
   });
 
+  test('zstd frames to be skipped hold nothing', () => {
+    const skipped = Buffer.from('502a4d1803000000616263', 'hex');
+    const frames = Buffer.concat([skipped, compress('zstd', Buffer.from('hello')), skipped]);
+    expect(decompress('zstd', frames, 5).toString()).toBe('hello');
+    expect(() => decompress('zstd', frames.subarray(0, frames.length - 1), 5)).toThrow(CodecError);
+  });
+
   test('a zstd frame that declares more than its blocks hold', () => {
     const lying = Buffer.from(compress('zstd', Buffer.from('hello')));
     lying[5] = 200;

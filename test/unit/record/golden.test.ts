@@ -7,8 +7,9 @@ import type { TimestampType } from '../../../src/record/batch.ts';
 import { BatchHeader } from '../../../src/record/batch.ts';
 import type { BatchOptions, NewRecord } from '../../../src/record/builder.ts';
 import { buildBatch } from '../../../src/record/builder.ts';
+import { recompressed } from '../../../src/record/recompress.ts';
 import type { KafkaRecord } from '../../../src/record/record.ts';
-import { decodeRecords } from '../../../src/record/record.ts';
+import { decodeRecords, recordContent } from '../../../src/record/record.ts';
 import { scanBatch } from '../../../src/record/scan.ts';
 
 interface GoldenBatch {
@@ -85,6 +86,16 @@ describe.each(
 
   test('records', () => {
     expect(decodeRecords(batch).map(asJson)).toEqual(line.records);
+  });
+
+  test('with every other codec it holds the same', () => {
+    for (const compression of COMPRESSION_TYPES) {
+      const other = recompressed(batch, recordContent(batch), compression);
+      const header = new BatchHeader(other);
+      expect(headerOf(header)).toEqual({ ...headerOf(batch), compression, crc: header.computeCrc() });
+      expect(header.sizeInBytes).toBe(other.length);
+      expect(decodeRecords(header).map(asJson)).toEqual(line.records);
+    }
   });
 
   test('written again', () => {
