@@ -7,6 +7,7 @@ import { controller } from './parts/controller.ts';
 import { failover } from './parts/failover.ts';
 import { fetch } from './parts/fetch.ts';
 import { log } from './parts/log.ts';
+import { logOpen } from './parts/log-open.ts';
 import { memory } from './parts/memory.ts';
 import { metadata } from './parts/metadata.ts';
 import type { Part } from './parts/part.ts';
@@ -21,6 +22,7 @@ const PARTS: readonly Part[] = [
   produce,
   fetch,
   log,
+  logOpen,
   recovery,
   commit,
   start,
