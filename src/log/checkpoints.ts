@@ -60,6 +60,8 @@ export class Checkpoints {
   readonly #store: Store;
   readonly #partitions = new Map<PartitionKey, PartitionCheckpoint>();
   readonly #unverified = new Set<PartitionKey>();
+  /** Batches on their way to the disk. */
+  readonly #writing = new Set<Promise<void>>();
   readonly #firstDirty = new Map<PartitionKey, Offset>();
   /** As they were stored. */
   readonly #summaries = new Map<PartitionKey, Buffer>();
@@ -115,7 +117,22 @@ export class Checkpoints {
       }),
     );
     for (const [key, checkpoint] of entries) this.#partitions.set(key, checkpoint);
-    await this.#store.batch(operations, { sync: true });
+    await this.#write(operations);
+  }
+
+  /** Resolves when all that is being put is durable: `get` knows it before. Rejects if some of it is not. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#writing);
+  }
+
+  async #write(operations: readonly StoreOperation[]): Promise<void> {
+    const writing = this.#store.batch(operations, { sync: true });
+    this.#writing.add(writing);
+    try {
+      await writing;
+    } finally {
+      this.#writing.delete(writing);
+    }
   }
 
   /** How far the log was compacted; 0 if it never was. */
@@ -125,14 +142,14 @@ export class Checkpoints {
 
   /** Durable when it resolves. */
   async putFirstDirty(key: PartitionKey, offset: Offset): Promise<void> {
-    if (this.firstDirtyOffset(key) === offset) return;
+    if (this.firstDirtyOffset(key) === offset) return this.settled();
     this.#firstDirty.set(key, offset);
     const operation: StoreOperation = {
       type: 'put',
       key: Buffer.from(FIRST_DIRTY + key),
       value: Buffer.from(String(offset)),
     };
-    await this.#store.batch([operation], { sync: true });
+    await this.#write([operation]);
   }
 
   /** The summaries that are stored, whatever they are worth. Handed out once. */

@@ -212,14 +212,15 @@ export class LogDirectory {
   async #lowerRecoveryPoint(key: PartitionKey, offset: Offset): Promise<void> {
     if (this.#checkpoints.firstDirtyOffset(key) > offset) await this.#checkpoints.putFirstDirty(key, offset);
     const checkpoint = this.#checkpoints.get(key);
-    if (checkpoint === undefined || checkpoint.recoveryPoint <= offset) return;
+    // What a checkpoint under way says already is not durable yet.
+    if (checkpoint === undefined || checkpoint.recoveryPoint <= offset) return this.#checkpoints.settled();
     await this.#checkpoints.put([[key, { ...checkpoint, recoveryPoint: offset }]]);
   }
 
   /** D-9.2: what is removed below the start stays removed, whatever a crash leaves of the folder. */
   async #noteLogStart(key: PartitionKey, offset: Offset): Promise<void> {
     const checkpoint = this.#checkpoints.get(key) ?? NO_CHECKPOINT;
-    if (checkpoint.logStartOffset >= offset) return;
+    if (checkpoint.logStartOffset >= offset) return this.#checkpoints.settled();
     await this.#checkpoints.put([[key, { ...checkpoint, logStartOffset: offset }]]);
   }
 
