@@ -226,8 +226,14 @@ export class PooledFile implements DiskFile {
 
   #use(): DiskFile {
     if (this.#closed) throw new EnvError('CLOSED', `${this.path} is closed`);
-    if (this.#handle === undefined) this.#attach(this.#owner.disk.openNow(this.path, 'update'));
-    else this.#owner.files.used(this);
+    // The room that is made for it may not be its own.
+    this.#running += 1;
+    try {
+      if (this.#handle === undefined) this.#attach(this.#owner.disk.openNow(this.path, 'update'));
+      else this.#owner.files.used(this);
+    } finally {
+      this.#running -= 1;
+    }
     return this.#handle as DiskFile;
   }
 
