@@ -20,8 +20,11 @@ export interface DiskFile {
    * Returns the bytes written, which is less than asked when the disk is full (then the next call throws NO_SPACE).
    */
   write(chunks: readonly Uint8Array[], position: number): number;
-  /** Makes everything written and truncated before the call durable (fdatasync). */
-  sync(): Promise<void>;
+  /**
+   * Makes everything written and truncated before the call durable (fdatasync). `beforeStart` runs right before it starts, when
+   * what has arrived by now was handled and it is this file's turn: what is written until it returns becomes durable too.
+   */
+  sync(beforeStart?: () => void): Promise<void>;
   /** Cuts or extends with zeros; durable after `sync`. */
   truncate(size: number): Promise<void>;
   size(): Promise<number>;

@@ -151,19 +151,23 @@ export class PooledFile implements DiskFile {
     return handle.write(chunks, position);
   }
 
-  sync(): Promise<void> {
-    return this.#run((handle) => this.#sync(handle));
+  sync(beforeStart?: () => void): Promise<void> {
+    return this.#run((handle) => this.#sync(handle, beforeStart));
   }
 
   /**
    * One at a time: of two syncs of one descriptor, only one is told that pages were lost. Once one failed, all fail: what
    * it should have written may count as clean (R-14.2).
    */
-  async #sync(handle: DiskFile): Promise<void> {
+  async #sync(handle: DiskFile, beforeStart?: () => void): Promise<void> {
     while (this.#syncing !== undefined) await this.#syncing;
     if (this.#failure !== undefined) throw this.#failure;
-    const covered = this.#changes;
-    const syncing = handle.sync();
+    let covered = this.#changes;
+    const note = (): void => {
+      beforeStart?.();
+      covered = this.#changes;
+    };
+    const syncing = handle.sync(beforeStart === undefined ? undefined : note);
     this.#syncing = settled(syncing);
     try {
       await syncing;

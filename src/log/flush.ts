@@ -1,6 +1,6 @@
 // Making a log durable (group commit). Order of one run: epoch checkpoint (D-1.4), then sealed segments with their
 // indexes and producer snapshots, then the directory (D-9.3, KAFKA-3968), then the active segment; only then does
-// flushedEndOffset move, to the log's end as it was when the run began. A failed sync fences the log for good.
+// flushedEndOffset move, to the log's end as it was when that last sync started. A failed sync fences the log for good.
 import { EnvError } from '../env/error.ts';
 import { writeEpochs } from './epoch-checkpoint.ts';
 import { snapshotPath } from './file-names.ts';
@@ -11,7 +11,7 @@ import { straySnapshots, writeProducerSnapshot } from './producer-snapshot.ts';
 export async function flushLog(state: LogState): Promise<void> {
   if (state.syncFailure !== undefined) throw state.syncFailure;
   checkNotClosed(state);
-  const endOffset = state.logEndOffset;
+  let endOffset = state.logEndOffset;
   const active = activeSegment(state);
   const rolled = [...state.rolled];
   const nothingNew = endOffset === state.flushedEndOffset && rolled.length === 0;
@@ -25,7 +25,12 @@ export async function flushLog(state: LogState): Promise<void> {
     }
     for (const sealed of rolled) await persistSealed(state, sealed);
     if (rolled.length > 0) await state.deps.disk.syncDirectory(state.directory);
-    if (active.file.isDirty) await active.file.sync();
+    if (active.file.isDirty) {
+      await active.file.sync(() => {
+        // What came until the sync starts is in it, unless more than this file and what is written must become durable for it.
+        if (activeSegment(state) === active && !state.epochsChanged) endOffset = state.logEndOffset;
+      });
+    }
   } catch (error) {
     if (error instanceof EnvError) failLog(state, 'sync', error);
     throw error;

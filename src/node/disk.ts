@@ -81,8 +81,12 @@ class NodeFile implements DiskFile {
     }
   }
 
-  sync(): Promise<void> {
-    return this.slots.run(() => this.run<void>('sync', (done) => fs.fdatasync(this.fd, done)));
+  sync(beforeStart?: () => void): Promise<void> {
+    const start = (): Promise<void> => {
+      beforeStart?.();
+      return this.run<void>('sync', (done) => fs.fdatasync(this.fd, done));
+    };
+    return beforeStart === undefined ? this.slots.run(start) : endOfTurn().then(() => this.slots.run(start));
   }
 
   truncate(size: number): Promise<void> {
@@ -141,6 +145,13 @@ class SyncSlots {
       else next();
     }
   }
+}
+
+/** Everything that the sockets hold now is handled by then. */
+function endOfTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
 }
 
 /** A quarter of the thread pool stays free for reads. */

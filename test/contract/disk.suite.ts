@@ -51,6 +51,22 @@ export function diskSuite(name: string, harness: Harness): void {
         expect(await text(disk, `${directory}/a`)).toBe('firstlater');
       }));
 
+    it('makes durable what is written until a sync starts', () =>
+      harness.run(async ({ env: { disk }, directory }) => {
+        const file = await disk.open(`${directory}/a`, 'create');
+        file.write([Buffer.from('one')], 0);
+        let starts = 0;
+        const syncing = file.sync(() => {
+          starts += 1;
+          file.write([Buffer.from('three')], 6);
+        });
+        file.write([Buffer.from('two')], 3);
+        await syncing;
+        expect(starts).toBe(1);
+        await file.close();
+        expect(await text(disk, `${directory}/a`)).toBe('onetwothree');
+      }));
+
     it('reads short at the end and nothing after it', () =>
       harness.run(async ({ env: { disk }, directory }) => {
         await put(disk, `${directory}/a`, 'abc');

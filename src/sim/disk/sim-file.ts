@@ -46,7 +46,8 @@ export class SimFile implements DiskFile {
     return at - position;
   }
 
-  sync(): Promise<void> {
+  sync(beforeStart?: () => void): Promise<void> {
+    beforeStart?.();
     const { mark } = this.#node;
     return this.#operate(this.#disk.latency(this.#disk.settings.syncLatencyUs), () => {
       const failure = this.#disk.failure('sync', this.path);

@@ -2,15 +2,16 @@ import { expect, test } from 'vitest';
 import type { EnvError } from '../../../src/env/error.ts';
 import { PartitionLog } from '../../../src/log/partition-log.ts';
 import { SimWorld } from '../../prop/log/sim-world.ts';
-import { batch, CONFIG } from './fixture.ts';
+import { CountingDisk } from './counting-disk.ts';
+import { batch, CONFIG, deps, tempFolder } from './fixture.ts';
 
 const FOLDER = '/data/t-0';
 
 async function opened(): Promise<{ world: SimWorld; log: PartitionLog; failures: EnvError[] }> {
   const world = new SimWorld(1);
   const failures: EnvError[] = [];
-  const deps = { ...world.deps(), logFailed: (_: string, error: EnvError) => void failures.push(error) };
-  const opening = PartitionLog.open(deps, FOLDER, CONFIG, { cleanShutdown: false, recoveryPoint: 0 });
+  const simulated = { ...world.deps(), logFailed: (_: string, error: EnvError) => void failures.push(error) };
+  const opening = PartitionLog.open(simulated, FOLDER, CONFIG, { cleanShutdown: false, recoveryPoint: 0 });
   return { world, log: await world.finish(opening), failures };
 }
 
@@ -44,4 +45,30 @@ test('R-14.2 after a failed sync no flush ever succeeds, whoever waits', async (
   await expect(world.finish(log.flush())).rejects.toMatchObject({ code: 'IO' });
   expect(() => log.append(batch(), 0)).toThrow(expect.objectContaining({ code: 'IO' }));
   expect([log.flushedEndOffset, log.logEndOffset, failures.length]).toEqual([1, 2, 1]);
+});
+
+test('what is appended before a sync starts shares it, and what is appended while it runs the next one', async () => {
+  const counting = new CountingDisk();
+  const clean = { cleanShutdown: true, recoveryPoint: 0 };
+  const log = await PartitionLog.open({ ...deps(), disk: counting.disk }, await tempFolder(), CONFIG, clean);
+  const before = counting.syncs;
+  const writers = Array.from({ length: 64 }, async (_, i) => {
+    // One after the other, as their connections are read.
+    for (let j = 0; j < i; j++) await Promise.resolve();
+    log.append(batch(), 0);
+    await log.flush();
+    expect(log.flushedEndOffset).toBeGreaterThan(i);
+  });
+  await Promise.all(writers);
+  // The epoch checkpoint, and all records.
+  expect(counting.syncs - before).toBe(2);
+  log.append(batch(), 0);
+  const first = log.flush();
+  await new Promise((resolve) => setImmediate(resolve));
+  log.append(batch(), 0);
+  const second = log.flush();
+  await first;
+  await second;
+  expect([log.flushedEndOffset, counting.syncs - before]).toEqual([66, 4]);
+  await log.close();
 });
