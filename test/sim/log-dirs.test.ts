@@ -27,7 +27,7 @@ class Load {
   /** Values that were acknowledged, by partition, in the order of sending. */
   readonly acknowledged = Array.from({ length: PARTITIONS }, (): string[] => []);
   /** When each partition was acknowledged last, in virtual ms. */
-  readonly lastAckMs = new Array<number>(PARTITIONS).fill(0);
+  readonly lastAckMs = Array.from({ length: PARTITIONS }, () => 0);
   failed = 0;
   isOver = false;
   isDone = false;
