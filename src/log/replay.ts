@@ -3,6 +3,7 @@ import type { Offset } from '../base/ids.ts';
 import { EnvError } from '../env/error.ts';
 import type { BatchHeader } from '../record/batch.ts';
 import { scanBatches } from './batch-scan.ts';
+import { misfit } from './header-check.ts';
 import type { Segment } from './segment.ts';
 
 /** Visits the batches that begin in [from, to), in order. The batch is valid during the call only: header fields only. */
@@ -17,12 +18,17 @@ export async function forEachBatch(
     if (endOffset <= range.from || segment.baseOffset >= range.to) continue;
     const { file, index, size } = await segment.load(endOffset);
     const { position: from } = index.offsets.lookup(range.from);
+    let leastOffset = segment.baseOffset;
+    let wrong: string | undefined;
     const end = await scanBatches(file, { from, to: size, view: 'header' }, (batch, position) => {
-      if (batch.baseOffset >= range.to) return false;
+      wrong = misfit(batch, segment.baseOffset, leastOffset);
+      if (wrong !== undefined || batch.baseOffset >= range.to) return false;
+      leastOffset = batch.nextOffset;
       if (batch.baseOffset >= range.from) visit(batch, segment, position);
       return true;
     });
-    if (end.problem === undefined) continue;
-    throw new EnvError('CORRUPT', `${segment.path} is damaged at position ${end.position}: ${end.problem}`);
+    const problem = wrong ?? end.problem;
+    if (problem === undefined) continue;
+    throw new EnvError('CORRUPT', `${segment.path} is damaged at position ${end.position}: ${problem}`);
   }
 }

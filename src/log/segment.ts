@@ -10,6 +10,7 @@ import { scanBatches, writeFully } from './batch-scan.ts';
 import { filePrefix } from './file-names.ts';
 import type { FileOwner } from './file-pool.ts';
 import { PooledFile } from './file-pool.ts';
+import { misfit } from './header-check.ts';
 import type { IndexHolder, IndexMemory } from './index-memory.ts';
 import { OffsetIndex } from './offset-index.ts';
 import { SegmentIndex } from './segment-index.ts';
@@ -291,13 +292,19 @@ export class Segment implements IndexHolder {
     to: number = content.size,
   ): Promise<void> {
     const range = { from: index.resumeAt, to, view: 'header' } as const;
+    let endOffset = this.baseOffset;
+    let wrong: string | undefined;
     const end = await scanBatches(content.file, range, (batch, position) => {
+      wrong = misfit(batch, this.baseOffset, endOffset);
+      if (wrong !== undefined) return false;
+      endOffset = batch.nextOffset;
       index.add(batch, position);
       visit(batch, position);
       return true;
     });
-    if (end.problem !== undefined) {
-      throw new EnvError('CORRUPT', `${this.path} is damaged at position ${end.position}: ${end.problem}`);
+    const problem = wrong ?? end.problem;
+    if (problem !== undefined) {
+      throw new EnvError('CORRUPT', `${this.path} is damaged at position ${end.position}: ${problem}`);
     }
   }
 
