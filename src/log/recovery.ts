@@ -162,6 +162,7 @@ async function refuseIfNotTorn(work: Recovery, i: number, content: SegmentConten
   const state = await examine(batch);
   if (state === 'partial') return;
   const intact = await findIntactBatchAfter(batch);
+  if (intact === 'unclear') throw new EnvError('CORRUPT', `${where}; too much that follows looks like a batch`);
   if (intact !== undefined) throw new EnvError('CORRUPT', `${where}; an intact batch follows at position ${intact}`);
   if (state === 'cut-off') return;
   for (const other of segments.slice(i + 1)) {

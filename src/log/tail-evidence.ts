@@ -88,14 +88,24 @@ export async function usedEnd(file: DiskFile, from: number, to: number): Promise
   return from;
 }
 
-/** Where the first intact batch starts that lies behind the bad one and continues its offsets; undefined if none does. */
-export async function findIntactBatchAfter(bad: BadBatch): Promise<number | undefined> {
+/** Bytes that may be read of what looks like batches and is none, beyond some times the size of the file. */
+const LEAST_BUDGET_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Where the first intact batch starts that lies behind the bad one and continues its offsets; undefined if none does. `unclear`: records
+ * were written to look like batches, so many that looking at each would take for ever.
+ */
+export async function findIntactBatchAfter(bad: BadBatch): Promise<number | 'unclear' | undefined> {
   const window = Buffer.allocUnsafe(WINDOW_BYTES);
+  let budget = LEAST_BUDGET_BYTES + 4 * bad.size;
   // Windows overlap by a header less one byte: every header lies wholly in one of them.
   for (let start = bad.position + 1; start + BATCH_HEADER_BYTES <= bad.size; ) {
     const filled = await readFully(bad.file, window, Math.min(WINDOW_BYTES, bad.size - start), start);
     for (const at of candidates(window, filled, bad.expectedOffset, bad.size - start)) {
-      if (await isIntact(bad, start + at, new BatchHeader(window, at).sizeInBytes)) return start + at;
+      const { sizeInBytes } = new BatchHeader(window, at);
+      if (await isIntact(bad, start + at, sizeInBytes)) return start + at;
+      budget -= sizeInBytes;
+      if (budget < 0) return 'unclear';
     }
     if (filled < BATCH_HEADER_BYTES) return undefined;
     start += filled - BATCH_HEADER_BYTES + 1;

@@ -5,6 +5,7 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { EnvError } from '../../../src/env/error.ts';
 import { PartitionLog } from '../../../src/log/partition-log.ts';
+import { buildBatch } from '../../../src/record/builder.ts';
 import { batch, CONFIG, deps, tempFolder } from './fixture.ts';
 
 const SMALL = { ...CONFIG, segmentBytes: 4500, indexIntervalBytes: 500 };
@@ -209,4 +210,18 @@ test('a length that says more than the file has takes no memory', async () => {
   const before = process.memoryUsage().arrayBuffers;
   expect(await recover(written, 0)).toContain('an intact batch follows at position');
   expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(64 * 1024 * 1024);
+});
+
+test('records that look like batches do not keep recovery busy for ever', async () => {
+  const folder = await tempFolder();
+  const fakes = Buffer.alloc(2 * 1024 * 1024, 0x11);
+  for (let from = 0; from + 61 <= fakes.length; from += 61) {
+    fakes.writeBigInt64BE(1n, from);
+    fakes.writeInt32BE(fakes.length - from - 20, from + 8);
+    fakes.writeInt8(2, from + 16);
+  }
+  const bytes = buildBatch([{ timestamp: 1, key: null, value: fakes, headers: [] }], { partitionLeaderEpoch: 1 });
+  bytes.writeUInt8(bytes.readUInt8(bytes.length - 1) ^ 1, bytes.length - 1);
+  await writeFile(path(folder, 0), bytes);
+  expect(await recover({ folder, all: bytes, segments: [] }, 0)).toContain('too much that follows looks like a batch');
 });
