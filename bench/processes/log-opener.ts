@@ -165,7 +165,7 @@ async function run(): Promise<OpenerCosts> {
   }
   const empty = await heapBytes();
   const fdsBefore = await descriptors();
-  const { clock, disk, openStore } = env;
+  const { clock, disk, openStore, random } = env;
   const shared = createLogShared(nodeValues);
   let directory!: Directory;
   let manager!: Manager;
@@ -174,6 +174,7 @@ async function run(): Promise<OpenerCosts> {
     manager = new ReplicaManager({
       brokerId: SELF,
       clock,
+      random,
       logger: SILENT,
       logDirectories: [directory],
       offlineDirectories: [],

@@ -96,7 +96,7 @@ export class Broker {
       failed: (directory: LogDirectory) => void this.#logDirFailed(directory),
     };
     const directories = { logDirectories, offlineDirectories, logDirWatch };
-    this.#replicas = new ReplicaManager({ brokerId, clock, logger, values, ...directories });
+    this.#replicas = new ReplicaManager({ brokerId, clock, random, logger, values, ...directories });
     this.#server = new KafkaServer(env, config, deps.fatal);
     this.#context = {
       clusterId,

@@ -10,6 +10,7 @@ import { topicConfigOf, topicDefaults } from '../config/topic-config.ts';
 import type { Clock } from '../env/clock.ts';
 import { EnvError, isEnvError } from '../env/error.ts';
 import type { Logger } from '../env/logger.ts';
+import type { Random } from '../env/random.ts';
 import type { OfflineDirectory } from '../log/directory-health.ts';
 import { isDiskFailure } from '../log/directory-health.ts';
 import type { LogDirectory } from '../log/log-directory.ts';
@@ -20,6 +21,7 @@ import { ELR_LEVEL } from '../metadata/level.ts';
 import type { ErrorName } from '../protocol/error-codes.ts';
 import { brokerOverrides } from './broker-overrides.ts';
 import { Checkpointer } from './checkpointer.ts';
+import { Cleaner } from './cleaner.ts';
 import { HostedPartition } from './hosted-partition.ts';
 import { LogDirs } from './log-dirs.ts';
 import type { PartitionDeps } from './partition.ts';
@@ -30,6 +32,7 @@ import { Upkeep } from './upkeep.ts';
 export interface ReplicaManagerDeps {
   readonly brokerId: NodeId;
   readonly clock: Clock;
+  readonly random: Random;
   readonly logger: Logger;
   readonly logDirectories: readonly LogDirectory[];
   /** Those of log.dirs that could not be opened. */
@@ -68,6 +71,7 @@ export class ReplicaManager {
   #level = 0;
   readonly #checkpointer: Checkpointer;
   readonly #upkeep: Upkeep;
+  readonly #cleaner: Cleaner;
   #closing = false;
 
   constructor(deps: ReplicaManagerDeps) {
@@ -85,6 +89,7 @@ export class ReplicaManager {
       partitionsIn: (directory) => this.partitionsIn(directory),
     });
     this.#upkeep = new Upkeep({ ...deps, partitions: () => this.partitions() });
+    this.#cleaner = new Cleaner({ ...deps, partitions: () => this.partitions() });
     for (const directory of deps.logDirectories) {
       directory.health.whenFailed((error) => this.#directoryFailed(directory, error));
     }
@@ -113,6 +118,7 @@ export class ReplicaManager {
     this.#opened = true;
     this.#checkpointer.start();
     this.#upkeep.start();
+    this.#cleaner.start();
   }
 
   /** Follows one committed batch. Before `open` there is nothing to do. */
@@ -312,7 +318,7 @@ export class ReplicaManager {
   async close(): Promise<void> {
     this.#closing = true;
     this.#checkpointer.stop();
-    const rested = this.#upkeep.stop();
+    const rested = Promise.all([this.#upkeep.stop(), this.#cleaner.stop()]);
     const places = [...this.#places.values()].flatMap((partitions) => [...partitions.values()]);
     await Promise.all(places.map(({ hosted }) => hosted.retire(async () => {})));
     await Promise.all(this.#leaving.values());

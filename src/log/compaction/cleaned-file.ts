@@ -10,7 +10,7 @@ import { SegmentIndex } from '../segment-index.ts';
 import type { Pace } from './batch-walk.ts';
 
 const BUFFER_BYTES = 128 * 1024;
-const SYNC_EVERY_BYTES = 8 * 1024 * 1024;
+const SYNC_EVERY_BYTES = 4 * 1024 * 1024;
 
 /** The files of a segment; the log first: it is the one that counts. */
 export const SEGMENT_KINDS = ['log', 'index', 'timeindex'] as const;

@@ -62,7 +62,7 @@ export async function withReplicas(
     for (const [i, path] of isNew ? paths.entries() : []) {
       await writeMetaProperties(env.disk, path, { ...owner, directoryId: uuid(i + 1), version: 1 });
     }
-    const { clock, disk, logger, openStore } = env;
+    const { clock, disk, logger, openStore, random } = env;
     const shared = createLogShared(values);
     const directories: LogDirectory[] = [];
     for (const path of paths.filter((each) => !unopened.includes(each))) {
@@ -79,6 +79,7 @@ export async function withReplicas(
     const manager = new ReplicaManager({
       brokerId: SELF,
       clock,
+      random,
       logger,
       logDirectories: directories,
       offlineDirectories: unopened.map((path) => ({ path, failure: new EnvError('IO', `${path} does not answer`) })),

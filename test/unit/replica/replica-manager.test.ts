@@ -71,9 +71,16 @@ describe('opening', () => {
   test('needs an image that shows the own registration (D-0.7)', async () => {
     await withReplicas(async ({ publisher, directory, env }) => {
       const { ReplicaManager } = await import('../../../src/replica/replica-manager.ts');
-      const { clock, logger } = env;
+      const { clock, random, logger } = env;
       const values = {} as never;
-      const manager = new ReplicaManager({ brokerId: SELF, clock, logger, logDirectories: [directory], values });
+      const manager = new ReplicaManager({
+        brokerId: SELF,
+        clock,
+        random,
+        logger,
+        logDirectories: [directory],
+        values,
+      });
       const early = manager.open(() => publisher.image, publisher.image.endOffset);
       await expect(early).rejects.toBeInstanceOf(AssertionError);
     });
@@ -121,9 +128,9 @@ describe('opening', () => {
     const { configText, parsed } = await import('../broker/bench.ts');
     await withReplicas(
       async ({ env, directory, publisher }) => {
-        const { clock, logger } = env;
+        const { clock, random, logger } = env;
         const { values } = parsed(configText());
-        const second = new ReplicaManager({ brokerId: 7, clock, logger, logDirectories: [directory], values });
+        const second = new ReplicaManager({ brokerId: 7, clock, random, logger, logDirectories: [directory], values });
         const opening = second.open(() => publisher.image, 0);
         await second.close();
         await opening;
