@@ -3,6 +3,7 @@
 import { cpus, totalmem } from 'node:os';
 import { parseOptions, USAGE } from './harness/options.ts';
 import { commit } from './parts/commit.ts';
+import { compaction } from './parts/compaction.ts';
 import { controller } from './parts/controller.ts';
 import { failover } from './parts/failover.ts';
 import { fetch } from './parts/fetch.ts';
@@ -24,6 +25,7 @@ const PARTS: readonly Part[] = [
   log,
   logOpen,
   recovery,
+  compaction,
   commit,
   start,
   memory,

@@ -90,6 +90,7 @@ export class CleanedFile {
 
   /** Writes the rest and the indexes; all of it is durable then, but for the directory's entries. */
   async complete(): Promise<void> {
+    await this.#pace.step(this.#buffered);
     this.#flush();
     this.index.seal();
     await this.file.sync();
