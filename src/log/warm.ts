@@ -6,11 +6,13 @@ import { loadProducers } from './load.ts';
 import type { LogState } from './log-state.ts';
 import { activeSegment, checkNotClosed, failLog } from './log-state.ts';
 import type { LogSummary } from './log-summary.ts';
+import { hasRoom, trimRoom } from './preallocation.ts';
 import { encodeProducerSnapshot } from './producer-snapshot.ts';
 import { readRollBasis } from './roll.ts';
+import type { Segment } from './segment.ts';
 
 export function isWarm(state: LogState): boolean {
-  return state.producers !== undefined && activeSegment(state).isLoaded;
+  return state.producers !== undefined && activeSegment(state).isLoaded && !state.trimming;
 }
 
 /**
@@ -62,8 +64,9 @@ export async function persistActive(state: LogState): Promise<void> {
   // What a cold log has is in its files, even if it cannot be read.
   if (state.closed || state.producers === undefined) return;
   if (state.writeFailure !== undefined) throw state.writeFailure;
-  const { logEndOffset, producers } = state;
   const active = activeSegment(state);
+  await trimActive(state, active);
+  const { logEndOffset, producers } = state;
   active.content.index.seal();
   // Appends go on meanwhile: a snapshot says what was known at its offset, not later (T-3.1).
   const snapshot = encodeProducerSnapshot(producers, logEndOffset);
@@ -77,12 +80,29 @@ export async function persistActive(state: LogState): Promise<void> {
   }
 }
 
+/** Leaves nothing behind the records of the active segment. Who wants to append finds the log not warm, and waits. */
+async function trimActive(state: LogState, active: Segment): Promise<void> {
+  if (!hasRoom(state, active)) return;
+  state.trimming = true;
+  try {
+    await trimRoom(state, active);
+    await active.file.sync();
+  } catch (error) {
+    if (error instanceof EnvError) failLog(state, 'sync', error);
+    throw error;
+  } finally {
+    state.trimming = false;
+  }
+}
+
 /** What can be said of the log without its folder; undefined unless it is closed and all of it durable. */
 export function summaryOf(state: LogState, topic: string): LogSummary | undefined {
   const { logStartOffset, logEndOffset, flushedEndOffset, rolled, epochs, epochsChanged, snapshots } = state;
-  const failed = state.writeFailure !== undefined || state.syncFailure !== undefined || state.tailUnknown;
-  if (!state.closed || failed || epochsChanged || flushedEndOffset !== logEndOffset || rolled.length > 0)
-    return undefined;
+  // A cold log changed nothing: if its files are not what they should be, it is still true what they should be.
+  const failure = state.syncFailure ?? state.writeFailure;
+  const failed = failure !== undefined && (state.producers !== undefined || failure.code !== 'CORRUPT');
+  const pending = epochsChanged || state.tailUnknown || flushedEndOffset !== logEndOffset || rolled.length > 0;
+  if (!state.closed || failed || pending) return undefined;
   const segments = state.segments.map(({ baseOffset, size, max }) => ({ baseOffset, size, max }));
   return { topic, logStartOffset, logEndOffset, epochs: epochs.entries, segments, snapshots };
 }
