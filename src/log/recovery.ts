@@ -169,7 +169,7 @@ async function refuseIfNotTorn(work: Recovery, i: number, content: SegmentConten
     const later = await other.open();
     const whole: BadBatch = { file: later.file, size: later.size, position: -1, expectedOffset: bad.endOffset };
     const found = await findIntactBatchAfter(whole);
-    await other.close();
+    other.unload();
     if (found !== undefined) throw new EnvError('CORRUPT', `${where}; an intact batch follows in ${other.path}`);
   }
 }
