@@ -7,7 +7,7 @@ import type { ErrorName } from '../protocol/error-codes.ts';
 import type { Partition } from './partition.ts';
 
 /** In place of an offset: up to the high watermark. */
-export const TO_HIGH_WATERMARK = -1;
+const TO_HIGH_WATERMARK = -1;
 
 export interface DeletedRecords {
   readonly error: ErrorName;

@@ -11,7 +11,7 @@ import type { Partition } from './partition.ts';
 /** After the start other work has precedence; Kafka's log.initial.task.delay.ms. */
 const INITIAL_DELAY_MS = 30_000;
 /** Partitions that are looked at before others get their turn. */
-const PARTITIONS_PER_TURN = 50;
+const PARTITIONS_PER_TURN = 20;
 
 export interface UpkeepDeps {
   readonly clock: Clock;
