@@ -2,7 +2,8 @@
 // Looking into them and opening the log over them ends, in bounded time and memory, with an answer or an EnvError; never with
 // a failed assertion or another crash, and a log that opens can be read, written and closed.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { cp } from 'node:fs/promises';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -10,17 +11,19 @@ import { loadCodecs } from '../../../src/codec/compression.ts';
 import { EnvError } from '../../../src/env/error.ts';
 import { fileKind } from '../../../src/log/inspect/file-kind.ts';
 import type { Finding } from '../../../src/log/inspect/finding.ts';
+import { LogDirectory } from '../../../src/log/log-directory.ts';
 import { readPartitionMetadata } from '../../../src/log/partition-folder.ts';
 import { PartitionLog } from '../../../src/log/partition-log.ts';
-import { readMetaProperties, StorageError } from '../../../src/log/storage.ts';
+import { readMetaProperties, StorageError, writeMetaProperties } from '../../../src/log/storage.ts';
 import { createDisk } from '../../../src/node/disk.ts';
+import { openStore } from '../../../src/node/store.ts';
 import { BatchHeader, CRC_AT } from '../../../src/record/batch.ts';
 import { RecordError } from '../../../src/record/record.ts';
 import { splitBatches } from '../../../src/record/scan.ts';
 import { batch, CONFIG, deps, tempFolder } from '../../unit/log/fixture.ts';
 import { findings, golden } from '../../unit/log/golden-folders.ts';
 
-const RUNS = Number(process.env['RUNS'] ?? 150);
+const RUNS = Number(process.env['RUNS'] ?? 100);
 /** More than the largest file here by far, less than any length that is believed without a look. */
 const MAX_MEMORY_BYTES = 96 * 1024 * 1024;
 const ENDS = { 'mixed-0': 298, 'mixed-unclean-0': 298, 'compacted-1': 125 } as const;
@@ -216,13 +219,78 @@ describe('D-10 whatever a file holds', () => {
   });
 });
 
-async function openAndUse(
+const TOPIC_ID = 'AAAAAAAAAAAAAAAAAAAAAQ';
+const OWNER = { nodeId: 3, clusterId: '4L6g3nShT-eMCtK--X86sw' };
+const SMALL = { ...CONFIG, segmentBytes: 1500, indexIntervalBytes: 200 };
+
+/** A log directory after a clean stop, with one partition of several segments. */
+async function stoppedDirectory(): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'kvorum-log-'));
+  const meta = { ...OWNER, directoryId: 'q1Sh-9_ISia_zwGINzRvyQ', version: 1 } as const;
+  await writeMetaProperties(createDisk(), path, meta);
+  const directory = await LogDirectory.open({ ...deps(), openStore }, path, OWNER);
+  const log = await directory.openLog('t', TOPIC_ID, 0, SMALL);
+  await log.warm();
+  for (let i = 0; i < 40; i++) {
+    const producer = i % 2 === 0 ? {} : { producerId: 7, producerEpoch: 0, baseSequence: (i - 1) / 2 };
+    log.append(batch({ bytes: i * 3, timestamp: 1_700_000_000_000 + i, ...producer }), Math.floor(i / 15));
+  }
+  await directory.close(true, 5);
+  return path;
+}
+
+describe('D-10.1 after a clean stop nothing is looked at', () => {
+  let stopped: string;
+  beforeAll(async () => {
+    stopped = await stoppedDirectory();
+  });
+  afterAll(() => rm(stopped, { recursive: true }));
+
+  test('until it is used: then damage is damage', async () => {
+    const example = fc.record({
+      changes: fc.array(change, { minLength: 1, maxLength: 3 }),
+      marker: fc.option(damage, { freq: 5 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(example, async ({ changes, marker }) => {
+        const path = join(await tempFolder(), 'directory');
+        await cp(stopped, path, { recursive: true });
+        for (const one of changes) apply(join(path, 't-0'), one);
+        const clean = join(path, '.kafka_cleanshutdown');
+        if (marker !== null) writeFileSync(clean, damaged(readFileSync(clean), marker));
+        const memory = await memoryOf(() => startAndUse(path));
+        expect(memory).toBeLessThan(MAX_MEMORY_BYTES);
+      }),
+      { numRuns: RUNS },
+    );
+  });
+});
+
+async function startAndUse(path: string): Promise<void> {
+  const directory = await LogDirectory.open({ ...deps(), openStore }, path, OWNER);
+  try {
+    await useOrNot(() => directory.openLog('t', TOPIC_ID, 0, SMALL));
+  } finally {
+    await directory.close(false, -1);
+  }
+}
+
+function openAndUse(
   folder: string,
   recovery: { readonly cleanShutdown: boolean; readonly recoveryPoint: number },
 ): Promise<void> {
+  return useOrNot(async () => {
+    const log = await PartitionLog.open(deps(), folder, CONFIG, recovery);
+    // D-10.2: what was durable is there, or the log is refused.
+    expect(log.logEndOffset).toBeGreaterThanOrEqual(recovery.recoveryPoint);
+    return log;
+  });
+}
+
+async function useOrNot(open: () => Promise<PartitionLog>): Promise<void> {
   let log: PartitionLog;
   try {
-    log = await PartitionLog.open(deps(), folder, CONFIG, recovery);
+    log = await open();
   } catch (error) {
     if (!(error instanceof EnvError)) throw error;
     met.refused += 1;
