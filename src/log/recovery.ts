@@ -1,9 +1,8 @@
 // Checking the segments of a log after an unclean stop (D-10.1): every batch from the recovery point on, whole segments at a
 // time; cut at the first torn one, with all later segments. What was durable and is gone or damaged is never repaired by
 // cutting: EnvError CORRUPT with file and position, for the owner to take the log offline (D-10.2, D-10.4).
-// Offsets ascend inside a segment, with gaps where compaction took records. A segment begins at the log's end as it was when the
-// one before was sealed: a gap between two means that the end of the older one was lost, unless all of it lies below the recovery
-// point, where compaction may have been at work.
+// Offsets ascend inside a segment, with gaps where compaction took records; it leaves the last batch of a segment, emptied if need be.
+// So a segment begins where the one before ends, always: where it begins later, the end of the older one was lost.
 import type { Offset } from '../base/ids.ts';
 import type { Disk, DiskFile } from '../env/disk.ts';
 import { EnvError } from '../env/error.ts';
@@ -76,7 +75,7 @@ async function checkSegments(work: Recovery, first: number): Promise<LogEnd> {
   let endOffset = (segments[first] as Segment).baseOffset;
   for (let i = first; i < segments.length; i++) {
     const segment = segments[i] as Segment;
-    if (segment.baseOffset > endOffset && segment.baseOffset > recoveryPoint) {
+    if (segment.baseOffset > endOffset) {
       // The end of the segment before did not survive, though this one's directory entry did.
       if (endOffset >= recoveryPoint) return cut(work, { last: i - 1, position: undefined, endOffset });
       throw lost(segments[i - 1] as Segment, endOffset, `${segment.path} begins with offset ${segment.baseOffset}`);

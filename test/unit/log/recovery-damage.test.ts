@@ -138,14 +138,14 @@ function isUncovered({ all, segments }: Written, result: Buffer): boolean {
 }
 
 /**
- * Whether it is in a segment that is durable as a whole, which recovery does not look at: who reads it checks the CRC. There records that
- * are missing cannot be told from those that compaction took, nor can the first segments from those that retention took.
+ * Whether it is in a segment that is durable as a whole, which recovery does not look at: who reads it checks the CRC. The first segments
+ * that are missing cannot be told from those that retention took.
  */
 function isBelow({ segments }: Written, damage: Damage, recoveryPoint: number): boolean {
   const touched = damage.segment % segments.length;
   const end = segments[touched + 1]?.base ?? Infinity;
   if (damage.kind === 'twice') return damage.at <= recoveryPoint;
-  return end <= recoveryPoint || (damage.kind === 'missing' && touched === 0);
+  return end < recoveryPoint || (damage.kind === 'missing' && touched === 0);
 }
 
 test('random damage: a prefix with all that was durable, or a refusal that names file and position', async () => {
