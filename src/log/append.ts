@@ -14,6 +14,7 @@ import { splitBatches } from '../record/scan.ts';
 import { writeFully } from './batch-scan.ts';
 import type { LogState } from './log-state.ts';
 import { activeSegment, checkNotClosed, failLog, producersOf } from './log-state.ts';
+import { hasRoom } from './preallocation.ts';
 import { encodeProducerSnapshot } from './producer-snapshot.ts';
 import type { ProducerRefusal } from './producer-states.ts';
 import type { RollBasis } from './roll.ts';
@@ -93,7 +94,7 @@ function checkOpen(state: LogState): void {
   if (state.writeFailure !== undefined) throw state.writeFailure;
   if (state.syncFailure !== undefined) throw state.syncFailure;
   assert(
-    state.producers !== undefined && activeSegment(state).isLoaded,
+    state.producers !== undefined && activeSegment(state).isLoaded && !state.trimming,
     () => `append to ${state.directory}, which is cold`,
   );
   assert(state.truncatingTo === undefined, () => `append to ${state.directory} while it is truncated`);
@@ -176,6 +177,6 @@ function rollSegment(state: LogState): void {
   const next = Segment.create(state.host, logEndOffset);
   const producerSnapshot = encodeProducerSnapshot(producersOf(state), logEndOffset);
   state.segments = [...state.segments, next];
-  state.rolled.push({ segment: sealed, endOffset: logEndOffset, producerSnapshot });
+  state.rolled.push({ segment: sealed, endOffset: logEndOffset, producerSnapshot, hasRoom: hasRoom(state, sealed) });
   state.rollBasis = basisOf(state);
 }

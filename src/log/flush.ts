@@ -6,6 +6,7 @@ import { writeEpochs } from './epoch-checkpoint.ts';
 import { snapshotPath } from './file-names.ts';
 import type { LogState, RolledSegment } from './log-state.ts';
 import { activeSegment, checkNotClosed, failLog } from './log-state.ts';
+import { makeRoom } from './preallocation.ts';
 import { straySnapshots, writeProducerSnapshot } from './producer-snapshot.ts';
 
 export async function flushLog(state: LogState): Promise<void> {
@@ -17,7 +18,10 @@ export async function flushLog(state: LogState): Promise<void> {
   const nothingNew = endOffset === state.flushedEndOffset && rolled.length === 0;
   if (nothingNew && !state.epochsChanged && !state.tailUnknown) return;
   try {
-    if (state.tailUnknown) await active.file.truncate(active.size);
+    if (state.tailUnknown) {
+      await active.file.truncate(active.size);
+      state.preallocation = undefined;
+    }
     state.tailUnknown = false;
     if (state.epochsChanged) {
       state.epochsChanged = false;
@@ -27,6 +31,7 @@ export async function flushLog(state: LogState): Promise<void> {
     if (rolled.length > 0) await state.deps.disk.syncDirectory(state.directory);
     if (active.file.isDirty) {
       await active.file.sync(() => {
+        if (activeSegment(state) === active) makeRoom(state);
         // What came until the sync starts is in it, unless more than this file and what is written must become durable for it.
         if (activeSegment(state) === active && !state.epochsChanged) endOffset = state.logEndOffset;
       });
@@ -39,7 +44,9 @@ export async function flushLog(state: LogState): Promise<void> {
   state.flushedEndOffset = Math.max(state.flushedEndOffset, endOffset);
 }
 
-async function persistSealed(state: LogState, { segment, endOffset, producerSnapshot }: RolledSegment): Promise<void> {
+async function persistSealed(state: LogState, sealed: RolledSegment): Promise<void> {
+  const { segment, endOffset, producerSnapshot } = sealed;
+  if (sealed.hasRoom) await segment.file.truncate(segment.size);
   await segment.file.sync();
   await segment.persistIndexes();
   await saveProducerSnapshot(state, endOffset, producerSnapshot);

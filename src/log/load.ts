@@ -94,6 +94,8 @@ function newState(deps: LogDeps, config: LogConfig, host: SegmentHost, found: Fo
     directory: host.directory,
     config,
     host,
+    preallocation: undefined,
+    trimming: false,
     tail: deps.shared.tail.openTail(),
     flushedEndOffset: found.logEndOffset,
     rolled: [],

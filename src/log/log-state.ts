@@ -12,6 +12,7 @@ import type { DeletedFiles } from './deleted-files.ts';
 import { noteFailedSync } from './failed-sync.ts';
 import type { LeaderEpochCache } from './leader-epoch-cache.ts';
 import type { LogShared } from './log-shared.ts';
+import type { Preallocation } from './preallocation.ts';
 import type { ProducerStates } from './producer-states.ts';
 import type { RollBasis } from './roll.ts';
 import type { Segment, SegmentHost } from './segment.ts';
@@ -34,6 +35,8 @@ export interface RolledSegment {
   /** The log's end when it was sealed, and the producer state there, encoded. */
   readonly endOffset: Offset;
   readonly producerSnapshot: Buffer;
+  /** Zeros lie behind its records. */
+  readonly hasRoom: boolean;
 }
 
 export interface LogState {
@@ -45,11 +48,17 @@ export interface LogState {
   segments: Segment[];
   /** Of the active segment, once it has been looked at. */
   rollBasis: RollBasis | undefined;
+  /** Of the active segment, if zeros were written ahead of its records. */
+  preallocation: Preallocation | undefined;
+  /** It is being cut to its records: no append. */
+  trimming: boolean;
   /** The newest bytes, in memory. */
   readonly tail: LogTail;
   logStartOffset: Offset;
   logEndOffset: Offset;
   flushedEndOffset: Offset;
+  /** Compaction has seen everything below, see compaction/compact.ts. */
+  firstDirtyOffset: Offset;
   epochs: LeaderEpochCache;
   /** Undefined while the log is cold. */
   producers: ProducerStates | undefined;

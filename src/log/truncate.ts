@@ -72,6 +72,7 @@ async function cutLog(state: LogState, offset: Offset, before: (endOffset: Offse
   const removedSnapshots = state.snapshots.filter((snapshot) => snapshot > endOffset);
   state.generation += 1;
   state.tail.clear();
+  state.preallocation = undefined;
   state.segments = state.segments.slice(0, i + 1);
   state.rolled = state.rolled.filter((sealedOne) => sealedOne.endOffset <= endOffset && sealedOne.segment !== segment);
   state.snapshots = state.snapshots.filter((snapshot) => snapshot <= endOffset);
@@ -80,6 +81,7 @@ async function cutLog(state: LogState, offset: Offset, before: (endOffset: Offse
   state.epochsChanged = true;
   state.logEndOffset = endOffset;
   state.flushedEndOffset = Math.min(state.flushedEndOffset, endOffset);
+  state.firstDirtyOffset = Math.min(state.firstDirtyOffset, endOffset);
   segment.replace(index, position);
 
   for (const later of removed.toReversed()) await later.remove();
