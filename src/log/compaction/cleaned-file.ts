@@ -116,7 +116,7 @@ export class CleanedFile {
 }
 
 /** Removes the files of a segment that have this suffix, as far as they are there; the log last. */
-export async function removeFiles(disk: Disk, prefix: string, suffix: string): Promise<void> {
+async function removeFiles(disk: Disk, prefix: string, suffix: string): Promise<void> {
   for (const kind of SEGMENT_KINDS.toReversed()) await disk.remove(`${prefix}.${kind}${suffix}`);
 }
 

@@ -91,7 +91,7 @@ export async function findCleanable(
 }
 
 /** What is noted counts only for the log that there is. */
-export function firstDirtyOffset(state: LogState): Offset {
+function firstDirtyOffset(state: LogState): Offset {
   const { firstDirtyOffset: noted, logStartOffset, logEndOffset } = state;
   return noted < logStartOffset || noted > logEndOffset ? logStartOffset : noted;
 }

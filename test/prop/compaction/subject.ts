@@ -21,7 +21,7 @@ const META = {
   version: 1,
 } as const;
 
-export const RETENTION_MS = 1000;
+const RETENTION_MS = 1000;
 
 export interface Written {
   readonly offset: number;
@@ -162,6 +162,10 @@ export class Subject {
   async crashNow(how: 'kill' | 'power-cut'): Promise<void> {
     this.count(how);
     this.world.crash(how);
+    for (const { name } of await this.world.finish(this.world.deps().disk.list(`${DATA}/t-0`))) {
+      const suffix = /\.log\.(cleaned|swap|deleted)$/.exec(name)?.[1];
+      if (suffix !== undefined) this.count(suffix);
+    }
     await this.#open();
     await this.check();
   }

@@ -170,7 +170,7 @@ describe('the cleaner', () => {
     );
   });
 
-  test('DS-24 a full disk is waited for: the partition serves, no half file is left, and later it is compacted', async () => {
+  test('a full disk is waited for: the partition serves, no half file is left, and later it is compacted', async () => {
     await withReplicas(
       async (replicas) => {
         const partition = await served(replicas, 'a', A, SAME);

@@ -11,7 +11,7 @@ import { decodeRecords } from '../../../../src/record/record.ts';
 import { splitBatches } from '../../../../src/record/scan.ts';
 import { CONFIG, deps, NODE_VALUES } from '../fixture.ts';
 
-export const SECRET = Buffer.alloc(16, 7);
+const SECRET = Buffer.alloc(16, 7);
 export const COMPACTED: LogConfig = { ...CONFIG, cleanupPolicy: 'compact', segmentBytes: 300, deleteRetentionMs: 1000 };
 
 /** `[key, value]`; a null value is a tombstone. */
