@@ -4,6 +4,7 @@ import { loadCodecs } from '../../../src/codec/compression.ts';
 import { fetchApi } from '../../../src/protocol/apis/fetch.ts';
 import { produceApi } from '../../../src/protocol/apis/produce.ts';
 import { BatchHeader } from '../../../src/record/batch.ts';
+import { buildBatch } from '../../../src/record/builder.ts';
 import { batchOf, withNode } from './bench.ts';
 
 beforeAll(loadCodecs);
@@ -121,6 +122,42 @@ test('LogAppendTime: the time is set in the batch, answered, and answered again 
     expect(batch.timestampType).toBe('LogAppendTime');
     expect(batch.maxTimestamp).toBe(first.logAppendTimeMs);
     expect(batch.computeCrc()).toBe(batch.crc);
+  });
+});
+
+test('behaviour 19: what a topic asks of records is answered with those at fault', async () => {
+  await withNode(async ({ connectWith, env }) => {
+    const wire = await connectWith({
+      compacted: { configs: { 'cleanup.policy': 'compact' } },
+      timed: { configs: { 'message.timestamp.before.max.ms': '60000' } },
+    });
+    const now = env.clock.wallTime();
+    const record = (key: string | null, timestamp = now) => {
+      return { timestamp, key: key === null ? null : Buffer.from(key), value: null, headers: [] };
+    };
+    const keyless = buildBatch([record('a'), record(null), record('b')]);
+    expect(await wire.produce('compacted', keyless)).toMatchObject({
+      errorCode: 87,
+      baseOffset: -1,
+      recordErrors: [{ batchIndex: 1, batchIndexErrorMessage: expect.stringContaining('without a key') }],
+    });
+    const old = buildBatch([record('a'), record('b', now - 120_000)]);
+    expect(await wire.produce('timed', old)).toMatchObject({ errorCode: 32, recordErrors: [{ batchIndex: 1 }] });
+    const ahead = buildBatch([record('a', now + 7_200_000)]);
+    expect(await wire.produce('timed', ahead)).toMatchObject({ errorCode: 32, recordErrors: [{ batchIndex: 0 }] });
+    expect(await wire.produce('timed', keyless)).toMatchObject({ errorCode: 0, baseOffset: 0 });
+  });
+});
+
+test('compression.type: what is read is compressed so, whatever was sent', async () => {
+  await withNode(async ({ connectWith }) => {
+    const wire = await connectWith({ t: { configs: { 'compression.type': 'zstd' } } });
+    expect(await wire.produce('t', batchOf(3, 500, { compression: 'gzip' }))).toMatchObject({ errorCode: 0 });
+    const partitions = [{ partition: 0, fetchOffset: 0, partitionMaxBytes: 10_000 }];
+    const request = { maxWaitMs: 0, minBytes: 1, topics: [{ topic: 't', partitions }] };
+    const records = (await wire.ask(fetchApi, 12, request)).responses[0]?.partitions[0]?.records as Buffer;
+    const batch = new BatchHeader(records);
+    expect([batch.compression, batch.recordsCount, batch.computeCrc()]).toEqual(['zstd', 3, batch.crc]);
   });
 });
 
