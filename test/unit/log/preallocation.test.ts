@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { LogConfig, LogDeps } from '../../../src/log/log-state.ts';
 import { PartitionLog } from '../../../src/log/partition-log.ts';
 import { BatchHeader } from '../../../src/record/batch.ts';
+import { macrotaskTurn } from '../../../src/sim/world/turn.ts';
 import { SimWorld } from '../../prop/log/sim-world.ts';
 import { batch, CONFIG, deps, tempFolder } from './fixture.ts';
 
@@ -106,6 +107,7 @@ test('what is appended while the room is cut off, whenever the log says that it 
     isClosed = true;
   });
   while (!isClosed) {
+    await macrotaskTurn();
     if (log.isWarm) append();
     else waits += 1;
     await world.pump(1);
