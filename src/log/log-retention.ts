@@ -3,7 +3,8 @@
 import type { Offset } from '../base/ids.ts';
 import { deletes } from '../config/topic-config.ts';
 import { rollNow } from './append.ts';
-import { advanceLogStart } from './log-start.ts';
+import type { RemovedHead } from './log-start.ts';
+import { moveLogStart } from './log-start.ts';
 import type { LogState } from './log-state.ts';
 import { checkNotClosed, segmentEndOffset } from './log-state.ts';
 import type { RetainedSegment, RetentionCause, RetentionLimits, RetentionPlan } from './retention.ts';
@@ -15,13 +16,8 @@ import { warmLog } from './warm.ts';
 export type LogLimits = Pick<RetentionLimits, 'highWatermark' | 'nowMs'>;
 
 /** Neighbouring segments that went for the same reason. */
-export interface RemovedSegments {
+export interface RemovedSegments extends RemovedHead {
   readonly cause: RetentionCause;
-  readonly count: number;
-  readonly bytes: number;
-  /** The offsets that were in them: startOffset <= o < endOffset. */
-  readonly startOffset: Offset;
-  readonly endOffset: Offset;
 }
 
 /** Whether {@link retainLog} would find something to do, or would have to look closer. */
@@ -39,8 +35,8 @@ export async function retainLog(
 ): Promise<RemovedSegments[]> {
   checkNotClosed(state);
   let plan = planOf(state, limits);
-  while (plan.undecided) {
-    const next = plan.head.length;
+  for (let next = -1; plan.undecided && plan.head.length > next; ) {
+    next = plan.head.length;
     await (state.segments[next] as Segment).load(segmentEndOffset(state, next));
     plan = planOf(state, limits);
   }
@@ -54,8 +50,26 @@ export async function retainLog(
   const endOffset = segmentEndOffset(state, count - 1);
   const removed = summary(state, plan);
   if (count === state.segments.length) rollNow(state);
-  await advanceLogStart(state, Math.max(endOffset, state.logStartOffset), noteLogStart);
+  await moveLogStart(state, Math.max(endOffset, state.logStartOffset), noteLogStart);
+  for (const segments of removed) tell(state, segments);
   return removed;
+}
+
+/** D-9.1: the log starts at `offset` or further on, and what lies wholly below goes. As {@link moveLogStart}. */
+export async function advanceLogStart(
+  state: LogState,
+  offset: Offset,
+  noteLogStart: (offset: Offset) => Promise<void>,
+): Promise<void> {
+  const previous = state.logStartOffset;
+  const removed = await moveLogStart(state, offset, noteLogStart);
+  const { deps, directory, logStartOffset } = state;
+  if (logStartOffset > previous) deps.logger.info('log-start-advanced', { directory, previous, logStartOffset });
+  if (removed !== undefined) tell(state, { cause: 'log-start', ...removed });
+}
+
+function tell({ deps, directory, logStartOffset }: LogState, { count, ...removed }: RemovedSegments): void {
+  deps.logger.info('segments-deleted', { directory, ...removed, segments: count, logStartOffset });
 }
 
 function planOf(state: LogState, limits: LogLimits): RetentionPlan {

@@ -10,17 +10,26 @@ import { filePrefix, snapshotPath } from './file-names.ts';
 import { flushLog } from './flush.ts';
 import type { LogState } from './log-state.ts';
 import { checkNotClosed, failLog, segmentIndexFor } from './log-state.ts';
+import type { Segment } from './segment.ts';
+
+/** Segments that are gone, with offsets startOffset <= o < endOffset. */
+export interface RemovedHead {
+  readonly count: number;
+  readonly bytes: number;
+  readonly startOffset: Offset;
+  readonly endOffset: Offset;
+}
 
 /**
  * Moves the start of the log up to `wanted`, which is committed, and removes the segments that lie wholly below. Does not
  * go back: with a lower offset, only what is left of an earlier removal goes. Nothing else may take bytes away meanwhile.
- * `noteLogStart`: see LogHooks. EnvError; the log is fenced then.
+ * `noteLogStart`: see LogHooks. Returns what went, if anything did. EnvError; the log is fenced then.
  */
-export async function advanceLogStart(
+export async function moveLogStart(
   state: LogState,
   wanted: Offset,
   noteLogStart: (offset: Offset) => Promise<void>,
-): Promise<void> {
+): Promise<RemovedHead | undefined> {
   checkNotClosed(state);
   if (state.syncFailure !== undefined) throw state.syncFailure;
   // What was committed when this was asked for may have been truncated since, where an unclean election allowed it.
@@ -34,20 +43,21 @@ export async function advanceLogStart(
       state.logStartOffset = offset;
       if (state.epochs.truncateFromStart(offset)) state.epochsChanged = true; // D-1.3
     }
-    await removeHead(state);
+    return await removeHead(state);
   } catch (error) {
     if (error instanceof EnvError) failLog(state, 'sync', error);
     throw error;
   }
 }
 
-async function removeHead(state: LogState): Promise<void> {
+async function removeHead(state: LogState): Promise<RemovedHead | undefined> {
   const { directory, deps, deletedFiles, config } = state;
   const count = segmentIndexFor(state, state.logStartOffset);
-  if (count === 0) return;
+  if (count === 0) return undefined;
   const removed = state.segments.slice(0, count);
   const kept = state.segments.slice(count);
   const [first] = kept;
+  const bytes = removed.reduce((sum, { size }) => sum + size, 0);
   assert(first !== undefined && first.baseOffset <= state.logStartOffset, 'the segment that holds the log start stays');
   const removedSnapshots = state.snapshots.filter((snapshot) => snapshot < first.baseOffset);
   state.generation += 1;
@@ -61,9 +71,11 @@ async function removeHead(state: LogState): Promise<void> {
   const snapshotPaths = removedSnapshots.map((snapshot) => snapshotPath(directory, snapshot));
   await deletedFiles.take(snapshotPaths, config.fileDeleteDelayMs);
   await deps.disk.syncDirectory(directory); // D-9.3
-  if (!state.epochsChanged) return;
-  state.epochsChanged = false;
-  await writeEpochs(deps.disk, directory, state.epochs.entries);
+  if (state.epochsChanged) {
+    state.epochsChanged = false;
+    await writeEpochs(deps.disk, directory, state.epochs.entries);
+  }
+  return { count, bytes, startOffset: (removed[0] as Segment).baseOffset, endOffset: first.baseOffset };
 }
 
 /** The records last, so that what is there without them counts for nothing. */

@@ -5,7 +5,6 @@ import type { NodeValues } from '../config/node-keys.ts';
 import type { Clock, Timer } from '../env/clock.ts';
 import { sleep } from '../env/clock.ts';
 import { isEnvError } from '../env/error.ts';
-import type { Logger } from '../env/logger.ts';
 import type { Partition } from './partition.ts';
 
 /** After the start other work has precedence; Kafka's log.initial.task.delay.ms. */
@@ -15,7 +14,6 @@ const PARTITIONS_PER_TURN = 20;
 
 export interface UpkeepDeps {
   readonly clock: Clock;
-  readonly logger: Logger;
   readonly values: Pick<NodeValues, 'log.retention.check.interval.ms'>;
   /** Those whose logs are open. */
   readonly partitions: () => Iterable<Partition>;
@@ -68,25 +66,10 @@ export class Upkeep {
     const limits = { highWatermark, nowMs: this.#deps.clock.wallTime() };
     if (!log.exceeds(limits)) return;
     try {
-      for (const removed of await log.retain(limits)) this.#tell(partition, removed);
+      await log.retain(limits);
     } catch (error) {
       if (!isEnvError(error)) throw error;
       partition.fail(error);
     }
-  }
-
-  #tell({ topic, partition, log }: Partition, removed: Awaited<ReturnType<Partition['log']['retain']>>[number]): void {
-    const { cause, count, bytes, startOffset, endOffset } = removed;
-    const { logStartOffset } = log;
-    this.#deps.logger.info('segments-deleted', {
-      topic,
-      partition,
-      cause,
-      segments: count,
-      bytes,
-      startOffset,
-      endOffset,
-      logStartOffset,
-    });
   }
 }

@@ -88,6 +88,19 @@ describe('D-9.1 the log start', () => {
     await log.close();
   });
 
+  test('what moved and what went is told', async () => {
+    const events: string[] = [];
+    const log = await filled(await tempFolder(), 4, { world: deps(events) });
+    const told = () => events.splice(0).filter((event) => /start|segments/.test(event));
+    await log.advanceLogStart(1);
+    expect(told()).toEqual(['log-start-advanced']);
+    await log.advanceLogStart(1);
+    expect(told()).toEqual([]);
+    await log.advanceLogStart(3);
+    expect(told()).toEqual(['log-start-advanced', 'segments-deleted']);
+    await log.close();
+  });
+
   test('D-9.2 what stays is durable and the start noted before any file goes', async () => {
     const folder = await tempFolder();
     const seen: unknown[] = [];

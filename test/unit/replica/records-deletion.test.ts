@@ -82,6 +82,37 @@ describe('D-9.1 DeleteRecords', () => {
     });
   });
 
+  test('of a log that nobody wrote to since the start is kept over the next stop', async () => {
+    const keys = { 'log.segment.bytes': '700' };
+    const led = topic('t', T);
+    const world = await withReplicas(
+      async ({ commit, partition: find }) => {
+        commit(...led);
+        const partition = await find(T);
+        await partition.log.warm();
+        for (let i = 0; i < 5; i++) appendToPartition(partition, batchOf(2, 100), 1);
+        await partition.acknowledged(10, -1);
+      },
+      { keys },
+    );
+    await withReplicas(
+      async ({ partition: find }) => {
+        expect(await deleteRecords(await find(T), 5)).toEqual({ error: 'NONE', lowWatermark: 5 });
+      },
+      { keys, world, before: led },
+    );
+    await withReplicas(
+      async ({ partition: find }) => {
+        const partition = await find(T);
+        expect([partition.log.logStartOffset, partition.log.logEndOffset]).toEqual([5, 10]);
+        expect(await deleteRecords(partition, -1)).toEqual({ error: 'NONE', lowWatermark: 10 });
+        await partition.log.warm();
+        expect(appendToPartition(partition, batchOf(), 1)).toMatchObject({ baseOffset: 10 });
+      },
+      { keys, world, before: led },
+    );
+  });
+
   test('async: what is deleted up to was made durable first, so that the log reaches there after a power cut', async () => {
     await withRecords(
       2,

@@ -50,8 +50,7 @@ describe('a round of retention', () => {
         expect(logStartOffset).toBeGreaterThan(0);
         expect(told(replicas).map(({ fields }) => fields)).toEqual([
           expect.objectContaining({
-            topic: 't',
-            partition: 0,
+            directory: '/data/t-0',
             cause: 'retention.bytes',
             startOffset: 0,
             endOffset: logStartOffset,
