@@ -155,6 +155,7 @@ describe('a log dir that breaks while the broker runs', () => {
     await dirs.stop();
   });
 
+  // The reason was said above.
   it.skipIf(whyNot !== undefined)(
     'because its disk is full; freed, everything that was acknowledged is there',
     async () => {
