@@ -6,11 +6,18 @@ import { command } from './command.ts';
 
 const compact = command(
   'compact',
-  { laterMs: fc.constantFrom(0, 40, 200), mapBytes: fc.constantFrom(200, 1 << 16), wait: fc.boolean() },
+  {
+    laterMs: fc.constantFrom(0, 40, 200),
+    mapBytes: fc.constantFrom(200, 1 << 16),
+    ready: fc.boolean(),
+    wait: fc.boolean(),
+  },
   ({ profile, compactions, truncatingTo }) =>
     profile.includes('compact') && compactions.underWay === 0 && truncatingTo === undefined,
-  (subject, { laterMs, mapBytes, wait }) => {
+  async (subject, { laterMs, mapBytes, ready, wait }) => {
     const { log, model } = subject;
+    if (ready) await subject.commit();
+    if (log.failure !== undefined) return;
     subject.reconfigure({ cleanupPolicy: 'compact', deleteRetentionMs: TOMBSTONES_STAY_MS });
     const { compactions } = model;
     compactions.now += laterMs;
@@ -20,11 +27,11 @@ const compact = command(
     const { now } = compactions;
     const secret = Buffer.alloc(16, subject.world.life);
     const compaction = log.compact({ endOffset: model.highWatermark, now, mapBytes, secret });
-    return subject.run(wait, compaction, (outcome) => {
+    await subject.run(wait, compaction, (outcome) => {
       compactions.underWay -= 1;
       if (outcome.kind === 'done') subject.count(`compactions: ${outcome.value.kind}`);
     });
   },
 );
 
-export const compactions: readonly Weighted[] = [{ weight: 2, arbitrary: compact }];
+export const compactions: readonly Weighted[] = [{ weight: 3, arbitrary: compact }];

@@ -33,6 +33,8 @@ const EVENTS = [
   'compactions: compacted',
   'compactions: nothing',
   'compactions: aborted',
+  'rot refused',
+  'rot let in',
   'records deleted',
   'retentions',
   'times found',

@@ -46,17 +46,24 @@ const deleteRecords = command('deleteRecords', { share: fc.nat(100), wait }, idl
 
 const retain = command(
   'retain',
-  { retentionMs: fc.constantFrom(-1, 0, 10, 20), retentionBytes: fc.constantFrom(-1, 0, 2000, 5000), wait },
+  {
+    retentionMs: fc.constantFrom(-1, 0, 10, 20),
+    retentionBytes: fc.constantFrom(-1, 0, 2000, 5000),
+    ready: fc.boolean(),
+    wait,
+  },
   idle,
-  (subject, args) => {
+  async (subject, args) => {
     const { log, model } = subject;
+    if (args.ready) await subject.commit();
+    if (log.failure !== undefined) return;
     const { retentionMs, retentionBytes } = args;
     subject.reconfigure({ cleanupPolicy: 'delete', retentionMs, retentionBytes });
     const limits = { highWatermark: model.highWatermark, nowMs: 31 };
     const before = model.visible;
     const start = log.logStartOffset;
     const most = Math.max(start, model.highWatermark);
-    return moveStart(subject, most, args.wait, log.retain(limits), () => {
+    await moveStart(subject, most, args.wait, log.retain(limits), () => {
       const gone = before.filter(({ nextOffset }) => nextOffset <= log.logStartOffset);
       if (log.logStartOffset > start) subject.count('retentions');
       const isOld = retentionMs >= 0 && gone.every(({ maxTimestamp }) => limits.nowMs - maxTimestamp > retentionMs);
@@ -76,5 +83,5 @@ function sizeOf(batches: readonly BatchHeader[]): number {
 
 export const removals: readonly Weighted[] = [
   { weight: 1, arbitrary: deleteRecords },
-  { weight: 1, arbitrary: retain },
+  { weight: 2, arbitrary: retain },
 ];

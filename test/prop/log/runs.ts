@@ -1,6 +1,7 @@
-// One run of the model test: a fresh disk, the commands, and at the end a power cut and a kill.
+// One run of the model test: a fresh disk, the commands, and at the end a power cut, a kill and rot.
 import fc from 'fast-check';
 import type { LogCommand } from './command.ts';
+import { rot } from './rot.ts';
 import type { SubjectOptions } from './subject.ts';
 import { Subject } from './subject.ts';
 
@@ -15,5 +16,6 @@ export async function runCommands(
   await fc.asyncModelRun(() => ({ model: subject.model, real: subject }), steps);
   await subject.restart('power-cut');
   await subject.restart('kill');
+  await rot(subject);
   return subject.world.scheduler.executed;
 }

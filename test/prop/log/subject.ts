@@ -15,7 +15,7 @@ import { splitBatches } from '../../../src/record/scan.ts';
 import { Broken, must } from './broken.ts';
 import { checkContent, checkDerived } from './checks.ts';
 import type { Profile } from './model.ts';
-import { LogModel } from './model.ts';
+import { fromStart, LogModel } from './model.ts';
 import { DATA, SimWorld } from './sim-world.ts';
 
 export const TOPIC = 't';
@@ -189,7 +189,7 @@ export class Subject {
     this.world.simDisk.settings.capacityBytes = Number.POSITIVE_INFINITY;
     let left = after;
     for (;;) {
-      const opened = await this.outcome(this.#openOnce());
+      const opened = await this.outcome(this.openOnce());
       if (opened.kind === 'done') break;
       // As above: recovery cuts too.
       this.world.crash('power-cut');
@@ -217,7 +217,8 @@ export class Subject {
     await this.readAll();
   }
 
-  async #openOnce(): Promise<void> {
+  /** One start of the process, up to the log. */
+  async openOnce(): Promise<void> {
     const wasClean = this.#stoppedCleanly;
     const directory = await LogDirectory.open(this.world.deps(), DATA, { nodeId: META.nodeId });
     this.#stoppedCleanly = false;
@@ -231,7 +232,8 @@ export class Subject {
   /** Of the epochs, only one without batches at the very end may have come or gone. */
   #adoptLastEpoch(left: string): void {
     const { model, log } = this;
-    const found = log.epochs.entries.at(-1);
+    const found = fromStart(log.epochs.entries, log.logStartOffset).at(-1);
+    model.epochs = fromStart(model.epochs, log.logStartOffset);
     const atEnd = found?.startOffset === model.end ? found : undefined;
     const expected = model.epochs.at(-1)?.startOffset === model.end ? model.epochs.at(-1) : undefined;
     const least =
@@ -242,6 +244,12 @@ export class Subject {
     model.epochs = model.epochs.filter((entry) => entry.startOffset < model.end);
     if (atEnd !== undefined && atEnd.epoch !== model.epochs.at(-1)?.epoch)
       model.epochs.push({ epoch: atEnd.epoch, startOffset: atEnd.startOffset });
+  }
+
+  /** All that is in the log is durable and committed, unless the disk fails. */
+  async commit(): Promise<void> {
+    const flushed = await this.outcome(this.log.flush());
+    if (flushed.kind === 'done' && this.model.truncatingTo === undefined) this.model.highWatermark = this.model.end;
   }
 
   /** Gets the log ready for appends. False if that failed. */
