@@ -2,6 +2,7 @@
 import { describe, expect, it, test } from 'vitest';
 import { serversOf } from '../../../src/cli/admin-client.ts';
 import { inBatches, itemsPerCall, MAX_ITEMS } from '../../../src/cli/batches.ts';
+import { beforeOffset } from '../../../src/cli/commands/delete-records.ts';
 import { diffText } from '../../../src/cli/commands/metadata-diff.ts';
 import { entryText } from '../../../src/cli/commands/metadata-history.ts';
 import { keyValues } from '../../../src/cli/common-options.ts';
@@ -138,4 +139,11 @@ test('a difference shows what was and what is', () => {
   expect(diffText({ subject, before: undefined, after: '6 partitions' })).toBe('+ topic orders: 6 partitions');
   expect(diffText({ subject, before: '6 partitions', after: undefined })).toBe('- topic orders: 6 partitions');
   expect(diffText({ subject, before: '6', after: '12' })).toBe('- topic orders: 6\n+ topic orders: 12');
+});
+
+test('records are deleted before an offset, or to the end', () => {
+  expect(['end', '0', '42'].map(beforeOffset)).toEqual([-1, 0, 42]);
+  for (const text of ['', '-1', '1.5', 'End', 'latest', '9007199254740993']) {
+    expect(() => beforeOffset(text), text).toThrow(UsageError);
+  }
 });
