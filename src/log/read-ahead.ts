@@ -2,10 +2,9 @@
 // once, so that they leave the thread pool to syncs and to whoever waits for one page, and the memory for reading ahead: a
 // reader that goes on where it ended, with small requests, is served from one larger pread. What was read under another
 // generation of the log is never used.
-import { assert } from '../base/assert.ts';
 import type { DiskFile } from '../env/disk.ts';
-import { scanBatch } from '../record/scan.ts';
 import { readFully } from './batch-scan.ts';
+import { Slots } from './slots.ts';
 
 const WINDOW_BYTES = 1024 * 1024;
 /** With 16 threads, 12 of which may sync, and even with libuv's 4, others find one free. */
@@ -40,50 +39,26 @@ interface Window {
   usedAt: number;
 }
 
-/** So many operations at once, the others in the order in which they came. */
-class Turns {
-  #free: number;
-  readonly #waiting: (() => void)[] = [];
-
-  constructor(count: number) {
-    this.#free = count;
-  }
-
-  async run<T>(operation: () => Promise<T>): Promise<T> {
-    if (this.#free > 0) this.#free -= 1;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    try {
-      return await operation();
-    } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#free += 1;
-      else next();
-    }
-  }
-}
-
 export class ReadAhead {
-  readonly #turns: Turns;
+  readonly #slots: Slots;
   readonly #maxWindows: number;
   readonly #windowBytes: number;
   readonly #windows: Window[] = [];
   #reads = 0;
 
   constructor(maxReads: number = MAX_READS, maxWindows: number = WINDOWS, windowBytes: number = WINDOW_BYTES) {
-    assert(maxReads >= 1, 'at least one read must be able to run');
-    this.#turns = new Turns(maxReads);
+    this.#slots = new Slots(maxReads);
     this.#maxWindows = maxWindows;
     this.#windowBytes = windowBytes;
   }
 
   /** Runs an operation that makes one pread at a time, when it is its turn. */
   inTurn<T>(operation: () => Promise<T>): Promise<T> {
-    return this.#turns.run(operation);
+    return this.#slots.run(operation);
   }
 
   /**
-   * The `length` bytes at `position`, where a batch starts; fewer, but the first batch as a whole, at the end of what was read
-   * ahead; fewer than that only where the file ends. `goesOn`: the reader ended there before.
+   * The `length` bytes at `position`, which are to be there; fewer if the file ends before. `goesOn`: the reader ended there.
    */
   async read(
     source: Source,
@@ -116,13 +91,12 @@ export class ReadAhead {
     if (window.loading !== undefined) await window.loading;
     if (window.loading !== undefined || !isFor(window, source, position)) return undefined;
     const at = position - window.from;
-    const count = Math.min(length, window.to - position);
-    const isEnd = position + count === window.to;
-    window.usedAt = isEnd ? 0 : this.#reads;
-    if (count < length && scanBatch(window.bytes, at, at + count).kind !== 'batch') return undefined;
+    const end = position + length;
+    window.usedAt = end < window.to ? this.#reads : 0;
+    if (end > window.to) return undefined;
     const target = allocate(length);
-    window.bytes.copy(target, 0, at, at + count);
-    return target.subarray(0, count);
+    window.bytes.copy(target, 0, at, at + length);
+    return target;
   }
 
   /** Begins to read ahead from `position`; undefined if there is no memory to do so. */

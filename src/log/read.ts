@@ -99,7 +99,7 @@ async function readSegment(
   const source = { segment: view.segment, file: view.content.file, generation: view.generation, size: view.size };
   const read = async (length: number): Promise<Buffer> => {
     const bytes = await readAhead.read(source, position, length, hint !== undefined, request.allocate);
-    if (bytes.length === length || scanBatch(bytes, 0).kind === 'batch') return bytes;
+    if (bytes.length === length) return bytes;
     throw endsTooEarly(view.segment, position + bytes.length, position + length);
   };
   const bytes = await read(wantedBytes(view, position, request));

@@ -88,7 +88,6 @@ describe('the tail', () => {
                 [withTail, plain].map(({ log }) => log.read(offset, one.maxBytes, upTo, one.one)),
               );
               if (withTail.counting.preads === before && expected?.length !== 0) fromTail += 1;
-              // A read may end early where its memory does, but not before the first batch.
               expect(found?.equals(expected ?? Buffer.alloc(0))).toBe(true);
             } else if (one.kind === 'flush') {
               await withTail.log.flush();
@@ -100,9 +99,9 @@ describe('the tail', () => {
           await plain.log.discard();
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 30 },
     );
-    expect(fromTail).toBeGreaterThan(100);
+    expect(fromTail).toBeGreaterThan(50);
   });
 
   test('is read without a pread, before anything else has its turn', async () => {

@@ -15,6 +15,8 @@ import { SELF, topic, withReplicas } from './bench.ts';
 const [T, U, V] = [uuid(50), uuid(51), uuid(52)];
 const [FIRST, SECOND] = [uuid(1), uuid(2)];
 const TWO = { paths: ['/d1', '/d2'], level: 2 };
+/** Reads go to the disk. */
+const READING = { ...TWO, keys: { 'log.tail.cache.bytes': '0' } };
 
 function wide(name: string, topicId: string, partitions: number, directory?: string) {
   const fields = directory === undefined ? {} : { directories: [directory] };
@@ -167,7 +169,7 @@ describe('a directory whose disk fails while the broker runs', () => {
         await cause(replicas);
         expect(replicas.told.failed).toEqual([FIRST]);
         expect(await append(replicas, U)).toBe('NONE');
-      }, TWO);
+      }, READING);
       expect(lines(world, 'log-dir-offline').map(({ fields }) => fields?.['path'])).toEqual(['/d1']);
     }
   });
