@@ -15,6 +15,11 @@ interface Placed {
   readonly offset: number;
 }
 
+/** An acknowledged record. */
+export interface Promised extends Placed {
+  readonly payload: string;
+}
+
 /** By payload, which is unique. */
 export interface Promises {
   readonly acknowledged: ReadonlyMap<string, Placed>;
@@ -24,6 +29,7 @@ export interface Promises {
 export class Writer {
   readonly #name: string;
   readonly #topic: string;
+  readonly #keyOf: (n: number) => string | null;
   readonly #cluster: ClusterClient;
   readonly #producer: Producer;
   readonly #promises = { acknowledged: new Map<string, Placed>(), unknown: new Set<string>() };
@@ -32,9 +38,10 @@ export class Writer {
   #isWriting = true;
   readonly #done: Promise<void>;
 
-  /** Begins at once. The name makes its payloads different from other writers'. */
-  constructor(bootstrap: string, topic: string, name: string) {
+  /** Begins at once. The name makes its payloads different from other writers'. `keyOf`: of the record with that number. */
+  constructor(bootstrap: string, topic: string, name: string, keyOf: (n: number) => string | null = () => null) {
     this.#name = name;
+    this.#keyOf = keyOf;
     this.#topic = topic;
     const addresses = bootstrap.split(',').flatMap((address) => parseHostPort(address) ?? []);
     this.#cluster = new ClusterClient(createEnv({ level: 'error' }), { bootstrap: addresses, requestTimeoutMs: 5000 });
@@ -61,20 +68,23 @@ export class Writer {
   }
 
   /** What was acknowledged until now. */
-  promised(): string[] {
-    return [...this.#promises.acknowledged.keys()];
+  promised(): Promised[] {
+    return [...this.#promises.acknowledged].map(([payload, placed]) => ({ payload, ...placed }));
   }
 
   async #write(): Promise<void> {
     while (this.#isWriting) {
-      if (this.#producer.unresolved < MAX_UNRESOLVED) this.#send(`${this.#name}-${this.#sent++}`);
+      if (this.#producer.unresolved < MAX_UNRESOLVED) this.#send(this.#sent++);
       // Other work of this process, and the answers, get their turn.
       await new Promise((resolve) => void setTimeout(resolve, 1));
     }
   }
 
-  #send(payload: string): void {
-    this.#producer.send({ topic: this.#topic, value: Buffer.from(payload) }).then(
+  #send(n: number): void {
+    const payload = `${this.#name}-${n}`;
+    const key = this.#keyOf(n);
+    const message = { topic: this.#topic, key: key === null ? null : Buffer.from(key), value: Buffer.from(payload) };
+    this.#producer.send(message).then(
       ({ partition, offset }) => void this.#promises.acknowledged.set(payload, { partition, offset }),
       (error: unknown) => {
         if (error instanceof ProduceError && error.outcome === 'unknown') this.#promises.unknown.add(payload);
