@@ -228,25 +228,24 @@ export class LogDirectory {
    * Remembers, durably, how far the open logs are durable, where they start, and the given high watermarks. Often enough
    * that little must be checked after a crash, and that rot of old records is told from a torn end.
    */
-  checkpoint(highWatermarkOf: (topic: string, partition: number) => Offset | undefined): Promise<void> {
+  checkpoint(highWatermarkOf: (topicId: Uuid, partition: number) => Offset | undefined): Promise<void> {
     return this.#onDisk(() => this.#checkpoint(highWatermarkOf));
   }
 
-  async #checkpoint(highWatermarkOf: (topic: string, partition: number) => Offset | undefined): Promise<void> {
+  async #checkpoint(highWatermarkOf: (topicId: Uuid, partition: number) => Offset | undefined): Promise<void> {
     const entries: [PartitionKey, PartitionCheckpoint][] = [];
     for (const { folder, key, log } of this.#open.values()) {
-      const { topic, partition } = this.#folders.get(folder) as PartitionFolder;
+      const { topicId, partition } = this.#folders.get(folder) as PartitionFolder;
       const known = this.#checkpoints.get(key);
-      const next: PartitionCheckpoint = {
-        recoveryPoint: log.recoveryPoint,
-        logStartOffset: Math.max(log.logStartOffset, known?.logStartOffset ?? 0),
-        highWatermark: highWatermarkOf(topic, partition) ?? known?.highWatermark ?? log.logStartOffset,
-      };
+      const { recoveryPoint } = log;
+      const logStartOffset = Math.max(log.logStartOffset, known?.logStartOffset ?? 0);
+      const found = topicId === undefined ? undefined : highWatermarkOf(topicId, partition);
+      const highWatermark = found ?? known?.highWatermark ?? log.logStartOffset;
       const same =
-        known?.recoveryPoint === next.recoveryPoint &&
-        known.logStartOffset === next.logStartOffset &&
-        known.highWatermark === next.highWatermark;
-      if (!same) entries.push([key, next]);
+        known?.recoveryPoint === recoveryPoint &&
+        known.logStartOffset === logStartOffset &&
+        known.highWatermark === highWatermark;
+      if (!same) entries.push([key, { recoveryPoint, logStartOffset, highWatermark }]);
     }
     await this.#checkpoints.put(entries);
   }

@@ -1,9 +1,9 @@
 // Notes from time to time how far the logs are durable, so that little must be checked after a crash (D-10.1).
 import type { Offset } from '../base/ids.ts';
+import type { Uuid } from '../base/uuid.ts';
 import type { Clock, Timer } from '../env/clock.ts';
 import { isEnvError } from '../env/error.ts';
 import type { LogDirs } from './log-dirs.ts';
-import type { Partition } from './partition.ts';
 
 /** Kafka's log.flush.offset.checkpoint.interval.ms is 60 s; less to check after a crash, and rot told from a torn end, are worth a small write. */
 const CHECKPOINT_INTERVAL_MS = 2000;
@@ -11,7 +11,8 @@ const CHECKPOINT_INTERVAL_MS = 2000;
 export interface CheckpointerDeps {
   readonly clock: Clock;
   readonly logDirs: LogDirs;
-  partitionsIn(directory: LogDirs['opened'][number]): Iterable<Partition>;
+  /** Undefined: not open. */
+  highWatermarkOf(topicId: Uuid, partition: number): Offset | undefined;
 }
 
 export class Checkpointer {
@@ -35,12 +36,8 @@ export class Checkpointer {
 
   async #checkpoint(): Promise<void> {
     for (const directory of this.#deps.logDirs.online) {
-      const highWatermarks = new Map<string, Offset>();
-      for (const open of this.#deps.partitionsIn(directory)) {
-        highWatermarks.set(`${open.topic}-${open.partition}`, open.highWatermark);
-      }
       try {
-        await directory.checkpoint((topic, partition) => highWatermarks.get(`${topic}-${partition}`));
+        await directory.checkpoint((topicId, partition) => this.#deps.highWatermarkOf(topicId, partition));
       } catch (error) {
         if (!isEnvError(error)) throw error;
         // Whatever it says: without checkpoints nothing in the directory can be vouched for.

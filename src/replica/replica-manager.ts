@@ -86,7 +86,8 @@ export class ReplicaManager {
     this.#checkpointer = new Checkpointer({
       clock: deps.clock,
       logDirs: this.logDirs,
-      partitionsIn: (directory) => this.partitionsIn(directory),
+      highWatermarkOf: (topicId, partition) =>
+        this.#places.get(topicId)?.get(partition)?.hosted.partition?.highWatermark,
     });
     this.#upkeep = new Upkeep({ ...deps, partitions: () => this.partitions() });
     this.#cleaner = new Cleaner({ ...deps, partitions: () => this.partitions() });

@@ -150,7 +150,7 @@ describe('partitions', () => {
       log.append(batch({ count: 4 }), 0);
       await log.flush();
     }
-    await first.checkpoint((topic) => (topic === 'a' ? 3 : undefined));
+    await first.checkpoint((topicId) => (topicId === T1 ? 3 : undefined));
     await first.close(true, 9);
     const second = await LogDirectory.open(world(), path, OWNER);
     expect(second.partitions()).toEqual([
