@@ -70,15 +70,16 @@ interface Before {
 /** Base offset and leader epoch are not covered by the CRC: one that does not fit may as well be of the batch before. */
 function problemOf(batch: BatchHeader, { baseOffset, endOffset, latestEpoch }: Before): Problem | undefined {
   if (batch.computeCrc() !== batch.crc) return { text: 'a batch does not match its CRC', isIntact: false };
-  const intact = (text: string): Problem => ({ text, isIntact: true });
-  const { lastOffsetDelta } = batch;
+  const { baseOffset: first, lastOffsetDelta, partitionLeaderEpoch } = batch;
   if (lastOffsetDelta < 0) return intact(`a batch has last offset delta ${lastOffsetDelta}`);
-  if (batch.baseOffset < endOffset) return intact(`a batch has offset ${batch.baseOffset} after ${endOffset - 1}`);
-  if (batch.lastOffset - baseOffset >= MAX_OFFSET_SPAN) {
-    return intact(`a batch has offset ${batch.baseOffset} in a segment that begins with ${baseOffset}`);
+  if (first < endOffset) return intact(`a batch has offset ${first} after ${endOffset - 1}`);
+  if (first + lastOffsetDelta - baseOffset >= MAX_OFFSET_SPAN) {
+    return intact(`a batch has offset ${first} in a segment that begins with ${baseOffset}`);
   }
-  if (batch.partitionLeaderEpoch < latestEpoch) {
-    return intact(`a batch has leader epoch ${batch.partitionLeaderEpoch} after ${latestEpoch}`);
-  }
-  return undefined;
+  if (partitionLeaderEpoch >= latestEpoch) return undefined;
+  return intact(`a batch has leader epoch ${partitionLeaderEpoch} after ${latestEpoch}`);
+}
+
+function intact(text: string): Problem {
+  return { text, isIntact: true };
 }
