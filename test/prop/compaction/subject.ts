@@ -22,6 +22,7 @@ const META = {
 } as const;
 
 const RETENTION_MS = 1000;
+const SEGMENT_BYTES = 400;
 
 export interface Written {
   readonly offset: number;
@@ -64,7 +65,7 @@ export class Subject {
     this.#config = {
       ...topicDefaults({ broker: NO_OVERRIDES, cluster: NO_OVERRIDES }, this.world.nodeValues),
       cleanupPolicy: 'compact',
-      segmentBytes: 400,
+      segmentBytes: SEGMENT_BYTES,
       indexIntervalBytes: 100,
       deleteRetentionMs: RETENTION_MS,
       fileDeleteDelayMs: 10,
@@ -95,6 +96,7 @@ export class Subject {
 
   /** Appended and durable: what a crash may take of a log's end is not looked at here. */
   async append(spec: BatchSpec): Promise<void> {
+    this.log.updateConfig(this.#config);
     if (spec.newEpoch) this.#epoch += 1;
     const { pairs, producer, compression, transactional } = spec;
     const timestamp = this.now - 500;
@@ -126,6 +128,8 @@ export class Subject {
   async compact(mapKeys: number, lag: number, events: number | undefined): Promise<void> {
     if (this.#running !== undefined) await this.world.finish(this.#running);
     for (const record of this.written) record.firstMet ??= this.now;
+    // Larger than they were begun: some are merged.
+    this.log.updateConfig({ ...this.#config, segmentBytes: 3 * SEGMENT_BYTES });
     this.#committed = Math.max(this.#committed, this.log.logEndOffset - lag);
     const run = this.log.compact({
       endOffset: this.#committed,
