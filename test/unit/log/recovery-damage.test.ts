@@ -1,4 +1,4 @@
-// DS-25, B82: files that were damaged while nobody looked. Recovery gives a prefix of what was written that holds everything durable,
+// D-10.2, D-10.4: files that were damaged while nobody looked. Recovery gives a prefix of what was written that holds everything durable,
 // or refuses with the file and the position; it never crashes, hangs, or takes more memory than there are bytes.
 import { copyFile, readdir, readFile, truncate, unlink, writeFile } from 'node:fs/promises';
 import * as fc from 'fast-check';
@@ -169,7 +169,7 @@ test('random damage: a prefix with all that was durable, or a refusal that names
   expect([...met.keys()].sort()).toEqual(['opened', 'refused']);
 });
 
-describe('DS-25: a flipped bit in the middle of a sealed segment', () => {
+describe('D-10.4: a flipped bit in the middle of a sealed segment', () => {
   async function flipped(): Promise<{ written: Written; position: number; offset: number }> {
     const written = await writeLog();
     const { base, starts } = written.segments[1] as Written['segments'][number];
