@@ -9,8 +9,9 @@
 //   does, it cannot be told from a torn end, and nothing behind it is lost by a cut.
 // Payloads with a sector of zeros make the first case look likelier than it is; the recovery point bounds what that risks.
 import type { Offset } from '../base/ids.ts';
+import { crc32c } from '../codec/crc32c.ts';
 import type { DiskFile } from '../env/disk.ts';
-import { BATCH_HEADER_BYTES, BatchHeader, LOG_OVERHEAD_BYTES, MAGIC_AT, MAGIC_V2 } from '../record/batch.ts';
+import { ATTRIBUTES_AT, BATCH_HEADER_BYTES, BatchHeader, LOG_OVERHEAD_BYTES, MAGIC_AT, MAGIC_V2 } from '../record/batch.ts';
 import { scanBatch } from '../record/scan.ts';
 import { readFully } from './batch-scan.ts';
 
