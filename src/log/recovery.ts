@@ -14,7 +14,7 @@ import type { Segment, SegmentContent } from './segment.ts';
 import type { CheckedSegment } from './segment-check.ts';
 import { checkBatches } from './segment-check.ts';
 import type { BadBatch } from './tail-evidence.ts';
-import { examine, findIntactBatchAfter, usedEnd } from './tail-evidence.ts';
+import { examine, findIntactBatchAfter, isWholeButForLength, usedEnd } from './tail-evidence.ts';
 
 const REWRITE_BYTES = 1024 * 1024;
 
@@ -163,7 +163,7 @@ async function refuseIfNotTorn(work: Recovery, i: number, content: SegmentConten
   const intact = await findIntactBatchAfter(batch);
   if (intact === 'unclear') throw new EnvError('CORRUPT', `${where}; too much that follows looks like a batch`);
   if (intact !== undefined) throw new EnvError('CORRUPT', `${where}; an intact batch follows at position ${intact}`);
-  if (state === 'cut-off') return;
+  if (state === 'cut-off' && !(await isWholeButForLength(batch))) return;
   for (const other of segments.slice(i + 1)) {
     const later = await other.open();
     const whole: BadBatch = { file: later.file, size: later.size, position: -1, expectedOffset: bad.endOffset };
