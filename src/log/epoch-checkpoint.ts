@@ -34,6 +34,11 @@ export function writeEpochs(disk: Disk, directory: string, entries: readonly Epo
   return writeFileDurably(disk, `${directory}/${FILE}`, encodeEpochs(entries));
 }
 
+/** Without the file the batches tell the epochs. Durable once the directory is synced. */
+export function removeEpochs(disk: Disk, directory: string): Promise<void> {
+  return disk.remove(`${directory}/${FILE}`);
+}
+
 /** Undefined if there is no file or it cannot be understood. */
 export async function readEpochs(disk: Disk, directory: string): Promise<EpochEntry[] | undefined> {
   try {

@@ -51,7 +51,7 @@ export async function moveLogStart(
 }
 
 async function removeHead(state: LogState): Promise<RemovedHead | undefined> {
-  const { directory, deps, deletedFiles, config } = state;
+  const { directory, deps } = state;
   const count = segmentIndexFor(state, state.logStartOffset);
   if (count === 0) return undefined;
   const removed = state.segments.slice(0, count);
@@ -64,18 +64,27 @@ async function removeHead(state: LogState): Promise<RemovedHead | undefined> {
   state.segments = kept;
   state.snapshots = state.snapshots.filter((snapshot) => snapshot >= first.baseOffset);
 
-  for (const segment of removed) {
-    await segment.close();
-    await deletedFiles.take(segmentPaths(directory, segment.baseOffset), config.fileDeleteDelayMs);
-  }
-  const snapshotPaths = removedSnapshots.map((snapshot) => snapshotPath(directory, snapshot));
-  await deletedFiles.take(snapshotPaths, config.fileDeleteDelayMs);
-  await deps.disk.syncDirectory(directory); // D-9.3
+  await takeFiles(state, removed, removedSnapshots);
   if (state.epochsChanged) {
     state.epochsChanged = false;
     await writeEpochs(deps.disk, directory, state.epochs.entries);
   }
   return { count, bytes, startOffset: (removed[0] as Segment).baseOffset, endOffset: first.baseOffset };
+}
+
+/** Takes the files of segments and snapshots out of the folder, which are no part of the log any more, durably (D-9.3). */
+export async function takeFiles(
+  { deps, directory, deletedFiles, config }: LogState,
+  segments: readonly Segment[],
+  snapshots: readonly Offset[],
+): Promise<void> {
+  for (const segment of segments) {
+    await segment.close();
+    await deletedFiles.take(segmentPaths(directory, segment.baseOffset), config.fileDeleteDelayMs);
+  }
+  const paths = snapshots.map((snapshot) => snapshotPath(directory, snapshot));
+  await deletedFiles.take(paths, config.fileDeleteDelayMs);
+  await deps.disk.syncDirectory(directory);
 }
 
 /** The records last, so that what is there without them counts for nothing. */
