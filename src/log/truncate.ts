@@ -8,16 +8,17 @@ import type { BatchHeader } from '../record/batch.ts';
 import { writeEpochs } from './epoch-checkpoint.ts';
 import { snapshotPath } from './file-names.ts';
 import type { LogState } from './log-state.ts';
-import { checkNotClosed, failLog, segmentIndexFor } from './log-state.ts';
+import { activeSegment, checkNotClosed, failLog, segmentIndexFor } from './log-state.ts';
 import { readNewestSnapshot } from './producer-snapshot.ts';
 import { forEachBatch } from './replay.ts';
 import { readRollBasis } from './roll.ts';
-import type { Segment } from './segment.ts';
+import { Segment } from './segment.ts';
+import type { SegmentIndex } from './segment-index.ts';
 import { positionOf, viewOf } from './segment-view.ts';
 
 /**
  * Removes all batches that hold an offset at or above `offset`, and the leader epochs that start there (D-1.3). With an
- * offset in the middle of a batch, the log ends before that batch. `before` runs when it is known where the log will
+ * offset in the middle of a batch, the log ends before that batch, but not below its start. `before` runs when it is known where the log will
  * end, before anything is removed.
  */
 export async function truncateLog(
@@ -45,18 +46,36 @@ export async function truncateLog(
   }
 }
 
-async function cutLog(state: LogState, offset: Offset, before: (endOffset: Offset) => Promise<void>): Promise<void> {
+/** What is left of a log that is cut. */
+interface Rest {
+  /** The last segment that stays, and what of it. */
+  readonly segment: Segment;
+  readonly i: number;
+  readonly position: number;
+  readonly index: SegmentIndex;
+  /** Where its last batch ends, not where the gap behind it does: that is what a restart finds. */
+  readonly endOffset: Offset;
+}
+
+async function restBelow(state: LogState, offset: Offset): Promise<Rest> {
   const i = segmentIndexFor(state, offset);
   const view = await viewOf(state, i);
   const { segment, content } = view;
   const position = await positionOf(view, offset);
   const index = content.index.prefix(position, offset);
-  // Where the last batch ends that stays, not where the gap behind it does: that is what a restart finds.
   let endOffset = segment.baseOffset;
   const note = (batch: BatchHeader): void => {
     endOffset = batch.nextOffset;
   };
   await segment.extendIndex(content, index, note, position);
+  return { segment, i, position, index, endOffset };
+}
+
+async function cutLog(state: LogState, offset: Offset, before: (endOffset: Offset) => Promise<void>): Promise<void> {
+  const rest = await restBelow(state, offset);
+  // A batch that straddles the log start goes as a whole: nothing is left then, and the log begins anew where it starts.
+  const isAnew = rest.endOffset < state.logStartOffset;
+  const endOffset = isAnew ? state.logStartOffset : rest.endOffset;
   state.truncatingTo = endOffset;
   await before(endOffset);
   const { producers, offset: from } = await readNewestSnapshot(
@@ -64,30 +83,33 @@ async function cutLog(state: LogState, offset: Offset, before: (endOffset: Offse
     state.directory,
     state.snapshots,
     (state.segments[0] as Segment).baseOffset,
-    endOffset,
+    rest.endOffset,
   );
-  await forEachBatch(state.segments, state.logEndOffset, { from, to: endOffset }, (batch) => producers.update(batch));
+  const range = { from, to: rest.endOffset };
+  await forEachBatch(state.segments, state.logEndOffset, range, (batch) => producers.update(batch));
 
-  const removed = state.segments.slice(i + 1);
-  const removedSnapshots = state.snapshots.filter((snapshot) => snapshot > endOffset);
+  const kept = isAnew ? [Segment.create(state.host, endOffset)] : state.segments.slice(0, rest.i + 1);
+  const removed = state.segments.filter((segment) => !kept.includes(segment));
+  const removedSnapshots = state.snapshots.filter((snapshot) => snapshot > rest.endOffset);
   state.generation += 1;
   state.tail.clear();
   state.preallocation = undefined;
-  state.segments = state.segments.slice(0, i + 1);
-  state.rolled = state.rolled.filter((sealedOne) => sealedOne.endOffset <= endOffset && sealedOne.segment !== segment);
-  state.snapshots = state.snapshots.filter((snapshot) => snapshot <= endOffset);
+  state.segments = kept;
+  state.rolled = state.rolled.filter((sealed) => kept.includes(sealed.segment) && sealed.segment !== rest.segment);
+  state.snapshots = state.snapshots.filter((snapshot) => snapshot <= rest.endOffset);
   state.producers = producers;
   state.epochs.truncateFromEnd(endOffset);
   state.epochsChanged = true;
   state.logEndOffset = endOffset;
   state.flushedEndOffset = Math.min(state.flushedEndOffset, endOffset);
   state.firstDirtyOffset = Math.min(state.firstDirtyOffset, endOffset);
-  segment.replace(index, position);
+  if (!isAnew) rest.segment.replace(rest.index, rest.position);
 
-  for (const later of removed.toReversed()) await later.remove();
+  for (const gone of removed.toReversed()) await gone.remove();
   for (const snapshot of removedSnapshots) await state.deps.disk.remove(snapshotPath(state.directory, snapshot));
   await state.deps.disk.syncDirectory(state.directory);
-  await segment.file.truncate(position);
-  await segment.file.sync();
-  state.rollBasis = await readRollBasis(segment, state.deps.clock.wallTime());
+  const active = activeSegment(state);
+  await active.file.truncate(active.size);
+  await active.file.sync();
+  state.rollBasis = await readRollBasis(active, state.deps.clock.wallTime());
 }

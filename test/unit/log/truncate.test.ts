@@ -111,3 +111,32 @@ test('readers that are under way see the old log or the new one', async () => {
   }
   await log.close();
 });
+
+test('D-9.1 a cut in the batch that straddles the log start leaves an empty log that starts there, after a restart too', async () => {
+  const notes: number[] = [];
+  const log = await PartitionLog.open(
+    deps(),
+    await tempFolder(),
+    SMALL,
+    { cleanShutdown: true, recoveryPoint: 0 },
+    {
+      beforeTruncation: (offset) => Promise.resolve(void notes.push(offset)),
+      noteLogStart: () => Promise.resolve(),
+      noteFirstDirty: () => Promise.resolve(),
+    },
+  );
+  for (let i = 0; i < BATCHES; i++) append(log, i);
+  await log.advanceLogStart(10);
+  await log.truncateTo(11);
+  expect([log.logStartOffset, log.logEndOffset, log.flushedEndOffset, notes]).toEqual([10, 10, 10, [10]]);
+  expect((await readdir(log.directory)).filter((name) => name.endsWith('.log'))).toEqual(['00000000000000000010.log']);
+  expect(log.append(batch({ count: 2 }), 9)).toMatchObject({ baseOffset: 10 });
+  const [first] = splitBatches(await log.read(10, 1000, 12, true));
+  expect(first?.baseOffset).toBe(10);
+  await log.flush();
+  await log.discard();
+  const recovery = { cleanShutdown: false, recoveryPoint: 12, logStartOffset: 10 };
+  const again = await PartitionLog.open(deps(), log.directory, SMALL, recovery);
+  expect([again.logStartOffset, again.logEndOffset]).toEqual([10, 12]);
+  await again.close();
+});
