@@ -11,7 +11,14 @@
 import type { Offset } from '../base/ids.ts';
 import { crc32c } from '../codec/crc32c.ts';
 import type { DiskFile } from '../env/disk.ts';
-import { ATTRIBUTES_AT, BATCH_HEADER_BYTES, BatchHeader, LOG_OVERHEAD_BYTES, MAGIC_AT, MAGIC_V2 } from '../record/batch.ts';
+import {
+  ATTRIBUTES_AT,
+  BATCH_HEADER_BYTES,
+  BatchHeader,
+  LOG_OVERHEAD_BYTES,
+  MAGIC_AT,
+  MAGIC_V2,
+} from '../record/batch.ts';
 import { scanBatch } from '../record/scan.ts';
 import { readFully } from './batch-scan.ts';
 
@@ -56,6 +63,21 @@ export async function examine({ file, position, size, expectedOffset }: BadBatch
     if (!zeroByRight && isZero(bytes.subarray(from, to))) return 'partial';
   }
   return scan.kind !== 'malformed' && stated > left ? 'cut-off' : 'complete';
+}
+
+/** Of more than this nobody would send a batch. */
+const MAX_BATCH_BYTES = 128 * 1024 * 1024;
+
+/**
+ * Whether a batch that seems cut off is all there, up to the end of the file, and only its length is wrong: the CRC does not
+ * cover the length, and matches. No crash does that.
+ */
+export async function isWholeButForLength({ file, position, size }: BadBatch): Promise<boolean> {
+  const length = size - position;
+  if (length < BATCH_HEADER_BYTES || length > MAX_BATCH_BYTES) return false;
+  const bytes = Buffer.allocUnsafe(length);
+  if ((await readFully(file, bytes, length, position)) < length) return false;
+  return crc32c(bytes, ATTRIBUTES_AT) === new BatchHeader(bytes).crc;
 }
 
 function isZero(bytes: Buffer): boolean {
