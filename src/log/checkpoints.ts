@@ -6,12 +6,15 @@ import type { Offset } from '../base/ids.ts';
 import type { Uuid } from '../base/uuid.ts';
 import { EnvError } from '../env/error.ts';
 import type { Store, StoreOperation } from '../env/store.ts';
+import type { EpochEntry } from './leader-epoch-cache.ts';
 
 export interface PartitionCheckpoint {
   /** Everything below was durable when this was written. */
   readonly recoveryPoint: Offset;
   readonly logStartOffset: Offset;
   readonly highWatermark: Offset;
+  /** Of a leader that had written nothing when this was noted. */
+  readonly leaderEpoch?: EpochEntry | undefined;
 }
 
 /** `<topic id>/<partition>`. */
@@ -27,6 +30,8 @@ export function parsePartitionKey(key: PartitionKey): { topicId: Uuid; partition
 }
 
 const VERSION = 0;
+const CHECKPOINT_BYTES = 25;
+const EPOCH_BYTES = 12;
 const CHECKPOINT = 'partition/';
 const UNVERIFIED = 'unverified/';
 /** How far a log is compacted, in decimal digits. */
@@ -41,13 +46,22 @@ function encodeCheckpoint(checkpoint: PartitionCheckpoint): Buffer {
   writer.int64(checkpoint.recoveryPoint);
   writer.int64(checkpoint.logStartOffset);
   writer.int64(checkpoint.highWatermark);
+  const { leaderEpoch } = checkpoint;
+  if (leaderEpoch !== undefined) {
+    writer.int32(leaderEpoch.epoch);
+    writer.int64(leaderEpoch.startOffset);
+  }
   return writer.finish();
 }
 
 function decodeCheckpoint(key: string, bytes: Buffer): PartitionCheckpoint {
   const reader = new ByteReader(bytes);
-  if (bytes.length !== 25 || reader.int8() !== VERSION) throw new EnvError('CORRUPT', `checkpoint ${key} is malformed`);
-  return { recoveryPoint: reader.int64(), logStartOffset: reader.int64(), highWatermark: reader.int64() };
+  const isWhole = bytes.length === CHECKPOINT_BYTES || bytes.length === CHECKPOINT_BYTES + EPOCH_BYTES;
+  if (!isWhole || reader.int8() !== VERSION) throw new EnvError('CORRUPT', `checkpoint ${key} is malformed`);
+  const [recoveryPoint, logStartOffset, highWatermark] = [reader.int64(), reader.int64(), reader.int64()];
+  if (reader.remaining === 0) return { recoveryPoint, logStartOffset, highWatermark };
+  const leaderEpoch = { epoch: reader.int32(), startOffset: reader.int64() };
+  return { recoveryPoint, logStartOffset, highWatermark, leaderEpoch };
 }
 
 function decodeOffset(key: string, bytes: Buffer): Offset {

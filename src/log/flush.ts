@@ -5,7 +5,7 @@ import { EnvError } from '../env/error.ts';
 import { writeEpochs } from './epoch-checkpoint.ts';
 import { snapshotPath } from './file-names.ts';
 import type { LogState, RolledSegment } from './log-state.ts';
-import { activeSegment, checkNotClosed, failLog } from './log-state.ts';
+import { activeSegment, checkNotClosed, failLog, hasUnsavedEpochs } from './log-state.ts';
 import { makeRoom } from './preallocation.ts';
 import { straySnapshots, writeProducerSnapshot } from './producer-snapshot.ts';
 
@@ -16,7 +16,7 @@ export async function flushLog(state: LogState): Promise<void> {
   const active = activeSegment(state);
   const rolled = [...state.rolled];
   const nothingNew = endOffset === state.flushedEndOffset && rolled.length === 0;
-  if (nothingNew && !state.epochsChanged && !state.tailUnknown) return;
+  if (nothingNew && !hasUnsavedEpochs(state) && !state.tailUnknown) return;
   try {
     if (state.tailUnknown) {
       await active.file.truncate(active.size);

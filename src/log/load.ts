@@ -33,6 +33,8 @@ export interface LogRecovery {
   readonly logStartOffset?: Offset;
   /** How far it was compacted; 0 unless given. */
   readonly firstDirtyOffset?: Offset;
+  /** Of a leader that had written nothing when it was noted. */
+  readonly leaderEpoch?: EpochEntry | undefined;
 }
 
 export async function loadLog(
@@ -67,7 +69,7 @@ export async function loadLog(
     logStartOffset,
     logEndOffset,
     firstDirtyOffset: knownDirtyOffset(recovery, logEndOffset),
-    epochs: await loadEpochs(disk, directory, loaded),
+    epochs: await loadEpochs(disk, directory, loaded, recovery.leaderEpoch),
     producers: await loadProducers({ deps, directory, segments, logEndOffset, snapshots }),
     snapshots,
     rollBasis: await readRollBasis(segments.at(-1) as Segment, deps.clock.wallTime()),
@@ -88,6 +90,9 @@ type Found = Pick<
 >;
 
 function newState(deps: LogDeps, config: LogConfig, host: SegmentHost, found: Found): LogState {
+  const last = found.epochs.entries.at(-1);
+  const isNoted = found.producers === undefined && last?.startOffset === found.logEndOffset;
+  const notedEpoch = isNoted ? last?.epoch : undefined;
   return {
     ...found,
     deps,
@@ -99,7 +104,9 @@ function newState(deps: LogDeps, config: LogConfig, host: SegmentHost, found: Fo
     tail: deps.shared.tail.openTail(),
     flushedEndOffset: found.logEndOffset,
     rolled: [],
-    epochsChanged: false,
+    // Of a cold log: its last epoch may be noted elsewhere alone.
+    epochsChanged: notedEpoch !== undefined,
+    notedEpoch,
     deletedFiles: new DeletedFiles(deps),
     generation: 0,
     truncatingTo: undefined,
@@ -217,8 +224,8 @@ async function loadSegments(
 }
 
 function logRecovery(deps: LogDeps, directory: string, recovered: RecoveredSegments, recoveryPoint: Offset): void {
-  const { logEndOffset, cutBytes, removedSegments } = recovered;
-  const facts = { directory, recoveryPoint, logEndOffset, cutBytes, removedSegments };
+  const { logEndOffset, cutBytes, removedSegments, checkedBytes, rewrittenBytes } = recovered;
+  const facts = { directory, recoveryPoint, logEndOffset, cutBytes, removedSegments, checkedBytes, rewrittenBytes };
   // Never silent: what was cut had not been synced, but with flush mode async it may have been acknowledged.
   if (cutBytes > 0) deps.logger.warn('log-recovered-with-cut', facts);
   else deps.logger.debug('log-recovered', facts);
@@ -246,10 +253,15 @@ async function loadClean(directory: string, segments: Segment[], recoveryPoint: 
 
 /**
  * The checkpoint, then the batches looked at, which correct it: they do not replace it, since compaction may have taken the
- * first batches of an epoch. Its last entry counts at the log's end too: of a leader that wrote nothing yet. Without a
- * usable checkpoint all batches tell.
+ * first batches of an epoch. Its last entry, or the one noted elsewhere, counts at the log's end too: of a leader that wrote
+ * nothing yet. Without a usable checkpoint all batches tell.
  */
-async function loadEpochs(disk: Disk, directory: string, loaded: LoadedSegments): Promise<LeaderEpochCache> {
+async function loadEpochs(
+  disk: Disk,
+  directory: string,
+  loaded: LoadedSegments,
+  noted: EpochEntry | undefined,
+): Promise<LeaderEpochCache> {
   const { segments, logEndOffset, epochsFrom } = loaded;
   const stored = await readEpochs(disk, directory);
   const epochs = new LeaderEpochCache(stored?.filter((entry) => entry.startOffset < logEndOffset) ?? []);
@@ -264,9 +276,10 @@ async function loadEpochs(disk: Disk, directory: string, loaded: LoadedSegments)
     );
   }
   for (const entry of loaded.epochs) epochs.assign(entry.epoch, entry.startOffset);
-  const last = stored?.at(-1);
-  if (last !== undefined && last.startOffset === logEndOffset && last.epoch > epochs.latestEpoch) {
-    epochs.assign(last.epoch, last.startOffset);
+  for (const last of [stored?.at(-1), noted]) {
+    if (last !== undefined && last.startOffset === logEndOffset && last.epoch > epochs.latestEpoch) {
+      epochs.assign(last.epoch, last.startOffset);
+    }
   }
   const same = stored !== undefined && JSON.stringify(stored) === JSON.stringify(epochs.entries);
   if (!same && (stored !== undefined || epochs.entries.length > 0)) await writeEpochs(disk, directory, epochs.entries);

@@ -11,6 +11,7 @@ import type { PartitionCheckpoint, PartitionKey } from './checkpoints.ts';
 import { Checkpoints, partitionKey } from './checkpoints.ts';
 import { consumeCleanShutdown, writeCleanShutdown } from './clean-shutdown.ts';
 import { DirectoryHealth, isDiskFailure } from './directory-health.ts';
+import { LogNotes } from './log-notes.ts';
 import type { LogConfig, LogDeps } from './log-state.ts';
 import { LogSummaries } from './log-summaries.ts';
 import { encodeLogSummary } from './log-summary.ts';
@@ -27,8 +28,6 @@ import { lockDirectory, verifyMetaProperties } from './storage.ts';
 export interface LogDirectoryDeps extends LogDeps {
   readonly openStore: OpenStore;
 }
-
-const NO_CHECKPOINT: PartitionCheckpoint = { recoveryPoint: 0, logStartOffset: 0, highWatermark: 0 };
 
 interface OpenPartition {
   readonly folder: string;
@@ -48,6 +47,7 @@ export class LogDirectory {
   #bootCounter: number;
   readonly #folders: PartitionFolders;
   readonly #summaries: LogSummaries;
+  readonly #notes: LogNotes;
   /** For logs that are opened from their files. */
   readonly #slots: Slots;
   /** After an unclean stop. */
@@ -76,6 +76,7 @@ export class LogDirectory {
     this.#checkpoints = found.checkpoints;
     this.#folders = found.folders;
     this.#summaries = found.summaries;
+    this.#notes = new LogNotes(found.checkpoints);
     this.#slots = new Slots(deps.shared.recoveryThreads);
     if (start.cleanShutdownEpoch === undefined) {
       this.#progress = new RecoveryProgress(deps, path, found.folders.all().length);
@@ -182,6 +183,7 @@ export class LogDirectory {
       recoveryPoint: checkpoint?.recoveryPoint ?? 0,
       logStartOffset: checkpoint?.logStartOffset ?? 0,
       firstDirtyOffset: this.#checkpoints.firstDirtyOffset(key),
+      leaderEpoch: checkpoint?.leaderEpoch,
     };
     const summary = this.#summaries.take(name);
     if (summary !== undefined && !isNew && recovery.cleanShutdown) {
@@ -201,27 +203,7 @@ export class LogDirectory {
   }
 
   #hooks(key: PartitionKey): LogHooks {
-    return {
-      beforeTruncation: (offset) => this.#onDisk(() => this.#lowerRecoveryPoint(key, offset)),
-      noteLogStart: (offset) => this.#onDisk(() => this.#noteLogStart(key, offset)),
-      noteFirstDirty: (offset) => this.#onDisk(() => this.#checkpoints.putFirstDirty(key, offset)),
-    };
-  }
-
-  /** M-7: nothing durable may promise more than the log will have. */
-  async #lowerRecoveryPoint(key: PartitionKey, offset: Offset): Promise<void> {
-    if (this.#checkpoints.firstDirtyOffset(key) > offset) await this.#checkpoints.putFirstDirty(key, offset);
-    const checkpoint = this.#checkpoints.get(key);
-    // What a checkpoint under way says already is not durable yet.
-    if (checkpoint === undefined || checkpoint.recoveryPoint <= offset) return this.#checkpoints.settled();
-    await this.#checkpoints.put([[key, { ...checkpoint, recoveryPoint: offset }]]);
-  }
-
-  /** D-9.2: what is removed below the start stays removed, whatever a crash leaves of the folder. */
-  async #noteLogStart(key: PartitionKey, offset: Offset): Promise<void> {
-    const checkpoint = this.#checkpoints.get(key) ?? NO_CHECKPOINT;
-    if (checkpoint.logStartOffset >= offset) return this.#checkpoints.settled();
-    await this.#checkpoints.put([[key, { ...checkpoint, logStartOffset: offset }]]);
+    return this.#notes.hooks(key, (work) => this.#onDisk(work));
   }
 
   /**
@@ -245,7 +227,7 @@ export class LogDirectory {
         known?.recoveryPoint === recoveryPoint &&
         known.logStartOffset === logStartOffset &&
         known.highWatermark === highWatermark;
-      if (!same) entries.push([key, { recoveryPoint, logStartOffset, highWatermark }]);
+      if (!same) entries.push([key, { ...known, recoveryPoint, logStartOffset, highWatermark }]);
     }
     await this.#checkpoints.put(entries);
   }
@@ -275,7 +257,11 @@ export class LogDirectory {
     this.#renames += 1;
     const to = `${this.path}/${renamedFolder(name, `${this.bootCounter}-${this.#renames}`, what)}`;
     await this.#folders.rename(name, to);
-    if (folder.topicId !== undefined) await this.#checkpoints.remove(partitionKey(folder.topicId, partition));
+    if (folder.topicId !== undefined) {
+      const key = partitionKey(folder.topicId, partition);
+      this.#notes.forget(key);
+      await this.#checkpoints.remove(key);
+    }
     this.#deps.logger.info(what === 'delete' ? 'partition-deleted' : 'partition-moved-aside', { topic, partition, to });
     return to;
   }

@@ -2,7 +2,7 @@
 // logStartOffset <= flushedEndOffset <= logEndOffset; segments ascend without holes, the last one is active.
 // A log is warm while its active segment is loaded and its producers are known, cold else: then nothing can be appended.
 import { must } from '../base/assert.ts';
-import type { Offset } from '../base/ids.ts';
+import type { Epoch, Offset } from '../base/ids.ts';
 import type { TopicConfig } from '../config/topic-config.ts';
 import type { Clock } from '../env/clock.ts';
 import type { Disk } from '../env/disk.ts';
@@ -12,7 +12,6 @@ import type { DeletedFiles } from './deleted-files.ts';
 import { noteFailedSync } from './failed-sync.ts';
 import type { LeaderEpochCache } from './leader-epoch-cache.ts';
 import type { LogShared } from './log-shared.ts';
-import type { Preallocation } from './preallocation.ts';
 import type { ProducerStates } from './producer-states.ts';
 import type { RollBasis } from './roll.ts';
 import type { Segment, SegmentHost } from './segment.ts';
@@ -37,6 +36,15 @@ export interface RolledSegment {
   readonly producerSnapshot: Buffer;
   /** Zeros lie behind its records. */
   readonly hasRoom: boolean;
+}
+
+/** Zeros behind the records of the segment at `baseOffset`. */
+export interface Preallocation {
+  readonly baseOffset: Offset;
+  /** Where they end, or ended before records took their place. Infinite once they could not be written. */
+  end: number;
+  /** Bytes of records when the last flush began. */
+  flushed: number;
 }
 
 export interface LogState {
@@ -66,6 +74,8 @@ export interface LogState {
   rolled: RolledSegment[];
   /** The epoch checkpoint on disk is older than `epochs`. */
   epochsChanged: boolean;
+  /** Noted outside the folder as the last of `epochs`: durable there while no record follows. */
+  notedEpoch: Epoch | undefined;
   /** Offsets of the producer snapshots on disk, ascending. */
   snapshots: Offset[];
   /** Taken out of the log, not yet removed. */
@@ -95,6 +105,20 @@ export function producersOf(state: LogState): ProducerStates {
 /** The offset after the last record of the segment at `i`. */
 export function segmentEndOffset(state: LogState, i: number): Offset {
   return state.segments[i + 1]?.baseOffset ?? state.logEndOffset;
+}
+
+/** Whether all batches are durable, and nothing is under way that may change them. */
+export function isFlushed(state: LogState): boolean {
+  const { rolled, tailUnknown, truncatingTo, writeFailure, syncFailure } = state;
+  const works = writeFailure === undefined && syncFailure === undefined && !tailUnknown;
+  return works && state.flushedEndOffset === state.logEndOffset && rolled.length === 0 && truncatingTo === undefined;
+}
+
+/** Whether `epochs` say something that would not survive a crash. */
+export function hasUnsavedEpochs({ epochs, epochsChanged, notedEpoch, logEndOffset }: LogState): boolean {
+  if (!epochsChanged) return false;
+  const last = epochs.entries.at(-1);
+  return last === undefined || last.epoch !== notedEpoch || last.startOffset !== logEndOffset;
 }
 
 /** EnvError CLOSED: the log was closed or removed under a caller that still had it in hand. */

@@ -10,8 +10,9 @@ import { compactLog } from './compaction/compact.ts';
 import type { DirtyLog } from './compaction/dirty.ts';
 import { dirtyPart } from './compaction/dirty.ts';
 import { flushLog } from './flush.ts';
+import { truncateFullyAndStartAt } from './full-truncation.ts';
 import { GroupCommit } from './group-commit.ts';
-import type { EpochEndOffset, LeaderEpochCache } from './leader-epoch-cache.ts';
+import type { EpochEndOffset, EpochEntry, LeaderEpochCache } from './leader-epoch-cache.ts';
 import type { LogRecovery } from './load.ts';
 import { coldState, loadLog } from './load.ts';
 import type { LogLimits, RemovedSegments } from './log-retention.ts';
@@ -19,6 +20,7 @@ import { advanceLogStart, exceedsLimits, retainLog } from './log-retention.ts';
 import type { LogConfig, LogDeps, LogState } from './log-state.ts';
 import { activeSegment, checkNotClosed, failLog, producersOf } from './log-state.ts';
 import type { LogSummary } from './log-summary.ts';
+import { forgetNoted, startEpoch } from './noted-epochs.ts';
 import { PositionHints } from './position-hints.ts';
 import type { ProducerStates } from './producer-states.ts';
 import { readLog } from './read.ts';
@@ -37,6 +39,11 @@ export interface LogHooks {
   readonly noteLogStart: (offset: Offset) => Promise<void>;
   /** The log is compacted below `offset`: durable when it resolves. A truncation takes it back. */
   readonly noteFirstDirty: (offset: Offset) => Promise<void>;
+  /**
+   * A leader's epoch, which starts at the end of a log that is durable: durable when it resolves, and forgotten when the log is
+   * truncated to there. Without this hook it is written to the log's folder at once.
+   */
+  readonly noteLeaderEpoch?: (entry: EpochEntry) => Promise<void>;
 }
 
 const NO_HOOKS: LogHooks = {
@@ -195,8 +202,7 @@ export class PartitionLog {
 
   /** A new leader's epoch starts at the log's end, even if no record follows (D-0.3). Durable when it resolves (D-1.4). */
   async assignEpoch(leaderEpoch: Epoch): Promise<void> {
-    checkNotClosed(this.#state);
-    if (this.#state.epochs.assign(leaderEpoch, this.#state.logEndOffset)) this.#state.epochsChanged = true;
+    await startEpoch(this.#state, leaderEpoch, this.#hooks);
     await this.flush();
   }
 
@@ -235,7 +241,18 @@ export class PartitionLog {
    * Durable when it resolves (D-3.6). No append may run meanwhile.
    */
   truncateTo(offset: Offset): Promise<void> {
-    return this.#commit.exclusively(() => truncateLog(this.#state, offset, this.#hooks.beforeTruncation));
+    return this.#commit.exclusively(async () => {
+      await forgetNoted(this.#state, offset, this.#hooks);
+      await truncateLog(this.#state, offset, this.#hooks.beforeTruncation);
+    });
+  }
+
+  /**
+   * D-3.8: drops everything; the log is empty then and starts at `offset`, at least its end. Durable when it resolves. No append
+   * may run meanwhile. EnvError; the log is fenced then.
+   */
+  truncateFullyAndStartAt(offset: Offset): Promise<void> {
+    return this.#commit.exclusively(() => truncateFullyAndStartAt(this.#state, offset, this.#hooks));
   }
 
   /**

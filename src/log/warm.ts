@@ -4,7 +4,7 @@ import { EnvError } from '../env/error.ts';
 import { saveProducerSnapshot } from './flush.ts';
 import { loadProducers } from './load.ts';
 import type { LogState } from './log-state.ts';
-import { activeSegment, checkNotClosed, failLog } from './log-state.ts';
+import { activeSegment, checkNotClosed, failLog, hasUnsavedEpochs } from './log-state.ts';
 import type { LogSummary } from './log-summary.ts';
 import { hasRoom, trimRoom } from './preallocation.ts';
 import { encodeProducerSnapshot } from './producer-snapshot.ts';
@@ -97,11 +97,12 @@ async function trimActive(state: LogState, active: Segment): Promise<void> {
 
 /** What can be said of the log without its folder; undefined unless it is closed and all of it durable. */
 export function summaryOf(state: LogState, topic: string): LogSummary | undefined {
-  const { logStartOffset, logEndOffset, flushedEndOffset, rolled, epochs, epochsChanged, snapshots } = state;
+  const { logStartOffset, logEndOffset, flushedEndOffset, rolled, epochs, snapshots } = state;
   // A cold log changed nothing: if its files are not what they should be, it is still true what they should be.
   const failure = state.syncFailure ?? state.writeFailure;
   const failed = failure !== undefined && (state.producers !== undefined || failure.code !== 'CORRUPT');
-  const pending = epochsChanged || state.tailUnknown || flushedEndOffset !== logEndOffset || rolled.length > 0;
+  const pending =
+    hasUnsavedEpochs(state) || state.tailUnknown || flushedEndOffset !== logEndOffset || rolled.length > 0;
   if (!state.closed || failed || pending) return undefined;
   const segments = state.segments.map(({ baseOffset, size, max }) => ({ baseOffset, size, max }));
   return { topic, logStartOffset, logEndOffset, epochs: epochs.entries, segments, snapshots };

@@ -97,7 +97,7 @@ describe('acknowledgement', () => {
 
   test('an epoch that cannot be made durable is not led; the next state of the epoch is no surprise (D-0.3)', async () => {
     await withPartition(async (partition, { world }) => {
-      world.process('host').disk.failNext('sync', '/data/t-0');
+      world.process('host').disk.failNext('store', '/data/checkpoints');
       await partition.applyState(state({ partitionEpoch: 1, leaderEpoch: 1 }));
       expect(partition.failure?.code).toBe('IO');
       await partition.applyState(state({ partitionEpoch: 2, leaderEpoch: 1 }));

@@ -1,0 +1,66 @@
+// What the logs of a directory have noted in its Store while they are open: where they may be cut (M-7), where they start (D-9.2), how
+// far they are compacted, and the epochs of leaders that have written nothing yet (D-1.4). Each is durable when it resolves.
+import type { Offset } from '../base/ids.ts';
+import type { Checkpoints, PartitionCheckpoint, PartitionKey } from './checkpoints.ts';
+import { GroupCommit } from './group-commit.ts';
+import type { EpochEntry } from './leader-epoch-cache.ts';
+import type { LogHooks } from './partition-log.ts';
+
+const NO_CHECKPOINT: PartitionCheckpoint = { recoveryPoint: 0, logStartOffset: 0, highWatermark: 0 };
+
+export class LogNotes {
+  readonly #checkpoints: Checkpoints;
+  readonly #epochs = new Map<PartitionKey, EpochEntry>();
+  /** A broker that starts leads thousands of partitions at once: their epochs share a write. */
+  readonly #commit = new GroupCommit(() => this.#putEpochs());
+
+  constructor(checkpoints: Checkpoints) {
+    this.#checkpoints = checkpoints;
+  }
+
+  /** For one log; `onDisk` is to watch over each of its writes. */
+  hooks(key: PartitionKey, onDisk: (work: () => Promise<void>) => Promise<void>): LogHooks {
+    return {
+      beforeTruncation: (offset) => onDisk(() => this.#lowerRecoveryPoint(key, offset)),
+      noteLogStart: (offset) => onDisk(() => this.#noteLogStart(key, offset)),
+      noteFirstDirty: (offset) => onDisk(() => this.#checkpoints.putFirstDirty(key, offset)),
+      noteLeaderEpoch: (entry) => {
+        this.#epochs.set(key, entry);
+        return onDisk(() => this.#commit.request());
+      },
+    };
+  }
+
+  /** The partition is going: nothing of it is written any more. */
+  forget(key: PartitionKey): void {
+    this.#epochs.delete(key);
+  }
+
+  async #putEpochs(): Promise<void> {
+    const entries = [...this.#epochs];
+    this.#epochs.clear();
+    await this.#checkpoints.put(
+      entries.map(([key, leaderEpoch]) => [key, { ...(this.#checkpoints.get(key) ?? NO_CHECKPOINT), leaderEpoch }]),
+    );
+  }
+
+  /** M-7: nothing durable may promise more than the log will have. */
+  async #lowerRecoveryPoint(key: PartitionKey, offset: Offset): Promise<void> {
+    if (this.#checkpoints.firstDirtyOffset(key) > offset) await this.#checkpoints.putFirstDirty(key, offset);
+    const checkpoint = this.#checkpoints.get(key);
+    if (checkpoint === undefined) return;
+    const recoveryPoint = Math.min(checkpoint.recoveryPoint, offset);
+    // D-1.3
+    const outlived = checkpoint.leaderEpoch !== undefined && checkpoint.leaderEpoch.startOffset >= offset;
+    if (recoveryPoint === checkpoint.recoveryPoint && !outlived) return;
+    const leaderEpoch = outlived ? undefined : checkpoint.leaderEpoch;
+    await this.#checkpoints.put([[key, { ...checkpoint, recoveryPoint, leaderEpoch }]]);
+  }
+
+  /** D-9.2: what is removed below the start stays removed, whatever a crash leaves of the folder. */
+  async #noteLogStart(key: PartitionKey, offset: Offset): Promise<void> {
+    const checkpoint = this.#checkpoints.get(key) ?? NO_CHECKPOINT;
+    if (checkpoint.logStartOffset >= offset) return;
+    await this.#checkpoints.put([[key, { ...checkpoint, logStartOffset: offset }]]);
+  }
+}
