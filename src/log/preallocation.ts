@@ -1,7 +1,6 @@
 // With `preallocate`, zeros ahead of the records: a flush that need not extend its file is quicker by a third. Node has no
 // fallocate, so they are written, step by step, and cost the disk as much as records do: only where flushes are small they pay.
 // They are cut off when the segment is sealed and when the log is closed or cooled; after a crash recovery cuts them.
-import type { Offset } from '../base/ids.ts';
 import { EnvError } from '../env/error.ts';
 import type { LogState } from './log-state.ts';
 import { activeSegment } from './log-state.ts';
@@ -13,15 +12,6 @@ const LOW_BYTES = STEP_BYTES / 4;
 /** A step serves 16 flushes at least, or is not made. */
 const MAX_FLUSH_BYTES = STEP_BYTES / 16;
 const ZEROS = Buffer.alloc(STEP_BYTES);
-
-/** Zeros behind the records of the segment at `baseOffset`. */
-export interface Preallocation {
-  readonly baseOffset: Offset;
-  /** Where they end, or ended before records took their place. Infinite once they could not be written. */
-  end: number;
-  /** Bytes of records when the last flush began. */
-  flushed: number;
-}
 
 /** Before a flush of the active segment: writes the next zeros if there are few left. Never fails: records come first. */
 export function makeRoom(state: LogState): void {
