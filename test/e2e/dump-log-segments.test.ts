@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { complaintsIn, dumpLogSegments, hasDumpLogSegments, recordsIn } from './dump-log-segments.ts';
 import { hasKcat, kcatOk } from './kcat.ts';
 import { clusterServes, kvorum, kvorumOk, startNode } from './kvorum.ts';
-import { cleanUp, temporaryFolder } from './processes.ts';
+import { cleanUp, eventually, temporaryFolder } from './processes.ts';
 import type { SingleNode } from './single-node.ts';
 import { formatSingleNode } from './single-node.ts';
 
@@ -31,6 +31,9 @@ describe('finds what is wrong in its output', () => {
     const right = 'baseOffset: 0 lastOffset: 1 count: 2 isvalid: true\n| offset: 0 keySize: -1 payload: an error\n';
     expect(complaintsIn(right)).toEqual([]);
     expect(recordsIn(right)).toEqual([{ offset: 0, payload: 'an error' }]);
+    const emptied = 'Found timestamp mismatch in :/data/0.timeindex\n  Index timestamp: 5, log timestamp: -1\n';
+    expect(complaintsIn(emptied)).toEqual([]);
+    expect(complaintsIn(`${emptied}  Index timestamp: 8, log timestamp: 7\n`)).toHaveLength(1);
   });
 });
 
@@ -48,7 +51,7 @@ describe.skipIf(!hasKcat || !hasDumpLogSegments)('files of a broker', () => {
 
   beforeAll(async () => {
     const parent = temporaryFolder();
-    node = await formatSingleNode(parent, join(parent, 'data'));
+    node = await formatSingleNode(parent, join(parent, 'data'), { 'log.cleaner.backoff.ms': '100' });
     const running = startNode(node.file);
     await clusterServes(node.server, 1);
     const create = ['topic', 'create', ...topics, 'append-time', 'untouched'];
@@ -70,10 +73,32 @@ describe.skipIf(!hasKcat || !hasDumpLogSegments)('files of a broker', () => {
       const lines = Array.from({ length: COUNT }, (_, n) => payload(topic, n)).join('\n');
       await kcatOk(['-P', '-b', node.bootstrap, '-t', topic, '-X', 'batch.num.messages=50', ...args], lines);
     }
+    await produceCompacted();
     running.kill('SIGTERM');
     expect(await running.ended(30_000)).toMatchObject({ code: 0 });
   });
   afterAll(cleanUp);
+
+  /** Keys that come again, some with null in the end, until compaction has been over them. */
+  async function produceCompacted(): Promise<void> {
+    const configs = [
+      'cleanup.policy=compact',
+      'min.cleanable.dirty.ratio=0.01',
+      'segment.bytes=20000',
+      'file.delete.delay.ms=10',
+    ];
+    const config = configs.flatMap((pair) => ['--config', pair]);
+    await kvorumOk(['topic', 'create', 'compacted', '--partitions', '1', ...config, '--server', node.server]);
+    for (const codec of ['none', 'lz4', 'zstd']) {
+      const lines = Array.from({ length: COUNT }, (_, n) => `key-${n % 97}:${n % 7 === 0 ? '' : payload(codec, n)}`);
+      const args = ['-K', ':', '-Z', '-z', codec, '-X', 'batch.num.messages=50', '-X', 'enable.idempotence=true'];
+      await kcatOk(['-P', '-b', node.bootstrap, '-t', 'compacted', ...args], lines.join('\n'));
+    }
+    await eventually('the log is compacted', async () => {
+      const records = await kvorumOk(['log', 'dump', '--records', '--format', 'json', ...files('compacted', '.log')]);
+      return Promise.resolve(records.split('"type":"record"').length < COUNT ? true : undefined);
+    });
+  }
 
   it('has several segments, sparse indexes, and snapshots of producers', () => {
     for (const topic of topics) {
@@ -123,6 +148,26 @@ describe.skipIf(!hasKcat || !hasDumpLogSegments)('files of a broker', () => {
       if (topic.endsWith('plain')) expect(last).not.toContain('producerId');
       else expect(last).toMatch(new RegExp(`producerId: \\d+ producerEpoch: 0 .*lastSequence: ${COUNT - 1}\\b`));
     }
+  });
+
+  it('compacted segments have gaps and nothing else that is unusual', async () => {
+    const said = await dumpLogSegments(files('compacted', '.log'), '--deep-iteration', '--print-data-log');
+    expect(complaintsIn(said)).toEqual([]);
+    const records = [...said.matchAll(/^\| offset: (\d+) .* key: (key-\d+)/gm)].map(([, offset, key]) => [
+      key,
+      Number(offset),
+    ]);
+    expect(records.length).toBeLessThan(COUNT);
+    const latest = new Map(records as [string, number][]);
+    for (const [key, offset] of latest) {
+      // The last of each key, counted from the end of what was produced.
+      const n = Number(key.slice('key-'.length));
+      expect(offset, key).toBe(2 * COUNT + n + 97 * Math.floor((COUNT - 1 - n) / 97));
+    }
+    expect(latest.size).toBe(97);
+    const rest = files('compacted', '.index', '.timeindex', '.snapshot');
+    expect(complaintsIn(await dumpLogSegments(rest))).toEqual([]);
+    expect(complaintsIn(await dumpLogSegments(files('compacted', 'index'), '--verify-index-only'))).toEqual([]);
   });
 
   it('and kvorum log dump finds as much in them, and nothing wrong', async () => {
