@@ -59,6 +59,7 @@ async function beginAnew(state: LogState, first: Segment): Promise<void> {
   state.producers = new ProducerStates(deps.shared.producerIdExpirationMs);
   state.epochs = new LeaderEpochCache();
   state.epochsChanged = false;
+  state.notedEpoch = undefined;
   state.logStartOffset = first.baseOffset;
   state.logEndOffset = first.baseOffset;
   state.flushedEndOffset = first.baseOffset;
