@@ -39,6 +39,7 @@ test('each fault is off in about half of the seeds or more, and on in some', () 
     governors: ({ workload }) => workload.governEveryMs > 0,
     'unclean elections': ({ workload }) => workload.uncleanElections,
     operator: ({ workload }) => workload.operateEveryMs > 0,
+    'kept topics': ({ workload }) => workload.keptEveryMs > 0,
     'voter churn': ({ workload }) => workload.voterChurn,
     ...Object.fromEntries(FAULT_KINDS.map((kind) => [kind, usesFault(kind)])),
   };

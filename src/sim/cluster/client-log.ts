@@ -4,6 +4,7 @@ import type { ConfigAction, CountAction } from '../../check/config-operations.ts
 import type { Read, WriteOutcome } from '../../check/history.ts';
 import type { TopicAction } from '../../check/topic-operations.ts';
 import type { TopicCreation } from '../../check/topics.ts';
+import { KeptTopics } from './kept-topics.ts';
 
 /** A call of a registrar and what became of it. */
 export interface Call<Action> {
@@ -53,6 +54,7 @@ export interface ClientLog {
   readonly truncations: string[];
   /** Topics that were created, with their partitions. */
   readonly topics: Map<string, number>;
+  readonly kept: KeptTopics;
 }
 
 /** Asks the clients to come to an end. */
@@ -71,5 +73,6 @@ export function newClientLog(): ClientLog {
     undecided: 0,
     truncations: [],
     topics: new Map(),
+    kept: new KeptTopics(),
   };
 }

@@ -139,6 +139,9 @@ function nodeConfig(config: ClusterConfig, id: number, isController: boolean): N
     `log.flush.mode=${config.flushMode}`,
     `log.segment.bytes=${config.segmentBytes}`,
     'auto.create.topics.enable=false',
+    // The broker looks often for what to prune and to compact.
+    'log.retention.check.interval.ms=700',
+    'log.cleaner.backoff.ms=500',
     ...Object.entries(config.nodeSettings).map(([key, value]) => `${key}=${value}`),
   ];
   const parsed = parseNodeConfig(lines.join('\n'));

@@ -66,10 +66,19 @@ function entriesOf(directory: DirectoryNode, view: View): ReadonlyMap<string, Di
 }
 
 function batchesIn(folder: DirectoryNode, view: View): BatchHeader[] {
-  const segments: { readonly offset: Offset; readonly file: FileNode }[] = [];
+  let segments: { readonly offset: Offset; readonly file: FileNode }[] = [];
   for (const [name, node] of entriesOf(folder, view)) {
     const parsed = parseLogFileName(name);
     if (parsed?.kind === 'log' && node instanceof FileNode) segments.push({ offset: parsed.offset, file: node });
+  }
+  // A compacted segment that waits for its name stands for those that it covers, whether they are still there or not.
+  for (const [name, node] of entriesOf(folder, view)) {
+    const base = /^(\d{20})\.log\.swap$/.exec(name)?.[1];
+    if (base === undefined || !(node instanceof FileNode)) continue;
+    const offset = Number(base);
+    const end = [...splitBatches(node[view].toBuffer())].at(-1)?.nextOffset ?? offset;
+    segments = segments.filter((segment) => segment.offset < offset || segment.offset >= end);
+    segments.push({ offset, file: node });
   }
   segments.sort((a, b) => a.offset - b.offset);
   const batches: BatchHeader[] = [];

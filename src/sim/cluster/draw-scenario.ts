@@ -106,6 +106,7 @@ function drawWorkload(draw: SwarmDraw, kinds: readonly FaultKind[]): Workload {
     uncleanElections: draw.chance('unclean', 0.4),
     operateEveryMs: draw.chance('operator?', 0.5) ? draw.spread('operate', 100, 3000) : 0,
     // What the operator takes out and what disks take away together could be a majority.
+    keptEveryMs: draw.chance('kept?', 0.4) ? draw.spread('kept', 20, 500) : 0,
     voterChurn: !kinds.includes('loseDisk') && draw.chance('churn', 0.3),
   };
 }

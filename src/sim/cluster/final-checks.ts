@@ -1,6 +1,7 @@
 // The checks that need the whole run: histories of clients against the logs, topics, metadata logs, and what is left open.
 import { checkConfigOperations, checkCountOperations } from '../../check/config-operations.ts';
 import type { ClientHistory, FinalLog } from '../../check/history.ts';
+import { checkCompacted, checkKeptInvention, checkPruned } from '../../check/kept.ts';
 import { checkFullReading, checkReadsAgree, checkReadsCommitted, checkReadsInOrder } from '../../check/reads.ts';
 import type { TopicAction } from '../../check/topic-operations.ts';
 import { checkTopicOperations } from '../../check/topic-operations.ts';
@@ -12,6 +13,7 @@ import type { ClientLog } from './client-log.ts';
 import type { SimCluster } from './cluster.ts';
 import { diskLogs, logRecords } from './disk-logs.ts';
 import { REPLICATED } from './isr-keepers.ts';
+import { COMPACTED, KEPT, PRUNED } from './kept-topics.ts';
 import { DATA_DIRECTORY } from './node.ts';
 import { CONTESTED_KEY } from './registrar-calls.ts';
 import { CONTESTED, GROWING, operationsOf } from './registrars.ts';
@@ -30,11 +32,12 @@ export function checkClients(cluster: SimCluster, log: ClientLog, image: Metadat
       log.creations.filter(({ topic }) => !topic.startsWith(CONTESTED)),
       new Map(
         topicsInOrder(image)
-          .filter(({ name }) => !name.startsWith(CONTESTED) && !name.startsWith(REPLICATED))
+          .filter(({ name }) => ![CONTESTED, REPLICATED, KEPT].some((prefix) => name.startsWith(prefix)))
           .map(({ name, partitions }) => [name, partitions.size]),
       ),
     ),
   );
+  checkKept(cluster, log);
   must(checkNoInvention(history));
   must(checkIdempotence(history));
   must(checkOutcomes(history));
@@ -50,6 +53,16 @@ export function checkClients(cluster: SimCluster, log: ClientLog, image: Metadat
     throw new ViolatedError({ property: 'S-C1', detail: `a consumer was told of a loss without one: ${truncation}` });
   }
   return history;
+}
+
+/** D-9: as the last reading found them. */
+function checkKept({ ghost }: SimCluster, { kept }: ClientLog): void {
+  const { pruned, compacted, deletedBefore } = kept;
+  const mayLack = (topic: string): boolean => ghost.losses.some((loss) => loss.topic === topic);
+  must(checkKeptInvention(pruned.writes, pruned.reads));
+  must(checkKeptInvention(compacted.writes, compacted.reads));
+  if (!mayLack(PRUNED)) must(checkPruned(pruned.writes, pruned.reads, deletedBefore));
+  if (!mayLack(COMPACTED)) must(checkCompacted(compacted.writes, compacted.reads));
 }
 
 /** S-M9, with what the active controller has at the end as the last answer. Returns how many histories took too long to judge. */
@@ -81,6 +94,7 @@ function finalLogs(cluster: SimCluster, image: MetadataImage): FinalLog[] {
   for (const { process, id } of cluster.brokers) {
     for (const log of diskLogs(process.disk, DATA_DIRECTORY, 'cached')) {
       const { topic, partition } = log;
+      if (topic.startsWith(KEPT)) continue;
       const topicId = image.topicIds.get(topic) ?? '';
       const state = image.topics.get(topicId)?.partitions.get(partition);
       const holder = state === undefined || state.leader >= 0 ? state?.leader : state.isr[0];

@@ -12,6 +12,7 @@ import { formatStorage } from '../../server/storage.ts';
 import type { SimProcess } from '../process/process.ts';
 import type { World } from '../world/world.ts';
 import { diskLogs, endOffsetOf } from './disk-logs.ts';
+import { COMPACTED } from './kept-topics.ts';
 import type { Ghost, SeenLine } from './observe.ts';
 import { batchesOf, observedLogger } from './observe.ts';
 import type { NodeWatch } from './raft-watch.ts';
@@ -169,6 +170,8 @@ export function endLife(node: SimNode): void {
   if (!node.process.isAlive || !node.config.isBroker) return;
   const appender = `${node.process.name}#${node.process.lives}`;
   for (const log of diskLogs(node.process.disk, DATA_DIRECTORY, 'cached')) {
+    // Compaction writes batches anew.
+    if (log.topic === COMPACTED) continue;
     for (const batch of batchesOf(log)) must(node.ghost.appends.see(appender, batch));
   }
 }

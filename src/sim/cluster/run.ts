@@ -16,6 +16,7 @@ import { checkBounded, checkClients, checkNothingLeft, checkRegistrars, FINAL_RE
 import { createReplicated, govern } from './governors.ts';
 import type { KeeperStop } from './isr-keepers.ts';
 import { keepIsrs, REPLICATED } from './isr-keepers.ts';
+import { createKept, readKept, writeKept } from './kept-topics.ts';
 import { CONVERGE_LIMIT_MS, converge, probe } from './liveness.ts';
 import type { SimNode } from './node.ts';
 import { endLife, formatNode, startLife } from './node.ts';
@@ -60,6 +61,8 @@ export interface ClusterStats {
   readonly undecided: number;
   /** Voters added and removed. */
   readonly voterChanges: number;
+  /** Answered deletions of records. */
+  readonly deletions: number;
   /** What the metadata log shows. */
   readonly metadata: ReadonlyMap<string, number>;
   /** Lines that nodes logged, by event name, and other moments. */
@@ -148,6 +151,9 @@ async function play(
   const operators = clients('operator', workload.operateEveryMs > 0 ? 1 : 0, (name) =>
     spawnClient(cluster, name, (env) => operate(cluster, env, workload, log.voterCalls, operatorStop)),
   );
+  const keptWriters = clients('kept', workload.keptEveryMs > 0 ? 1 : 0, (name) =>
+    spawnClient(cluster, name, (env) => writeKept(cluster, env, workload, log.kept, stop)),
+  );
   phase('faults');
   nemesis.begin();
   await world.runFor(config.faultPhaseMs);
@@ -165,7 +171,10 @@ async function play(
   keeperStop.isOver = true;
   const patience = workload.deliveryTimeoutMs + CLIENT_SLACK_MS;
   await world.runUntil(
-    () => [...producers, ...registrars, ...operators, ...keepers, ...governors, admin].every(({ isDone }) => isDone),
+    () =>
+      [...producers, ...keptWriters, ...registrars, ...operators, ...keepers, ...governors, admin].every(
+        ({ isDone }) => isDone,
+      ),
     patience,
     'L-M1: producers come to their end',
   );
@@ -174,7 +183,14 @@ async function play(
   const reader = spawnClient(cluster, 'reader', (env) =>
     readEverything(cluster, env, FINAL_READER, CALM_WORKLOAD, log),
   );
-  await world.runUntil(() => reader.isDone, CONVERGE_LIMIT_MS, 'L-C1: everything is read');
+  const keptReaders = clients('kept-reader', keptWriters.length, (name) =>
+    spawnClient(cluster, name, (env) => readKept(cluster, env, log.kept)),
+  );
+  await world.runUntil(
+    () => [reader, ...keptReaders].every(({ isDone }) => isDone),
+    CONVERGE_LIMIT_MS,
+    'L-C1: everything is read',
+  );
   stop.consuming = true;
   await world.runUntil(() => consumers.every(({ isDone }) => isDone), patience, 'L-C1: consumers come to their end');
   phase('checks');
@@ -201,6 +217,7 @@ async function bootstrap(cluster: SimCluster, log: ClientLog): Promise<void> {
     log.topics.delete(GROWING);
     client.close();
     await createReplicatedTopics(cluster, env);
+    if (scenario.workload.keptEveryMs > 0) await createKept(cluster, env);
   });
   await world.runUntil(() => founding.isDone, BOOTSTRAP_LIMIT_MS, 'L-M1: the first topics are created');
 }
@@ -263,7 +280,15 @@ function outcome(
     hash:
       (world.hash ^
         hash32(
-          JSON.stringify([log.writes, log.reads, log.creations, log.truncations, log.adminCalls, log.voterCalls]),
+          JSON.stringify([
+            log.writes,
+            log.reads,
+            log.creations,
+            log.truncations,
+            log.adminCalls,
+            log.voterCalls,
+            log.kept,
+          ]),
         )) >>>
       0,
     stats: {
@@ -281,6 +306,7 @@ function outcome(
       countCalls: operationsOf(log.adminCalls.counts).length,
       undecided: log.undecided,
       voterChanges: log.voterCalls.filter((call) => call.outcome === 'done').length,
+      deletions: log.kept.deletions,
       metadata: ghost.metadata.counts,
       logged: ghost.moments,
     },

@@ -174,6 +174,8 @@ export interface Workload {
   readonly operateEveryMs: Ms;
   /** The operator also takes out voters without need. */
   readonly voterChurn: boolean;
+  /** Mean pause between two writes to topics that are pruned and compacted; 0: there are none. */
+  readonly keptEveryMs: Ms;
 }
 
 export interface ClusterScenario {
@@ -226,6 +228,7 @@ export const CALM_WORKLOAD: Workload = {
   uncleanElections: false,
   operateEveryMs: 0,
   voterChurn: false,
+  keptEveryMs: 0,
 };
 
 /** The scenario that a JSON text describes; what is left out is calm. Error with a sentence for what is not one. */
