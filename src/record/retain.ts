@@ -32,10 +32,10 @@ export interface Retained {
   readonly deleteHorizonMs: number | undefined;
 }
 
-/** The batch with the records that stay, in a buffer of its own. */
-export function retainRecords(batch: BatchHeader, retained: Retained): Buffer {
-  const { start, end, deleteHorizonMs } = retained;
-  const writer = new ByteWriter(BATCH_HEADER_BYTES + end - start);
+/** The batch with the records that stay, written to `writer` from its start: valid until that is used again. */
+export function retainRecords(batch: BatchHeader, retained: Retained, writer: ByteWriter = new ByteWriter()): Buffer {
+  const { deleteHorizonMs } = retained;
+  writer.position = 0;
   writer.claim(BATCH_HEADER_BYTES);
   const shift = deleteHorizonMs === undefined ? 0 : batch.baseTimestamp - deleteHorizonMs;
   const { count, maxDelta } = copyRecords(writer, batch, retained, shift);

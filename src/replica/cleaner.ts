@@ -5,6 +5,7 @@ import { assert } from '../base/assert.ts';
 import type { NodeValues } from '../config/node-keys.ts';
 import { compacts } from '../config/topic-config.ts';
 import type { Clock, Timer } from '../env/clock.ts';
+import { sleep } from '../env/clock.ts';
 import { isEnvError } from '../env/error.ts';
 import type { Logger } from '../env/logger.ts';
 import type { Random } from '../env/random.ts';
@@ -12,6 +13,9 @@ import type { CompactionStats } from '../log/compaction/compact.ts';
 import { HASH_KEY_BYTES } from '../log/compaction/key-hash.ts';
 import type { Partition } from './partition.ts';
 import { Throttle } from './throttle.ts';
+
+/** Partitions that are looked at before others get their turn. */
+const PARTITIONS_PER_TURN = 100;
 
 export interface CleanerDeps {
   readonly clock: Clock;
@@ -79,7 +83,8 @@ export class Cleaner {
 
   async #dirtiest(tried: ReadonlySet<Partition>): Promise<Partition | undefined> {
     let best: Dirty | undefined;
-    for (const partition of [...this.#deps.partitions()]) {
+    for (const [i, partition] of [...this.#deps.partitions()].entries()) {
+      if (i % PARTITIONS_PER_TURN === PARTITIONS_PER_TURN - 1) await sleep(this.#deps.clock, 0);
       if (this.#stopped) return undefined;
       if (!compacts(partition.config) || tried.has(partition) || this.#uncleanable.has(partition)) continue;
       const dirty = await this.#look(partition);

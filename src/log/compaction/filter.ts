@@ -4,6 +4,7 @@
 // outside of one displaces. Some batches stay without any record: the last one of each producer, whose sequence goes on from
 // there (KAFKA-5490, KAFKA-8335, KAFKA-17076), and the last one of a segment, so that segments follow each other without holes.
 // Sources: Cleaner.cleanInto, Cleaner.shouldRetainRecord, MemoryRecords.filterTo.
+import { ByteWriter } from '../../base/bytes.ts';
 import type { Offset } from '../../base/ids.ts';
 import type { BatchHeader } from '../../record/batch.ts';
 import { RecordCursor } from '../../record/cursor.ts';
@@ -24,13 +25,17 @@ export interface FilterRules {
   readonly deleteRetentionMs: number;
 }
 
-/** What becomes of a batch: `whole`: it stays as it is stored; a buffer: it is replaced by that; undefined: it goes. */
+/**
+ * What becomes of a batch: `whole`: it stays as it is stored; a buffer: it is replaced by that, which is valid until the next
+ * verdict; undefined: it goes.
+ */
 export type Verdict = 'whole' | Buffer | undefined;
 
 export class BatchFilter {
   readonly #rules: FilterRules;
   readonly #cursor = new RecordCursor();
   #keep = new Uint8Array(1024);
+  readonly #writer = new ByteWriter(64 * 1024);
   #batch: BatchHeader | undefined;
   #contents: Contents | undefined;
   #seen = 0;
@@ -97,7 +102,7 @@ export class BatchFilter {
     const deleteHorizonMs = this.#newHorizon(batch);
     if (this.#kept === recordsCount && deleteHorizonMs === undefined) return 'whole';
     const retained = { ...this.#contents, keep: this.#keep, deleteHorizonMs };
-    return readable(batch, () => retainRecords(batch, retained));
+    return readable(batch, () => retainRecords(batch, retained, this.#writer));
   }
 
   /** Tombstones count as left alone once all that they end has gone: not before the map covers the whole batch. */
