@@ -5,88 +5,10 @@ import { ControllerChannel } from '../../../src/client/controller-channel.ts';
 import { parseNodeConfig } from '../../../src/config/node-config.ts';
 import { sleep } from '../../../src/env/clock.ts';
 import type { Env } from '../../../src/env/env.ts';
-import type { RpcStreamContext } from '../../../src/env/network.ts';
 import { RpcError } from '../../../src/env/network.ts';
-import { AdminServiceDefinition, DescribeQuorumResponse } from '../../../src/gen/kvorum/v1/admin.ts';
-import type {
-  BrokerHeartbeatRequest,
-  HoldSessionRequest,
-  HoldSessionResponse,
-  RegisterBrokerRequest,
-} from '../../../src/gen/kvorum/v1/controller.ts';
-import { ControllerServiceDefinition } from '../../../src/gen/kvorum/v1/controller.ts';
 import { World } from '../../../src/sim/world/world.ts';
 import { uuid } from '../metadata/fixture.ts';
-
-const ADDRESS = { host: 'controller', port: 9093 };
-const BROKER_EPOCH = 17;
-
-class ScriptedController {
-  readonly registrations: RegisterBrokerRequest[] = [];
-  readonly heartbeats: BrokerHeartbeatRequest[] = [];
-  /** When each connection was held, by the world's clock. */
-  readonly held: number[] = [];
-  /** How the connections under way end. */
-  end: ((error?: RpcError) => void) | undefined;
-  /** Heartbeats are not answered. */
-  isSilent = false;
-  /** Connections are refused. */
-  refuses: RpcError | undefined;
-
-  async serve({ network, clock }: Env): Promise<void> {
-    const refuse = (): never => {
-      throw new RpcError('UNIMPLEMENTED', 'not part of these tests');
-    };
-    const stubs = (definition: { methods: object }) =>
-      Object.fromEntries(Object.keys(definition.methods).map((name) => [name, refuse]));
-    await network.serve(ADDRESS, [
-      {
-        definition: AdminServiceDefinition,
-        handlers: {
-          ...stubs(AdminServiceDefinition),
-          describeQuorum: () =>
-            Promise.resolve({
-              ...DescribeQuorumResponse.decode(new Uint8Array()),
-              leaderId: 1,
-              leaderEpoch: 1,
-              fromLeader: true,
-            }),
-        },
-      },
-      {
-        definition: ControllerServiceDefinition,
-        handlers: {
-          ...stubs(ControllerServiceDefinition),
-          registerBroker: (request: RegisterBrokerRequest) => {
-            this.registrations.push(request);
-            return Promise.resolve({ brokerEpoch: BROKER_EPOCH });
-          },
-          brokerHeartbeat: (request: BrokerHeartbeatRequest) => {
-            this.heartbeats.push(request);
-            if (this.isSilent) return new Promise(() => undefined);
-            return Promise.resolve({ fenced: false, shouldShutdown: request.wantShutdown });
-          },
-          holdSession: (request: HoldSessionRequest, context: RpcStreamContext) => this.#hold(request, context, clock),
-        },
-      },
-    ]);
-  }
-
-  async *#hold(
-    { brokerEpoch }: HoldSessionRequest,
-    { signal }: RpcStreamContext,
-    clock: Env['clock'],
-  ): AsyncGenerator<HoldSessionResponse> {
-    this.held.push(clock.now());
-    if (this.refuses !== undefined) throw this.refuses;
-    expect(brokerEpoch).toBe(BROKER_EPOCH);
-    yield {};
-    await new Promise<void>((resolve, reject) => {
-      this.end = (error) => (error === undefined ? resolve() : reject(error));
-      signal.addEventListener('abort', () => resolve());
-    });
-  }
-}
+import { ADDRESS, BROKER_EPOCH, ScriptedController } from './scripted-controller.ts';
 
 interface Parts {
   readonly env: Env;
