@@ -52,7 +52,8 @@ export class LogNotes {
     const recoveryPoint = Math.min(checkpoint.recoveryPoint, offset);
     // D-1.3
     const outlived = checkpoint.leaderEpoch !== undefined && checkpoint.leaderEpoch.startOffset >= offset;
-    if (recoveryPoint === checkpoint.recoveryPoint && !outlived) return;
+    // What a checkpoint under way says already is not durable yet.
+    if (recoveryPoint === checkpoint.recoveryPoint && !outlived) return this.#checkpoints.settled();
     const leaderEpoch = outlived ? undefined : checkpoint.leaderEpoch;
     await this.#checkpoints.put([[key, { ...checkpoint, recoveryPoint, leaderEpoch }]]);
   }
@@ -60,7 +61,7 @@ export class LogNotes {
   /** D-9.2: what is removed below the start stays removed, whatever a crash leaves of the folder. */
   async #noteLogStart(key: PartitionKey, offset: Offset): Promise<void> {
     const checkpoint = this.#checkpoints.get(key) ?? NO_CHECKPOINT;
-    if (checkpoint.logStartOffset >= offset) return;
+    if (checkpoint.logStartOffset >= offset) return this.#checkpoints.settled();
     await this.#checkpoints.put([[key, { ...checkpoint, logStartOffset: offset }]]);
   }
 }
