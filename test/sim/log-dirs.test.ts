@@ -38,6 +38,7 @@ class Brokers {
   /** What brokers said that stopped by themselves. */
   readonly fatal: string[] = [];
   readonly #logDirs: string;
+  #readers = 0;
 
   private constructor(seed: number, logDirs: string) {
     this.cluster = new SimCluster(seed);
@@ -137,7 +138,7 @@ class Brokers {
   async readAll(): Promise<string[][]> {
     const found = Array.from({ length: PARTITIONS }, (): string[] => []);
     let isDone = false;
-    void this.cluster.world.spawn('reader', async (env) => {
+    void this.cluster.world.spawn(`reader-${++this.#readers}`, async (env) => {
       const client = new ClusterClient(env, { bootstrap: BROKERS.map(({ host }) => ({ host, port: 9092 })) });
       const assignments = found.map((_, partition) => {
         return { topic: TOPIC, partition, start: 'beginning' as const };
@@ -153,7 +154,7 @@ class Brokers {
   }
 
   /** Every acknowledged record is there, once, in the order of sending. */
-  async expectAll({ acknowledged }: Load): Promise<void> {
+  async expectAll({ acknowledged }: Pick<Load, 'acknowledged'>): Promise<void> {
     const found = await this.readAll();
     for (const [partition, texts] of acknowledged.entries()) {
       const inLog = found[partition] ?? [];
@@ -247,6 +248,9 @@ describe('DS-24: a full disk', () => {
       await brokers.end(load);
       expect(load.acknowledged.every((texts) => texts.length > 20)).toBe(true);
       await brokers.expectAll(load);
+      // And a record that is not there would be missed.
+      load.acknowledged[0]?.push('never written');
+      await expect(brokers.expectAll(load)).rejects.toThrow('deeply equal');
     },
   );
 });
