@@ -3,8 +3,8 @@
 import type { Uuid } from '../base/uuid.ts';
 import { isUuid } from '../base/uuid.ts';
 import type { Disk } from '../env/disk.ts';
-import { writeFileDurably } from '../env/disk.ts';
 import { isEnvError } from '../env/error.ts';
+import { writeFully } from './batch-scan.ts';
 
 const METADATA_FILE = 'partition.metadata';
 /** Of a file name on the usual file systems, in bytes. */
@@ -37,8 +37,16 @@ export function isDeletedFolder(name: string): boolean {
   return name.endsWith('-delete');
 }
 
+/** Into a new folder. The file's content is durable when it resolves, its name with the next sync of the folder. */
 export async function writePartitionMetadata(disk: Disk, folder: string, topicId: Uuid): Promise<void> {
-  await writeFileDurably(disk, `${folder}/${METADATA_FILE}`, Buffer.from(`version: 0\ntopic_id: ${topicId}\n`));
+  const file = await disk.open(`${folder}/${METADATA_FILE}`, 'write');
+  try {
+    await file.truncate(0);
+    writeFully(file, Buffer.from(`version: 0\ntopic_id: ${topicId}\n`), 0);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
 }
 
 /** Undefined if there is no such file or it makes no sense. */

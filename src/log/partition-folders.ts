@@ -89,13 +89,26 @@ export class PartitionFolders {
   }
 
   async #create(folder: string, topicId: Uuid, isThere: boolean): Promise<void> {
-    // Left by a creation that was cut short: its metadata is written before anything else is.
-    if (isThere && (await this.#disk.list(folder)).some((entry) => entry.name.endsWith('.log'))) {
+    // Else it was left by a creation that was cut short: the names of a new log and its metadata become durable together.
+    if (isThere && (await this.#holdsRecords(folder))) {
       throw new EnvError('EXISTS', `${folder} holds a log of an unknown topic id: move it aside`);
     }
     await this.#disk.makeDirectory(folder);
     await writePartitionMetadata(this.#disk, folder, topicId);
     await this.#sync.request();
+  }
+
+  async #holdsRecords(folder: string): Promise<boolean> {
+    for (const { name } of await this.#disk.list(folder)) {
+      if (!name.endsWith('.log')) continue;
+      const file = await this.#disk.open(`${folder}/${name}`, 'read');
+      try {
+        if ((await file.size()) > 0) return true;
+      } finally {
+        await file.close();
+      }
+    }
+    return false;
   }
 
   /** Renames it, durably, so that it is none of them any more. */

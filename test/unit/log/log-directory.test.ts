@@ -202,6 +202,7 @@ describe('partitions', () => {
     await mkdir(`${path}/gone-0.7-1-delete`);
     await writeFile(`${path}/gone-0.7-1-delete/00000000000000000000.log`, 'x');
     await mkdir(`${path}/half-0`);
+    await writeFile(`${path}/half-0/00000000000000000000.log`, '');
     await mkdir(`${path}/not a partition`);
     const events: string[] = [];
     const directory = await LogDirectory.open(world(events), path, OWNER);
