@@ -1,6 +1,6 @@
 // The segment that a compaction writes: `<base offset>.log.cleaned` and its index files, which count for nothing until they are
-// renamed (swap.ts). Written in order through one buffer, and made durable now and then on the way, so that the kernel never has
-// so much to write back that it holds up the writers of other logs.
+// renamed (swap.ts). Written in order through one buffer, and made durable often on the way: a sync of another log may have to wait
+// for what this file has not written back (with syncs every 4 MiB its p99 was about twice that with 1 MiB).
 import type { Offset } from '../../base/ids.ts';
 import type { Disk, DiskFile } from '../../env/disk.ts';
 import { BatchHeader } from '../../record/batch.ts';
@@ -10,7 +10,7 @@ import { SegmentIndex } from '../segment-index.ts';
 import type { Pace } from './batch-walk.ts';
 
 const BUFFER_BYTES = 128 * 1024;
-const SYNC_EVERY_BYTES = 4 * 1024 * 1024;
+const SYNC_EVERY_BYTES = 1024 * 1024;
 
 /** The files of a segment; the log first: it is the one that counts. */
 export const SEGMENT_KINDS = ['log', 'index', 'timeindex'] as const;
