@@ -111,6 +111,32 @@ describe('folders', () => {
       expect(await refusal(env, WHOLE)).toMatch(/^the metadata log in \/data cannot be opened: /);
     });
   });
+
+  test('of which one fails: the start goes on with the others, and is refused where there is none (D-10.5)', async () => {
+    await onHost(async (env, host, world) => {
+      const both = parsed(configText({ 'log.dirs': '/data,/more' }));
+      await startsNow(env, both);
+      const offline = () => world.log.lines().filter(({ event }) => event === 'log-dir-offline');
+      for (const path of ['/data', '/more']) host.disk.failNext('store', `${path}/checkpoints`);
+      expect(await refusal(env, both)).toMatch(
+        /^no log dir can be opened: \/data: .* injected IO; \/more: .* injected IO; mend a disk, or correct log.dirs$/,
+      );
+      expect(offline()).toEqual([]);
+      // A failure while the starts are counted is one of that log dir, too.
+      for (const fail of [
+        () => host.disk.failNext('store', '/more/checkpoints', 1, 'NO_SPACE'),
+        () => host.disk.failNext('read', '/more/.kafka_cleanshutdown', 1, 'PERMISSION'),
+        () => host.disk.corruptStore('/more/checkpoints'),
+      ]) {
+        fail();
+        const told = offline().length;
+        await startsNow(env, both);
+        expect(offline().slice(told)).toMatchObject([{ level: 'error', fields: { path: '/more' } }]);
+      }
+      const only = parsed(configText({ 'log.dirs': '/more', 'metadata.log.dir': '/data' }));
+      expect(await refusal(env, only)).toMatch(/\/more\/checkpoints/);
+    });
+  });
 });
 
 test.each([
