@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { EnvError } from '../../../src/env/error.ts';
 import { PartitionLog } from '../../../src/log/partition-log.ts';
+import { BatchHeader, setBaseOffset, setPartitionLeaderEpoch } from '../../../src/record/batch.ts';
 import { SimWorld } from '../../prop/log/sim-world.ts';
 import { CountingDisk } from './counting-disk.ts';
 import { batch, CONFIG, deps, tempFolder } from './fixture.ts';
@@ -9,6 +10,8 @@ const FOLDER = '/data/t-0';
 
 async function opened(): Promise<{ world: SimWorld; log: PartitionLog; failures: EnvError[] }> {
   const world = new SimWorld(1);
+  // Which LogDirectory makes durable.
+  world.simDisk.provision(FOLDER);
   const failures: EnvError[] = [];
   const simulated = { ...world.deps(), logFailed: (_: string, error: EnvError) => void failures.push(error) };
   const opening = PartitionLog.open(simulated, FOLDER, CONFIG, { cleanShutdown: false, recoveryPoint: 0 });
@@ -71,4 +74,51 @@ test('what is appended before a sync starts shares it, and what is appended whil
   await second;
   expect([log.flushedEndOffset, counting.syncs - before]).toEqual([66, 4]);
   await log.close();
+});
+
+test('R-14.1 of a follower’s write that fails nothing is in the log or its tail; what went into the segment before is', async () => {
+  const { world, log } = await opened();
+  const one = batch({ bytes: 300 });
+  const fetched = Buffer.concat(
+    [0, 1, 2, 3, 4, 5].map((offset) => {
+      const bytes = Buffer.from(one);
+      setBaseOffset(bytes, offset);
+      setPartitionLeaderEpoch(bytes, 0);
+      return bytes;
+    }),
+  );
+  log.updateConfig({ ...CONFIG, segmentBytes: one.length * 2 });
+  // Room for two segments, and one batch and a half of the third.
+  world.simDisk.settings.capacityBytes = world.simDisk.usedBytes + one.length * 5.5;
+  expect(() => log.appendAsFollower(fetched)).toThrow(expect.objectContaining({ code: 'NO_SPACE' }));
+  expect([log.logEndOffset, log.failure?.code]).toEqual([4, 'NO_SPACE']);
+  world.simDisk.settings.capacityBytes = Number.POSITIVE_INFINITY;
+  expect(() => log.appendAsFollower(fetched.subarray(one.length * 4))).toThrow(
+    expect.objectContaining({ code: 'NO_SPACE' }),
+  );
+  for (const offset of [0, 2, 3]) {
+    const bytes = await world.finish(log.read(offset, one.length, 10, true));
+    expect(new BatchHeader(bytes).baseOffset).toBe(offset);
+  }
+  expect(await world.finish(log.read(4, 1000, 10, true))).toHaveLength(0);
+  await world.finish(log.flush());
+  expect(log.flushedEndOffset).toBe(4);
+  expect(world.simDisk.contentOf(`${FOLDER}/00000000000000000004.log`)).toHaveLength(0);
+  // What a crash finds is what was flushed.
+  world.crash('power-cut');
+  const recovery = { cleanShutdown: false, recoveryPoint: 4 };
+  const again = await world.finish(PartitionLog.open(world.deps(), FOLDER, CONFIG, recovery));
+  expect(again.logEndOffset).toBe(4);
+});
+
+test('D-9.3 after a roll the new segment’s name is durable before what is in it counts as such', async () => {
+  const { world, log } = await opened();
+  log.updateConfig({ ...CONFIG, segmentBytes: 200 });
+  for (let i = 0; i < 4; i++) log.append(batch({ bytes: 100 }), 0);
+  await world.finish(log.flush());
+  expect(log.flushedEndOffset).toBe(4);
+  world.crash('power-cut');
+  const recovery = { cleanShutdown: false, recoveryPoint: 4 };
+  const again = await world.finish(PartitionLog.open(world.deps(), FOLDER, CONFIG, recovery));
+  expect(again.logEndOffset).toBe(4);
 });
