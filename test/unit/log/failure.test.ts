@@ -110,15 +110,3 @@ test('R-14.1 of a follower’s write that fails nothing is in the log or its tai
   const again = await world.finish(PartitionLog.open(world.deps(), FOLDER, CONFIG, recovery));
   expect(again.logEndOffset).toBe(4);
 });
-
-test('D-9.3 after a roll the new segment’s name is durable before what is in it counts as such', async () => {
-  const { world, log } = await opened();
-  log.updateConfig({ ...CONFIG, segmentBytes: 200 });
-  for (let i = 0; i < 4; i++) log.append(batch({ bytes: 100 }), 0);
-  await world.finish(log.flush());
-  expect(log.flushedEndOffset).toBe(4);
-  world.crash('power-cut');
-  const recovery = { cleanShutdown: false, recoveryPoint: 4 };
-  const again = await world.finish(PartitionLog.open(world.deps(), FOLDER, CONFIG, recovery));
-  expect(again.logEndOffset).toBe(4);
-});
