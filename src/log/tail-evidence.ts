@@ -7,7 +7,8 @@
 // - the file ends before the batch does: torn as well, unless an intact batch follows in this file: then the length is rotten;
 // - every sector has content but it is wrong: rot, or a misdirected write, if an intact batch follows anywhere. If none
 //   does, it cannot be told from a torn end, and nothing behind it is lost by a cut.
-// Payloads with a sector of zeros make the first case look likelier than it is; the recovery point bounds what that risks.
+// Payloads with a sector of zeros make the first case look likelier than it is (of a few bytes at the end the CRC tells); the recovery point bounds what that risks.
+import { crc32c as crc32cFrom } from '../base/crc32c.ts';
 import type { Offset } from '../base/ids.ts';
 import { crc32c } from '../codec/crc32c.ts';
 import type { DiskFile } from '../env/disk.ts';
@@ -60,7 +61,9 @@ export async function examine({ file, position, size, expectedOffset }: BadBatch
   for (let from = 0; from < length; from = from === 0 ? firstEnd : from + SECTOR_BYTES) {
     const to = Math.min(from === 0 ? firstEnd : from + SECTOR_BYTES, length);
     const zeroByRight = from === 0 && to < expected.length && isZero(expected.subarray(0, to));
-    if (!zeroByRight && isZero(bytes.subarray(from, to))) return 'partial';
+    if (zeroByRight || !isZero(bytes.subarray(from, to))) continue;
+    const isEnd = to === length && length === stated && to - from <= FEW_BYTES;
+    if (!isEnd || canBeMissing(bytes, from)) return 'partial';
   }
   return scan.kind !== 'malformed' && stated > left ? 'cut-off' : 'complete';
 }
@@ -78,6 +81,21 @@ export async function isWholeButForLength({ file, position, size }: BadBatch): P
   const bytes = Buffer.allocUnsafe(length);
   if ((await readFully(file, bytes, length, position)) < length) return false;
   return crc32c(bytes, ATTRIBUTES_AT) === new BatchHeader(bytes).crc;
+}
+
+/** So many at the end of a batch may be zero by right: a record without headers ends with a zero. */
+const FEW_BYTES = 2;
+
+/** Whether the batch would match its CRC with other bytes from `from` on, of which there are few. */
+function canBeMissing(bytes: Buffer, from: number): boolean {
+  const { crc } = new BatchHeader(bytes);
+  const before = crc32cFrom(bytes, ATTRIBUTES_AT, from);
+  const rest = Buffer.alloc(bytes.length - from);
+  for (let value = 1; value < 256 ** rest.length; value++) {
+    rest.writeUIntBE(value, 0, rest.length);
+    if (crc32cFrom(rest, 0, rest.length, before) === crc) return true;
+  }
+  return false;
 }
 
 function isZero(bytes: Buffer): boolean {

@@ -200,6 +200,39 @@ describe('D-10.4: a flipped bit in the middle of a sealed segment', () => {
   });
 });
 
+describe('a batch whose last byte, a zero by right, begins a sector', () => {
+  const value = Buffer.alloc(2000, 0x61);
+  const sized = (bytes: number) =>
+    buildBatch([{ timestamp: 1, key: null, value: value.subarray(0, bytes), headers: [] }], {
+      partitionLeaderEpoch: 1,
+    });
+  const overhead = sized(1000).length - 1000;
+  const first = sized(1025 - overhead);
+  const second = buildBatch([{ timestamp: 2, key: null, value, headers: [] }], {
+    baseOffset: 1,
+    partitionLeaderEpoch: 1,
+  });
+
+  async function recoverWith(edit: (bytes: Buffer) => void): Promise<Buffer | string> {
+    expect([first.length, first.at(-1)]).toEqual([1025, 0]);
+    const folder = await tempFolder();
+    const bytes = Buffer.concat([first, second]);
+    edit(bytes);
+    await writeFile(path(folder, 0), bytes);
+    return recover({ folder, all: bytes, segments: [] }, 0);
+  }
+
+  test('is rotten if another byte of it is: refused', async () => {
+    const result = await recoverWith((bytes) => bytes.writeUInt8(0x62, 700));
+    expect(result).toContain('damaged at position 0 (offset 0)');
+    expect(result).toContain('an intact batch follows at position 1025');
+  });
+
+  test('is torn if another sector of it is missing: cut', async () => {
+    expect(await recoverWith((bytes) => bytes.fill(0, 512, 1024))).toEqual(Buffer.alloc(0));
+  });
+});
+
 test('a length that says more than the file has takes no memory', async () => {
   const written = await writeLog();
   const { base, starts } = written.segments[0] as Written['segments'][number];
