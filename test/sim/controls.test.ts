@@ -32,7 +32,7 @@ function fileWith(file: DiskFile, methods: Partial<DiskFile>): DiskFile {
     path: file.path,
     read: (...args) => file.read(...args),
     write: (...args) => file.write(...args),
-    sync: () => file.sync(),
+    sync: (...args) => file.sync(...args),
     truncate: (size) => file.truncate(size),
     size: () => file.size(),
     close: () => file.close(),
@@ -47,9 +47,12 @@ test('S-D1: a disk whose sync does nothing loses acknowledged records at a power
     ...env,
     disk: withFiles(env.disk, isLog, (file) => fileWith(file, { sync: async () => {} })),
   });
-  const faults = [{ kind: 'power', i: BROKER, dt: 1500, durationMs: 300 }] as const;
+  // Of what was not synced a power cut may leave all.
+  const power = { kind: 'power', dt: 1200, durationMs: 300 } as const;
+  const faults = [0, 1, 0, 1].map((broker) => ({ ...power, i: BROKER + broker }));
   const { violation } = await runClusterScenario(scenario({ faults, workload: { intervalMs: 5 } }), { tamper: lying });
-  expect(violation).toMatchObject({ property: 'S-D1' });
+  // By a client that misses a record, or by the start that finds less than was durable.
+  expect(`${violation?.property}: ${violation?.detail}`).toMatch(/^S-D1|^S-X2: broker\d says partition-offline: /);
 });
 
 /** The metadata database with another way to write. */
@@ -143,7 +146,8 @@ test('S-X2: bytes that the disk reads wrong never reach a reader as records', as
       }),
     ),
   });
-  const { violation } = await runClusterScenario(scenario({}), { tamper: rotten });
+  const config = { nodeSettings: { 'log.tail.cache.bytes': '0' } };
+  const { violation } = await runClusterScenario(scenario({ config }), { tamper: rotten });
   expect(violation?.detail).toMatch(/CRC|BAD_RESPONSE|damaged|L-C1/);
 });
 
