@@ -61,8 +61,8 @@ async function filesOrNone(disk: Disk, path: string): Promise<string[]> {
   try {
     return await inspectable(disk, path);
   } catch (error) {
-    // A file of another name is no folder either.
-    if (isEnvError(error, 'IO')) return [];
+    // A file of another name is no folder either: it is there, and cannot be listed.
+    if (isEnvError(error, 'IO') || isEnvError(error, 'NOT_FOUND')) return [];
     throw error;
   }
 }
