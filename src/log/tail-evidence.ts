@@ -7,7 +7,8 @@
 // - the file ends before the batch does: torn as well, unless an intact batch follows in this file: then the length is rotten;
 // - every sector has content but it is wrong: rot, or a misdirected write, if an intact batch follows anywhere. If none
 //   does, it cannot be told from a torn end, and nothing behind it is lost by a cut.
-// Payloads with a sector of zeros make the first case look likelier than it is (of a few bytes at the end the CRC tells); the recovery point bounds what that risks.
+// Payloads with a sector of zeros make the first case look likelier than it is (of a few bytes at the end the CRC tells); the
+// recovery point bounds what that risks.
 import { crc32c as crc32cFrom } from '../base/crc32c.ts';
 import type { Offset } from '../base/ids.ts';
 import { crc32c } from '../codec/crc32c.ts';
