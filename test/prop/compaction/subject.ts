@@ -162,13 +162,27 @@ export class Subject {
     await this.check();
   }
 
+  /** Names of segments that lie there with this suffix. */
+  async files(suffix: string): Promise<string[]> {
+    const entries = await this.world.finish(this.world.deps().disk.list(`${DATA}/t-0`));
+    return entries.map(({ name }) => name).filter((name) => name.endsWith(`.log.${suffix}`));
+  }
+
+  /** Begins a life, for so many steps of the disk. */
+  async beginOpening(events: number): Promise<void> {
+    const opening = LogDirectory.open(this.world.deps(), DATA, META).then((directory) =>
+      directory.openLog('t', TOPIC_ID, 0, this.#config),
+    );
+    opening.catch(() => undefined);
+    await this.world.pump(events);
+  }
+
   /** As `crash`, but with what was noted last time. */
   async crashNow(how: 'kill' | 'power-cut'): Promise<void> {
     this.count(how);
     this.world.crash(how);
-    for (const { name } of await this.world.finish(this.world.deps().disk.list(`${DATA}/t-0`))) {
-      const suffix = /\.log\.(cleaned|swap|deleted)$/.exec(name)?.[1];
-      if (suffix !== undefined) this.count(suffix);
+    for (const suffix of ['cleaned', 'swap', 'deleted']) {
+      if ((await this.files(suffix)).length > 0) this.count(suffix);
     }
     await this.#open();
     await this.check();
