@@ -45,7 +45,7 @@ function checkEpochs(model: LogModel, log: PartitionLog): void {
   must('S-D4', epochs.size === 0, says);
 }
 
-/** T-1.1, T-3: a producer whose state is lost or wrong writes a record twice, or not at all (S-D10). */
+/** T-1.2, T-3.1: a producer whose state is lost or wrong writes a record twice, or not at all (S-D10). */
 function checkProducers(model: LogModel, log: PartitionLog): void {
   const notes = model.producers();
   const states = new Map([...log.producers.values()].map((state) => [state.producerId, state]));

@@ -149,7 +149,7 @@ export class LogModel {
     if (this.durableEpoch !== undefined && this.durableEpoch.startOffset >= end) this.durableEpoch = undefined;
   }
 
-  /** T-1.1, of the batches up to the end. */
+  /** T-1.2, of the batches up to the end. */
   producers(): Map<number, ProducerNote> {
     const notes = new Map<number, ProducerNote>();
     for (const batch of this.history) {
