@@ -107,6 +107,7 @@ function newState(deps: LogDeps, config: LogConfig, host: SegmentHost, found: Fo
     // Of a cold log: its last epoch may be noted elsewhere alone.
     epochsChanged: notedEpoch !== undefined,
     notedEpoch,
+    persisted: undefined,
     deletedFiles: new DeletedFiles(deps),
     generation: 0,
     truncatingTo: undefined,

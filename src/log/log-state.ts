@@ -76,6 +76,8 @@ export interface LogState {
   epochsChanged: boolean;
   /** Noted outside the folder as the last of `epochs`: durable there while no record follows. */
   notedEpoch: Epoch | undefined;
+  /** As of when the indexes of the active segment and the producers were in their files; undefined if that is not known. */
+  persisted: { readonly endOffset: Offset; readonly generation: number } | undefined;
   /** Offsets of the producer snapshots on disk, ascending. */
   snapshots: Offset[];
   /** Taken out of the log, not yet removed. */

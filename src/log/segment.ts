@@ -196,6 +196,7 @@ export class Segment implements IndexHolder {
     try {
       await this.extendIndex(content, index, (batch, position) => {
         fits ??= indexedOffset === undefined || indexedOffset === batch.lastOffset;
+        if (!fits) throw new EnvError('CORRUPT', `${this.path}: its index leads to another batch`);
         loadedEndOffset = batch.nextOffset;
         visit(batch, position);
       });
@@ -298,8 +299,8 @@ export class Segment implements IndexHolder {
       wrong = misfit(batch, this.baseOffset, endOffset);
       if (wrong !== undefined) return false;
       endOffset = batch.nextOffset;
-      index.add(batch, position);
       visit(batch, position);
+      index.add(batch, position);
       return true;
     });
     const problem = wrong ?? end.problem;

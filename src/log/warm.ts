@@ -45,6 +45,11 @@ async function loadOnce(state: LogState): Promise<void> {
   }
   state.rollBasis ??= await readRollBasis(active, state.deps.clock.wallTime());
   state.producers = await loadProducers(state);
+  state.persisted = { endOffset: logEndOffset, generation: state.generation };
+}
+
+function isPersisted({ persisted, logEndOffset, generation }: LogState): boolean {
+  return persisted?.endOffset === logEndOffset && persisted.generation === generation;
 }
 
 /** Gives back what a log that is durable as a whole holds in memory, unless it is appended to meanwhile. To be run exclusively. */
@@ -67,13 +72,17 @@ export async function persistActive(state: LogState): Promise<void> {
   const active = activeSegment(state);
   await trimActive(state, active);
   const { logEndOffset, producers } = state;
+  // Nothing is derived from no batches; what a roll left below was written with the sealed segment.
+  if (active.size === 0 || isPersisted(state)) return;
+  const { generation } = state;
   active.content.index.seal();
   // Appends go on meanwhile: a snapshot says what was known at its offset, not later (T-3.1).
   const snapshot = encodeProducerSnapshot(producers, logEndOffset);
   try {
     await active.persistIndexes();
+    // Syncs the folder, and so the names of the indexes.
     await saveProducerSnapshot(state, logEndOffset, snapshot);
-    await state.deps.disk.syncDirectory(state.directory);
+    state.persisted = { endOffset: logEndOffset, generation };
   } catch (error) {
     if (error instanceof EnvError) failLog(state, 'sync', error);
     throw error;
