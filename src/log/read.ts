@@ -141,6 +141,10 @@ function cutToWholeBatches(segment: Segment, bytes: Buffer, position: number, re
     const scan = scanBatch(bytes, length, Math.min(bytes.length, request.maxBytes));
     if (scan.kind === 'malformed') throw new EnvError('CORRUPT', `${segment.path}: ${scan.reason} of ${position}`);
     if (scan.kind !== 'batch' || scan.batch.lastOffset >= request.endOffset) break;
+    // No CRC covers the offsets: an order that is wrong is rot, and a reader who took it would go back.
+    if (length > 0 && (scan.batch.baseOffset < nextOffset || scan.batch.lastOffsetDelta < 0)) {
+      throw new EnvError('CORRUPT', `${segment.path} has a wrong offset at position ${position + length}`);
+    }
     length = scan.batch.end;
     nextOffset = scan.batch.nextOffset;
   }

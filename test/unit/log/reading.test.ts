@@ -149,6 +149,18 @@ describe('the file', () => {
     await log.close();
   });
 
+  test('D-10.4 offsets that go back are damage, which no CRC tells', async () => {
+    const { log } = await opened(0);
+    for (let i = 0; i < 3; i++) log.append(batch({ bytes: 10 }), 0);
+    const file = await deps().disk.open(`${log.directory}/00000000000000000000.log`, 'write');
+    const rotten = Buffer.alloc(8);
+    rotten.writeBigInt64BE(-5n);
+    file.write([rotten], batch({ bytes: 10 }).length);
+    await file.close();
+    await expect(log.read(0, 1000, 3, true)).rejects.toMatchObject({ code: 'CORRUPT' });
+    await log.discard();
+  });
+
   test('who reads on in small steps needs few preads', async () => {
     const { log, counting } = await opened(0);
     for (let i = 0; i < 400; i++) log.append(batch({ bytes: 1000 }), 0);
