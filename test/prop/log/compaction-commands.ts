@@ -34,4 +34,21 @@ const compact = command(
   },
 );
 
-export const compactions: readonly Weighted[] = [{ weight: 3, arbitrary: compact }];
+/** The power goes in the middle of one, wherever that is. */
+const cut = command(
+  'cutCompaction',
+  { events: fc.nat(150) },
+  ({ profile, compactions, truncatingTo }) =>
+    profile.includes('compact') && compactions.underWay > 0 && truncatingTo === undefined,
+  async (subject, { events }) => {
+    await subject.world.pump(events);
+    await subject.settle();
+    subject.count('compactions cut');
+    await subject.restart('power-cut');
+  },
+);
+
+export const compactions: readonly Weighted[] = [
+  { weight: 3, arbitrary: compact },
+  { weight: 3, arbitrary: cut },
+];

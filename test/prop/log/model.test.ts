@@ -33,6 +33,7 @@ const EVENTS = [
   'compactions: compacted',
   'compactions: nothing',
   'compactions: aborted',
+  'compactions cut',
   'rot refused',
   'rot let in',
   'records deleted',

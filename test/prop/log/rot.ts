@@ -12,6 +12,7 @@ import { FOLDER } from './subject.ts';
 export async function rot(subject: Subject): Promise<void> {
   const { world, model } = subject;
   world.crash('kill');
+  world.simDisk.forgetFailures();
   const { random } = world.scheduler;
   const files = world.simDisk.tree.directory(FOLDER).entries;
   const names = [...files.keys()].filter((name) => name.endsWith('.log') && contentOf(subject, name).length > 0);
