@@ -12,10 +12,15 @@ const MAX_OFFSET_SPAN = 0x8000_0000;
  * follow; undefined if nothing can be said against it.
  */
 export function misfit(batch: BatchHeader, segmentBase: Offset, leastOffset: Offset): string | undefined {
-  const { baseOffset, lastOffset, maxTimestamp, producerId } = batch;
+  const { baseOffset, lastOffset } = batch;
   if (baseOffset < leastOffset || lastOffset < baseOffset || lastOffset - segmentBase >= MAX_OFFSET_SPAN) {
     return `a batch has offsets ${baseOffset} to ${lastOffset}, where ${leastOffset} is the least that may follow`;
   }
+  return unstorable(batch);
+}
+
+/** A number that no broker lets pass and nothing that is derived from batches can hold; undefined if there is none. */
+export function unstorable({ maxTimestamp, producerId }: BatchHeader): string | undefined {
   if (!Number.isSafeInteger(maxTimestamp)) return `a batch has timestamp ${maxTimestamp}`;
   if (producerId < NO_PRODUCER_ID || !Number.isSafeInteger(producerId)) return `a batch has producer id ${producerId}`;
   return undefined;

@@ -3,6 +3,7 @@
 import type { Epoch, Offset } from '../base/ids.ts';
 import type { BatchHeader } from '../record/batch.ts';
 import { scanBatches } from './batch-scan.ts';
+import { unstorable } from './header-check.ts';
 import type { LeaderEpochCache } from './leader-epoch-cache.ts';
 import type { SegmentContent } from './segment.ts';
 
@@ -76,6 +77,8 @@ function problemOf(batch: BatchHeader, { baseOffset, endOffset, latestEpoch }: B
   if (first + lastOffsetDelta - baseOffset >= MAX_OFFSET_SPAN) {
     return intact(`a batch has offset ${first} in a segment that begins with ${baseOffset}`);
   }
+  const strange = unstorable(batch);
+  if (strange !== undefined) return intact(strange);
   if (partitionLeaderEpoch >= latestEpoch) return undefined;
   return intact(`a batch has leader epoch ${partitionLeaderEpoch} after ${latestEpoch}`);
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { misfit } from '../../../src/log/header-check.ts';
 import { PartitionLog } from '../../../src/log/partition-log.ts';
-import { BatchHeader } from '../../../src/record/batch.ts';
+import { BatchHeader, CRC_AT } from '../../../src/record/batch.ts';
 import { batch, CONFIG, deps, tempFolder } from './fixture.ts';
 
 const MAX_TIMESTAMP_AT = 35;
@@ -36,4 +36,17 @@ test.for([
   rmSync(join(folder, '00000000000000000001.snapshot'));
   const opening = PartitionLog.open(deps(), folder, CONFIG, { cleanShutdown: true, recoveryPoint: 0 });
   await expect(opening).rejects.toMatchObject({ code: 'CORRUPT', message: expect.stringMatching(says) as string });
+});
+
+test('D-10.4 an intact batch with a timestamp that no index can hold is refused after an unclean stop', async () => {
+  const folder = await tempFolder();
+  const bytes = batch({ timestamp: 1000 });
+  bytes.writeBigInt64BE(2n ** 63n - 1n, MAX_TIMESTAMP_AT);
+  bytes.writeUInt32BE(new BatchHeader(bytes).computeCrc(), CRC_AT);
+  writeFileSync(join(folder, '00000000000000000000.log'), bytes);
+  const opening = PartitionLog.open(deps(), folder, CONFIG, { cleanShutdown: false, recoveryPoint: 1 });
+  await expect(opening).rejects.toMatchObject({
+    code: 'CORRUPT',
+    message: expect.stringMatching(/timestamp 92233\d+/) as string,
+  });
 });
