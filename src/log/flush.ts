@@ -56,7 +56,9 @@ async function persistSealed(state: LogState, sealed: RolledSegment): Promise<vo
 export async function saveProducerSnapshot(state: LogState, offset: number, bytes: Buffer): Promise<void> {
   const { disk } = state.deps;
   await writeProducerSnapshot(disk, state.directory, offset, bytes);
-  const snapshots = [...state.snapshots.filter((known) => known < offset), offset];
+  // One of a sealed segment may come after one of the log's end: both are there, and a truncation must find them.
+  const others = state.snapshots.filter((known) => known !== offset);
+  const snapshots = [...others, offset].sort((a, b) => a - b);
   const stray = straySnapshots(
     snapshots,
     state.segments.map(({ baseOffset }) => baseOffset),
