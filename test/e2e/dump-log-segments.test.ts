@@ -132,7 +132,6 @@ describe.skipIf(!hasKcat || !hasDumpLogSegments)('files of a broker', () => {
     expect(complaintsIn(await dumpLogSegments(all, '--verify-index-only'))).toEqual([]);
     const sane = await dumpLogSegments(all, '--index-sanity-check');
     expect(complaintsIn(sane)).toEqual([]);
-    expect(sane).toMatch(/untouched-0.*\.index is empty/);
     expect(sane.match(/ passed sanity check/g)?.length).toBeGreaterThan(2 * topics.length);
     expect(sane.match(/ passed sanity check| is empty/g)).toHaveLength(all.length);
   });
