@@ -18,7 +18,7 @@ import type { Profile } from './model.ts';
 import { fromStart, LogModel } from './model.ts';
 import { DATA, SimWorld } from './sim-world.ts';
 
-export const TOPIC = 't';
+const TOPIC = 't';
 export const FOLDER = `${DATA}/${TOPIC}-0`;
 const TOPIC_ID = 'AAAAAAAAAAAAAAAAAAAAAQ' as Uuid;
 const META = {
