@@ -4,6 +4,7 @@
 import { assert } from '../base/assert.ts';
 import type { Epoch, Offset } from '../base/ids.ts';
 import type { Uuid } from '../base/uuid.ts';
+import { sleep } from '../env/clock.ts';
 import type { DiskSpace } from '../env/disk.ts';
 import { EnvError } from '../env/error.ts';
 import type { OpenStore } from '../env/store.ts';
@@ -28,6 +29,11 @@ import { lockDirectory, verifyMetaProperties } from './storage.ts';
 export interface LogDirectoryDeps extends LogDeps {
   readonly openStore: OpenStore;
 }
+
+type HighWatermarkOf = (topicId: Uuid, partition: number) => Offset | undefined;
+
+/** Logs that are looked at before others get their turn. */
+const CHECKPOINTS_PER_TURN = 250;
 
 interface OpenPartition {
   readonly folder: string;
@@ -210,26 +216,39 @@ export class LogDirectory {
    * Remembers, durably, how far the open logs are durable, where they start, and the given high watermarks. Often enough
    * that little must be checked after a crash, and that rot of old records is told from a torn end.
    */
-  checkpoint(highWatermarkOf: (topicId: Uuid, partition: number) => Offset | undefined): Promise<void> {
+  checkpoint(highWatermarkOf: HighWatermarkOf): Promise<void> {
     return this.#onDisk(() => this.#checkpoint(highWatermarkOf));
   }
 
-  async #checkpoint(highWatermarkOf: (topicId: Uuid, partition: number) => Offset | undefined): Promise<void> {
-    const entries: [PartitionKey, PartitionCheckpoint][] = [];
-    for (const { folder, key, log } of this.#open.values()) {
-      const { topicId, partition } = this.#folders.get(folder) as PartitionFolder;
-      const known = this.#checkpoints.get(key);
-      const { recoveryPoint } = log;
-      const logStartOffset = Math.max(log.logStartOffset, known?.logStartOffset ?? 0);
-      const found = topicId === undefined ? undefined : highWatermarkOf(topicId, partition);
-      const highWatermark = found ?? known?.highWatermark ?? log.logStartOffset;
-      const same =
-        known?.recoveryPoint === recoveryPoint &&
-        known.logStartOffset === logStartOffset &&
-        known.highWatermark === highWatermark;
-      if (!same) entries.push([key, { ...known, recoveryPoint, logStartOffset, highWatermark }]);
+  async #checkpoint(highWatermarkOf: HighWatermarkOf): Promise<void> {
+    let entries: [PartitionKey, PartitionCheckpoint][] = [];
+    let looked = 0;
+    for (const open of this.#open.values()) {
+      const next = this.#nextCheckpoint(open, highWatermarkOf);
+      if (next !== undefined) entries.push([open.key, next]);
+      if (++looked % CHECKPOINTS_PER_TURN > 0) continue;
+      // Put before others run: what they note of a log is not to be overwritten (M-7).
+      await this.#checkpoints.put(entries);
+      entries = [];
+      await sleep(this.#deps.clock, 0);
+      if (this.#closed) return;
     }
     await this.#checkpoints.put(entries);
+  }
+
+  /** Undefined if it is as it was. */
+  #nextCheckpoint(open: OpenPartition, highWatermarkOf: HighWatermarkOf): PartitionCheckpoint | undefined {
+    const { recoveryPoint } = open.log;
+    const { topicId, partition } = this.#folders.get(open.folder) as PartitionFolder;
+    const known = this.#checkpoints.get(open.key);
+    const logStartOffset = Math.max(open.log.logStartOffset, known?.logStartOffset ?? 0);
+    const found = topicId === undefined ? undefined : highWatermarkOf(topicId, partition);
+    const highWatermark = found ?? known?.highWatermark ?? logStartOffset;
+    const same =
+      known?.recoveryPoint === recoveryPoint &&
+      known.logStartOffset === logStartOffset &&
+      known.highWatermark === highWatermark;
+    return same ? undefined : { ...known, recoveryPoint, logStartOffset, highWatermark };
   }
 
   /** Closes the log if it is open and deletes the folder: renamed first, so that a crash leaves no half of it (D-0.6). */
@@ -257,11 +276,7 @@ export class LogDirectory {
     this.#renames += 1;
     const to = `${this.path}/${renamedFolder(name, `${this.bootCounter}-${this.#renames}`, what)}`;
     await this.#folders.rename(name, to);
-    if (folder.topicId !== undefined) {
-      const key = partitionKey(folder.topicId, partition);
-      this.#notes.forget(key);
-      await this.#checkpoints.remove(key);
-    }
+    if (folder.topicId !== undefined) await this.#notes.remove(partitionKey(folder.topicId, partition));
     this.#deps.logger.info(what === 'delete' ? 'partition-deleted' : 'partition-moved-aside', { topic, partition, to });
     return to;
   }

@@ -31,9 +31,10 @@ export class LogNotes {
     };
   }
 
-  /** The partition is going: nothing of it is written any more. */
-  forget(key: PartitionKey): void {
+  /** The partition is gone: nothing of it is written any more. */
+  async remove(key: PartitionKey): Promise<void> {
     this.#epochs.delete(key);
+    await this.#checkpoints.remove(key);
   }
 
   async #putEpochs(): Promise<void> {
