@@ -198,9 +198,26 @@ async function logGroupCommit(scope: Scope, build: Build, batch: Buffer, runSeco
   const { count, preallocate } = waiting;
   const log = await openLog(build, folder, { flushMode: 'sync', preallocate });
   const batches = Array.from({ length: count }, () => Buffer.from(batch));
+  // As a partition does: one flush after the other, each answers everybody whose records it covered.
+  let unanswered: { readonly endOffset: number; readonly answer: () => void }[] = [];
+  let flushing = false;
+  async function flush(): Promise<void> {
+    flushing = true;
+    while (log.flushedEndOffset < log.logEndOffset) {
+      await log.flush();
+      const { flushedEndOffset } = log;
+      const answered = unanswered.filter(({ endOffset }) => endOffset <= flushedEndOffset);
+      unanswered = unanswered.filter(({ endOffset }) => endOffset > flushedEndOffset);
+      for (const { answer } of answered) answer();
+    }
+    flushing = false;
+  }
   const speed = await producers(count, runSeconds, (producer) => {
     log.append(batches[producer] as Buffer, 0);
-    return log.flush();
+    return new Promise((answer) => {
+      unanswered.push({ endOffset: log.logEndOffset, answer });
+      if (!flushing) void flush();
+    });
   });
   await log.discard();
   fs.rmSync(folder, { recursive: true });
