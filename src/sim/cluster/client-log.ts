@@ -4,7 +4,7 @@ import type { ConfigAction, CountAction } from '../../check/config-operations.ts
 import type { Read, WriteOutcome } from '../../check/history.ts';
 import type { TopicAction } from '../../check/topic-operations.ts';
 import type { TopicCreation } from '../../check/topics.ts';
-import { KeptTopics } from './kept-topics.ts';
+import { KeptTopics } from './kept-notes.ts';
 
 /** A call of a registrar and what became of it. */
 export interface Call<Action> {

@@ -13,7 +13,7 @@ import type { ClientLog } from './client-log.ts';
 import type { SimCluster } from './cluster.ts';
 import { diskLogs, logRecords } from './disk-logs.ts';
 import { REPLICATED } from './isr-keepers.ts';
-import { COMPACTED, KEPT, PRUNED } from './kept-topics.ts';
+import { COMPACTED, KEPT, PRUNED } from './kept-notes.ts';
 import { DATA_DIRECTORY } from './node.ts';
 import { CONTESTED_KEY } from './registrar-calls.ts';
 import { CONTESTED, GROWING, operationsOf } from './registrars.ts';

@@ -1,7 +1,6 @@
 // The client of topics that a broker prunes and compacts: it creates them, writes keys again and again, deletes records at the
 // head of one, and reads both at the end (src/check/kept.ts).
 import type { Offset } from '../../base/ids.ts';
-import type { KeptRead, KeptWrite } from '../../check/kept.ts';
 import { createTopics } from '../../client/admin.ts';
 import { ClientError } from '../../client/client-error.ts';
 import { Consumer } from '../../client/consumer.ts';
@@ -13,13 +12,10 @@ import type { Env } from '../../env/env.ts';
 import type { Stop } from './client-log.ts';
 import { clusterClient } from './clients.ts';
 import type { SimCluster } from './cluster.ts';
+import type { KeptTopics, PendingKeptWrite } from './kept-notes.ts';
+import { COMPACTED, PRUNED } from './kept-notes.ts';
 import type { Workload } from './scenario.ts';
 import { CALM_WORKLOAD } from './scenario.ts';
-
-/** How their names begin. */
-export const KEPT = 'kept-';
-export const PRUNED = `${KEPT}pruned`;
-export const COMPACTED = `${KEPT}compacted`;
 
 const CREATION_TIMEOUT_MS = 30_000;
 
@@ -32,17 +28,6 @@ const COMPACTING = {
   'delete.retention.ms': '500',
   'file.delete.delay.ms': '500',
 } as const;
-
-type PendingWrite = { -readonly [K in keyof KeptWrite]: KeptWrite[K] };
-
-/** What the client did and saw. */
-export class KeptTopics {
-  readonly pruned = { writes: [] as PendingWrite[], reads: [] as KeptRead[] };
-  readonly compacted = { writes: [] as PendingWrite[], reads: [] as KeptRead[] };
-  /** The greatest start of the pruned log that a deletion was answered with. */
-  deletedBefore: Offset = 0;
-  deletions = 0;
-}
 
 /** Creates both topics. Resolves when they are there. */
 export async function createKept(cluster: SimCluster, env: Env): Promise<void> {
@@ -74,7 +59,7 @@ export async function writeKept(
     for (const topic of [PRUNED, COMPACTED]) {
       const key = `key-${draw('key', 8)}`;
       const value = draw('deletion', 6) === 0 ? null : `${order}.${'x'.repeat(draw('bytes', 100))}`;
-      const write: PendingWrite = { order: order++, key, value, outcome: 'unknown', offset: -1 };
+      const write: PendingKeptWrite = { order: order++, key, value, outcome: 'unknown', offset: -1 };
       (topic === PRUNED ? kept.pruned : kept.compacted).writes.push(write);
       const bytes = value === null ? null : Buffer.from(value);
       void settle(write, producer.send({ topic, partition: 0, key: Buffer.from(key), value: bytes }));
@@ -85,7 +70,7 @@ export async function writeKept(
   client.close();
 }
 
-async function settle(write: PendingWrite, sent: Promise<{ readonly offset: Offset }>): Promise<void> {
+async function settle(write: PendingKeptWrite, sent: Promise<{ readonly offset: Offset }>): Promise<void> {
   try {
     write.offset = (await sent).offset;
     write.outcome = 'acknowledged';

@@ -12,7 +12,7 @@ import { formatStorage } from '../../server/storage.ts';
 import type { SimProcess } from '../process/process.ts';
 import type { World } from '../world/world.ts';
 import { diskLogs, endOffsetOf } from './disk-logs.ts';
-import { COMPACTED } from './kept-topics.ts';
+import { COMPACTED } from './kept-notes.ts';
 import type { Ghost, SeenLine } from './observe.ts';
 import { batchesOf, observedLogger } from './observe.ts';
 import type { NodeWatch } from './raft-watch.ts';
