@@ -147,12 +147,12 @@ export function coldState(
 }
 
 /** A log that ends below was not what was compacted. */
-export function knownDirtyOffset({ firstDirtyOffset = 0 }: LogRecovery, logEndOffset: Offset): Offset {
+function knownDirtyOffset({ firstDirtyOffset = 0 }: LogRecovery, logEndOffset: Offset): Offset {
   return firstDirtyOffset > logEndOffset ? 0 : firstDirtyOffset;
 }
 
 /** What it does for its owner, who is not there yet, is set later. */
-export function newHost({ disk, shared }: LogDeps, directory: string, config: LogConfig): SegmentHost {
+function newHost({ disk, shared }: LogDeps, directory: string, config: LogConfig): SegmentHost {
   return {
     disk,
     files: shared.files,
