@@ -160,8 +160,8 @@ export class PartitionLog {
   /** The memory of a segment's indexes is wanted back. */
   #giveBack(segment: Segment): void {
     const state = this.#state;
-    // The next flush writes them.
-    if (state.rolled.some((sealed) => sealed.segment === segment)) return;
+    // The next flush writes them; or the log is being cooled or closed, which does.
+    if (state.rolled.some((sealed) => sealed.segment === segment) || state.trimming) return;
     if (segment !== state.segments.at(-1) || !isWarm(state)) {
       segment.unload();
       return;

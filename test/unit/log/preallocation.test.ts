@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { IndexMemory } from '../../../src/log/index-memory.ts';
 import type { LogConfig, LogDeps } from '../../../src/log/log-state.ts';
 import { PartitionLog } from '../../../src/log/partition-log.ts';
 import { BatchHeader } from '../../../src/record/batch.ts';
@@ -117,6 +118,29 @@ test('what is appended while the room is cut off, whenever the log says that it 
   expect(appended.length).toBeGreaterThan(3);
   const content = world.simDisk.contentOf('/data/t-0/00000000000000000000.log');
   expect(Buffer.concat(appended).equals(content)).toBe(true);
+});
+
+test('indexes that are wanted back while the room is cut off are written first', async () => {
+  const world = new SimWorld(1);
+  const all = world.deps();
+  const indexes = new IndexMemory(1);
+  const open = (): Promise<PartitionLog> =>
+    PartitionLog.open({ ...all, shared: { ...all.shared, indexes } }, '/data/t-0', AHEAD, CLEAN);
+  const log = await world.finish(open());
+  for (let i = 0; i < 3; i++) {
+    log.append(Buffer.from(ONE), 0);
+    await world.finish(log.flush());
+  }
+  let isClosed = false;
+  const closing = log.close().finally(() => {
+    isClosed = true;
+  });
+  while (!isClosed) {
+    indexes.used({ indexBytes: 1, giveBackIndexes: () => {} });
+    await world.pump(1);
+  }
+  await closing;
+  expect(log.summary('t')).toMatchObject({ logEndOffset: 3, snapshots: [3] });
 });
 
 test('R-14.1 zeros that do not fit on the disk harm nobody', async () => {
