@@ -11,6 +11,8 @@ export class LazyFlush {
   readonly #flush: () => Promise<void>;
   #timer: Timer | undefined;
   #running = false;
+  /** Asked for while one was running: that may have begun too early. */
+  #again = false;
 
   /** `flush` makes everything durable that is in the log when it is called, and does not reject. */
   constructor(clock: Clock, flush: () => Promise<void>) {
@@ -32,10 +34,14 @@ export class LazyFlush {
 
   async #run(): Promise<void> {
     this.cancel();
+    this.#again = this.#running;
     if (this.#running) return;
     this.#running = true;
     try {
-      await this.#flush();
+      do {
+        this.#again = false;
+        await this.#flush();
+      } while (this.#again);
     } finally {
       this.#running = false;
     }

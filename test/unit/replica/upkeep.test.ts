@@ -162,6 +162,23 @@ describe('log.flush.mode=async', () => {
     );
   });
 
+  test('flush.messages: what comes while a flush is under way is flushed after it', async () => {
+    await withReplicas(
+      async (replicas) => {
+        const partition = await filled(replicas, 1);
+        await pause(replicas, 1000);
+        for (let i = 0; i < 2; i++) {
+          appendToPartition(partition, batchOf(2, 100, { timestamp: 1000 }), 1);
+          // No sync is that quick.
+          await pause(replicas, 0.05);
+        }
+        await pause(replicas, 1000);
+        expect(partition.log.flushedEndOffset).toBe(6);
+      },
+      async({ 'log.flush.interval.messages': '2', 'log.flush.interval.ms': '2000' }),
+    );
+  });
+
   test('flush.ms: for so long at most, counted from the first of them', async () => {
     await withReplicas(
       async (replicas) => {
