@@ -5,6 +5,7 @@
 // - after a failed `sync` the unsynced writes are lost even if a later one succeeds (R-14.2): stop using the file;
 // - a write may be short (full disk), a read may return rotten bytes: callers check lengths and CRCs.
 // Paths use '/'. All failures are EnvError (NOT_FOUND, EXISTS, NO_SPACE, IO, PERMISSION).
+import { isEnvError } from './error.ts';
 
 export interface DirectoryEntry {
   readonly name: string;
@@ -69,6 +70,16 @@ export interface Disk {
 export function parentOf(path: string): string {
   const slash = path.lastIndexOf('/');
   return slash <= 0 ? '/' : path.slice(0, slash);
+}
+
+/** The whole file; undefined if there is none. */
+export async function readIfThere(disk: Disk, path: string): Promise<Buffer | undefined> {
+  try {
+    return await disk.readFile(path);
+  } catch (error) {
+    if (isEnvError(error, 'NOT_FOUND')) return undefined;
+    throw error;
+  }
 }
 
 /** Replaces a file's content atomically and durably: temp file, sync, rename, directory sync (R-10.2). */

@@ -6,7 +6,7 @@ import { ByteReader, BytesError, ByteWriter } from '../base/bytes.ts';
 import type { Offset } from '../base/ids.ts';
 import { crc32c } from '../codec/crc32c.ts';
 import type { Disk } from '../env/disk.ts';
-import { writeFileDurably } from '../env/disk.ts';
+import { readIfThere, writeFileDurably } from '../env/disk.ts';
 import { addToSequence, NO_SEQUENCE, NO_TIMESTAMP } from '../record/batch.ts';
 import { snapshotPath } from './file-names.ts';
 import type { LogDeps } from './log-state.ts';
@@ -155,7 +155,10 @@ export async function writeProducerSnapshot(
   await writeFileDurably(disk, snapshotPath(directory, offset), bytes);
 }
 
-/** The newest intact one of `offsets` (ascending) that is not above `upTo`; an empty state at `start` if there is none. */
+/**
+ * The newest intact one of `offsets` (ascending) that is not above `upTo`; an empty state at `start` if there is none. One that is
+ * gone counts like one that is damaged: it says nothing that the batches do not.
+ */
 export async function readNewestSnapshot(
   { disk, shared }: Pick<LogDeps, 'disk' | 'shared'>,
   directory: string,
@@ -166,8 +169,8 @@ export async function readNewestSnapshot(
   const { producerIdExpirationMs } = shared;
   for (const offset of offsets.toReversed()) {
     if (offset > upTo || offset < start) continue;
-    const bytes = await disk.readFile(snapshotPath(directory, offset));
-    const producers = decodeProducerSnapshot(bytes, offset, producerIdExpirationMs);
+    const bytes = await readIfThere(disk, snapshotPath(directory, offset));
+    const producers = bytes && decodeProducerSnapshot(bytes, offset, producerIdExpirationMs);
     if (producers !== undefined) return { producers, offset };
   }
   return { producers: new ProducerStates(producerIdExpirationMs), offset: start };

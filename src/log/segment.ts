@@ -4,6 +4,7 @@
 import { assert } from '../base/assert.ts';
 import type { Offset } from '../base/ids.ts';
 import type { Disk, DiskFile } from '../env/disk.ts';
+import { readIfThere } from '../env/disk.ts';
 import { EnvError, isEnvError } from '../env/error.ts';
 import type { BatchHeader } from '../record/batch.ts';
 import { scanBatches, writeFully } from './batch-scan.ts';
@@ -341,15 +342,6 @@ async function lastTimeFits({ file, size }: SegmentContent, { offsets, times }: 
     return false;
   });
   return fits;
-}
-
-async function readIfThere(disk: Disk, path: string): Promise<Buffer | undefined> {
-  try {
-    return await disk.readFile(path);
-  } catch (error) {
-    if (isEnvError(error, 'NOT_FOUND')) return undefined;
-    throw error;
-  }
 }
 
 /** In place, not atomically: a half-written index is never trusted, see recovery. */

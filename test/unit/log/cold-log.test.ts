@@ -99,6 +99,19 @@ describe('after a clean stop', () => {
     await directory.close(true, 9);
   });
 
+  test('a producer snapshot that is gone is made up for by the batches, and no failure of the log dir', async () => {
+    const path = await formatted();
+    await closed(path);
+    const names = (await readdir(`${path}/t-0`)).filter((name) => name.endsWith('.snapshot'));
+    await rm(`${path}/t-0/${names.at(-1)}`);
+    const directory = await opened(path);
+    const log = await directory.openLog('t', TOPIC, 0, SMALL);
+    await log.warm();
+    expect([directory.health.failure, log.failure]).toEqual([undefined, undefined]);
+    expect(log.producers.get(1)?.batches.map(({ firstSequence }) => firstSequence)).toEqual([10, 12, 14, 16, 18]);
+    expect(await directory.close(true, 9)).toBe(true);
+  });
+
   test('a cold log is read, by offset and by time, and it appends once it is warm: it knows its producers', async () => {
     const path = await formatted();
     await closed(path);
