@@ -11,6 +11,7 @@ import { buildMap } from './build-map.ts';
 import type { Cleanable } from './cleanable.ts';
 import { cleanablePart, groupSegments } from './cleanable.ts';
 import type { CleanedFile } from './cleaned-file.ts';
+import type { KeptProducers } from './filter.ts';
 import { BatchFilter } from './filter.ts';
 import { OffsetMap } from './offset-map.ts';
 import { rewriteGroup } from './rewrite.ts';
@@ -113,11 +114,11 @@ export async function compactLog(host: CompactionHost, run: CompactionRun): Prom
     },
   };
   try {
-    const lastBatches = lastBatchesOf(state);
+    const producers = keptProducers(state, run.endOffset);
     const found = await findCleanable(state, run.endOffset, run.now);
     check();
     if (found === undefined) return { kind: 'nothing' };
-    return await compactSources(host, run, { ...found, lastBatches, pace, check, generation });
+    return await compactSources(host, run, { ...found, producers, pace, check, generation });
   } catch (error) {
     if (error instanceof Aborted) return { kind: 'aborted' };
     // A file that was closed under the compaction is gone from the log.
@@ -129,7 +130,7 @@ export async function compactLog(host: CompactionHost, run: CompactionRun): Prom
 interface Work {
   readonly part: Cleanable;
   readonly sources: readonly Source[];
-  readonly lastBatches: ReadonlyMap<number, Offset>;
+  readonly producers: KeptProducers;
   readonly pace: Pace;
   readonly check: () => void;
   readonly generation: { now: number };
@@ -143,7 +144,7 @@ async function compactSources(host: CompactionHost, run: CompactionRun, work: Wo
   const filter = new BatchFilter({
     map,
     mapEndOffset: endOffset,
-    lastBatches: work.lastBatches,
+    producers: work.producers,
     now: run.now,
     deleteRetentionMs: state.config.deleteRetentionMs,
   });
@@ -191,13 +192,18 @@ async function swapIn(host: CompactionHost, work: Work, group: readonly Source[]
   }
 }
 
-function lastBatchesOf(state: LogState): Map<number, Offset> {
-  const lastBatches = new Map<number, Offset>();
+/** What keeps producers known, also after a truncation to `endOffset` or above. */
+function keptProducers(state: LogState, endOffset: Offset): KeptProducers {
+  const lastOffsets = new Set<Offset>();
+  const uncertain = new Set<number>();
   for (const { producerId, batches } of producersOf(state).values()) {
     const last = batches.at(-1);
-    if (last !== undefined) lastBatches.set(producerId, last.lastOffset);
+    const below = batches.findLast(({ lastOffset }) => lastOffset < endOffset);
+    if (last !== undefined) lastOffsets.add(last.lastOffset);
+    if (below !== undefined) lastOffsets.add(below.lastOffset);
+    else uncertain.add(producerId);
   }
-  return lastBatches;
+  return { lastOffsets, uncertain };
 }
 
 function bytesOf(segments: readonly { readonly size: number }[]): number {

@@ -1,7 +1,7 @@
 // Second pass, batch by batch: what stays of it (D-9.4). A record stays that is the last of its key, or that the map does not cover. A
 // tombstone stays until delete.retention.ms after it was first left alone, so that no reader who saw the value misses its end: the
 // batch then carries that time (KIP-534). Control batches stay, whole; of a transaction's records only those go that a later record
-// outside of one displaces. Some batches stay without any record: the last one of each producer, whose sequence goes on from
+// outside of one displaces. Some batches stay without any record: the last ones of each producer, whose sequence goes on from
 // there (KAFKA-5490, KAFKA-8335, KAFKA-17076), and the last one of a segment, so that segments follow each other without holes.
 // Sources: Cleaner.cleanInto, Cleaner.shouldRetainRecord, MemoryRecords.filterTo.
 import { ByteWriter } from '../../base/bytes.ts';
@@ -14,12 +14,19 @@ import type { Contents } from './contents.ts';
 import { openRecords, readable } from './contents.ts';
 import type { OffsetMap } from './offset-map.ts';
 
+/** Batches that stay, if without records, so that their producers stay known. */
+export interface KeptProducers {
+  /** The last offsets of the last ones. */
+  readonly lastOffsets: ReadonlySet<Offset>;
+  /** Of these producers no batch is known that will not be truncated, as after a new epoch: all of theirs stay. */
+  readonly uncertain: ReadonlySet<number>;
+}
+
 export interface FilterRules {
   readonly map: OffsetMap;
   /** The map covers the records below. */
   readonly mapEndOffset: Offset;
-  /** Of each producer that is known, the last offset of its last batch. */
-  readonly lastBatches: ReadonlyMap<number, Offset>;
+  readonly producers: KeptProducers;
   /** Wall time. */
   readonly now: number;
   readonly deleteRetentionMs: number;
@@ -116,6 +123,7 @@ export class BatchFilter {
   #staysEmpty(batch: BatchHeader, endsSegment: boolean): boolean {
     if (endsSegment) return true;
     if (!batch.hasProducerId) return false;
-    return this.#rules.lastBatches.get(batch.producerId) === batch.lastOffset;
+    const { lastOffsets, uncertain } = this.#rules.producers;
+    return lastOffsets.has(batch.lastOffset) || uncertain.has(batch.producerId);
   }
 }

@@ -161,6 +161,23 @@ describe('batches', () => {
     await log.close();
   });
 
+  it.each([
+    ['in its epoch', { producerEpoch: 2, baseSequence: 1 }],
+    ['in a new epoch', { producerEpoch: 3, baseSequence: 0 }],
+  ])('the last committed one stays too: what follows it %s may be truncated', async (_, next) => {
+    const directory = await tempFolder();
+    const log = await openLog(directory);
+    log.append(keyed([['a', '1']], { producerId: 9, producerEpoch: 2, baseSequence: 0 }), 0);
+    log.append(keyed([['a', '2']]), 0);
+    await seal(log);
+    const endOffset = log.logEndOffset;
+    log.append(keyed([['b', '1']], { producerId: 9, ...next }), 0);
+    await compact(log, { endOffset });
+    await log.truncateTo(endOffset);
+    expect(log.producers.get(9)).toMatchObject({ epoch: 2, batches: [{ lastSequence: 0, lastOffset: 0 }] });
+    await log.close();
+  });
+
   it('control batches stay, and records of transactions that only such records follow', async () => {
     const log = await openLog(await tempFolder());
     const transaction = { producerId: 9, producerEpoch: 0, transactional: true };
