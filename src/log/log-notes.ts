@@ -4,7 +4,7 @@ import type { Offset } from '../base/ids.ts';
 import type { Checkpoints, PartitionCheckpoint, PartitionKey } from './checkpoints.ts';
 import { GroupCommit } from './group-commit.ts';
 import type { EpochEntry } from './leader-epoch-cache.ts';
-import type { LogHooks } from './partition-log.ts';
+import type { LogHooks } from './log-hooks.ts';
 
 const NO_CHECKPOINT: PartitionCheckpoint = { recoveryPoint: 0, logStartOffset: 0, highWatermark: 0 };
 

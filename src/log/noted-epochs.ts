@@ -1,9 +1,9 @@
 // Leader epochs that start at the end of a log, with no record yet: noted in the directory's Store, where thousands that begin
 // when a broker starts share a write, instead of one file for each. The file follows with the first records of the epoch.
 import type { Epoch, Offset } from '../base/ids.ts';
+import type { LogHooks } from './log-hooks.ts';
 import type { LogState } from './log-state.ts';
 import { checkNotClosed, hasUnsavedEpochs, isFlushed } from './log-state.ts';
-import type { LogHooks } from './partition-log.ts';
 
 /** The epoch starts at the log's end (D-0.3). Durable when it resolves, or with the next flush (D-1.4). EnvError. */
 export async function startEpoch(state: LogState, leaderEpoch: Epoch, { noteLeaderEpoch }: LogHooks): Promise<void> {

@@ -12,9 +12,11 @@ import { dirtyPart } from './compaction/dirty.ts';
 import { flushLog } from './flush.ts';
 import { truncateFullyAndStartAt } from './full-truncation.ts';
 import { GroupCommit } from './group-commit.ts';
-import type { EpochEndOffset, EpochEntry, LeaderEpochCache } from './leader-epoch-cache.ts';
+import type { EpochEndOffset, LeaderEpochCache } from './leader-epoch-cache.ts';
 import type { LogRecovery } from './load.ts';
 import { coldState, loadLog } from './load.ts';
+import type { LogHooks } from './log-hooks.ts';
+import { NO_HOOKS } from './log-hooks.ts';
 import type { LogLimits, RemovedSegments } from './log-retention.ts';
 import { advanceLogStart, exceedsLimits, retainLog } from './log-retention.ts';
 import type { LogConfig, LogDeps, LogState } from './log-state.ts';
@@ -30,27 +32,6 @@ import type { FoundTimestamp } from './timestamps.ts';
 import { findMaxTimestamp, findTimestamp } from './timestamps.ts';
 import { truncateLog } from './truncate.ts';
 import { coolLog, isWarm, persistActive, summaryOf, warmLog } from './warm.ts';
-
-/** What is kept of the log outside its folder, where it is read before the log is opened. */
-export interface LogHooks {
-  /** Must make sure that no durable recovery point lies above the offset: the log will end there. */
-  readonly beforeTruncation: (offset: Offset) => Promise<void>;
-  /** The log is to start at `offset` at least, after a crash too: durable when it resolves. Never taken back. */
-  readonly noteLogStart: (offset: Offset) => Promise<void>;
-  /** The log is compacted below `offset`: durable when it resolves. A truncation takes it back. */
-  readonly noteFirstDirty: (offset: Offset) => Promise<void>;
-  /**
-   * A leader's epoch, which starts at the end of a log that is durable: durable when it resolves, and forgotten when the log is
-   * truncated to there. Without this hook it is written to the log's folder at once.
-   */
-  readonly noteLeaderEpoch?: (entry: EpochEntry) => Promise<void>;
-}
-
-const NO_HOOKS: LogHooks = {
-  beforeTruncation: () => Promise.resolve(),
-  noteLogStart: () => Promise.resolve(),
-  noteFirstDirty: () => Promise.resolve(),
-};
 
 export class PartitionLog {
   readonly #state: LogState;

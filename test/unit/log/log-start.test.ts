@@ -1,8 +1,8 @@
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { EnvError } from '../../../src/env/error.ts';
+import type { LogHooks } from '../../../src/log/log-hooks.ts';
 import type { LogConfig, LogDeps } from '../../../src/log/log-state.ts';
-import type { LogHooks } from '../../../src/log/partition-log.ts';
 import { PartitionLog } from '../../../src/log/partition-log.ts';
 import { readProducerSnapshot } from '../../../src/log/producer-snapshot.ts';
 import { splitBatches } from '../../../src/record/scan.ts';
@@ -75,6 +75,22 @@ describe('D-9.1 the log start', () => {
     expect(await names(folder, '.snapshot.deleted')).toEqual(['2']);
     await log.close();
     expect((await readdir(folder)).filter((name) => name.endsWith('.deleted'))).toEqual([]);
+  });
+
+  test('T-3.1 who wrote below stays known after a crash, where rolls before left no snapshots', async () => {
+    const folder = await tempFolder();
+    await (await filled(folder, 5)).discard();
+    for (const name of await names(folder, '.snapshot')) await rm(`${folder}/${name.padStart(20, '0')}.snapshot`);
+    const log = await PartitionLog.open(deps(), folder, SMALL, UNCLEAN);
+    expect(log.append(batch({ producerId: 6, producerEpoch: 0, baseSequence: 7 }), 1).kind).toBe('appended');
+    await log.flush();
+    await log.advanceLogStart(5);
+    expect(await names(folder, '.log')).toEqual(['4']);
+    await log.discard();
+    const again = await PartitionLog.open(deps(), folder, SMALL, { ...UNCLEAN, logStartOffset: 5 });
+    expect(again.producers.get(5)?.batches).toHaveLength(5);
+    expect(again.producers.get(6)?.batches).toHaveLength(1);
+    await again.close();
   });
 
   test('at the log’s end the active segment stays; appends go on', async () => {
