@@ -6,7 +6,7 @@ import type { Offset } from '../base/ids.ts';
 import { EnvError } from '../env/error.ts';
 import type { BatchHeader } from '../record/batch.ts';
 import { writeEpochs } from './epoch-checkpoint.ts';
-import { snapshotPath } from './file-names.ts';
+import { parseLogFileName } from './file-names.ts';
 import type { LogState } from './log-state.ts';
 import { activeSegment, checkNotClosed, failLog, segmentIndexFor } from './log-state.ts';
 import { readNewestSnapshot } from './producer-snapshot.ts';
@@ -71,6 +71,14 @@ async function restBelow(state: LogState, offset: Offset): Promise<Rest> {
   return { segment, i, position, index, endOffset };
 }
 
+/** T-3.2: those in the folder, known or not: a removal that nothing made durable may have been undone since. */
+async function removeSnapshotsAbove({ deps, directory }: LogState, endOffset: Offset): Promise<void> {
+  for (const { name } of await deps.disk.list(directory)) {
+    const file = parseLogFileName(name);
+    if (file?.kind === 'snapshot' && file.offset > endOffset) await deps.disk.remove(`${directory}/${name}`);
+  }
+}
+
 async function cutLog(state: LogState, offset: Offset, before: (endOffset: Offset) => Promise<void>): Promise<void> {
   const rest = await restBelow(state, offset);
   // A batch that straddles the log start goes as a whole: nothing is left then, and the log begins anew where it starts.
@@ -90,7 +98,6 @@ async function cutLog(state: LogState, offset: Offset, before: (endOffset: Offse
 
   const kept = isAnew ? [Segment.create(state.host, endOffset)] : state.segments.slice(0, rest.i + 1);
   const removed = state.segments.filter((segment) => !kept.includes(segment));
-  const removedSnapshots = state.snapshots.filter((snapshot) => snapshot > rest.endOffset);
   state.generation += 1;
   state.tail.clear();
   state.preallocation = undefined;
@@ -106,7 +113,7 @@ async function cutLog(state: LogState, offset: Offset, before: (endOffset: Offse
   if (!isAnew) rest.segment.replace(rest.index, rest.position);
 
   for (const gone of removed.toReversed()) await gone.remove();
-  for (const snapshot of removedSnapshots) await state.deps.disk.remove(snapshotPath(state.directory, snapshot));
+  await removeSnapshotsAbove(state, rest.endOffset);
   await state.deps.disk.syncDirectory(state.directory);
   const active = activeSegment(state);
   await active.file.truncate(active.size);

@@ -1,9 +1,18 @@
 import { readdir } from 'node:fs/promises';
 import { expect, test } from 'vitest';
+import { LogDirectory } from '../../../src/log/log-directory.ts';
 import { PartitionLog } from '../../../src/log/partition-log.ts';
+import { writeMetaProperties } from '../../../src/log/storage.ts';
 import { splitBatches } from '../../../src/record/scan.ts';
+import { DATA, SimWorld } from '../../prop/log/sim-world.ts';
 import { batch, CONFIG, deps, tempFolder } from './fixture.ts';
 
+const META = {
+  clusterId: '4L6g3nShT-eMCtK--X86sw',
+  nodeId: 3,
+  directoryId: 'q1Sh-9_ISia_zwGINzRvyQ',
+  version: 1,
+} as const;
 const SMALL = { ...CONFIG, segmentBytes: 1000, indexIntervalBytes: 100 };
 const BATCHES = 8;
 const END = BATCHES * 3;
@@ -64,6 +73,39 @@ test('D-1.3, D-3.6, T-3.2 a truncated log is the log that never had the rest, al
     });
     await again.close();
     await shorter.close();
+  }
+});
+
+test('T-3.2 a snapshot that a clean stop removed, and a power cut brought back, does not outlive a truncation', async () => {
+  for (let seed = 1; seed <= 10; seed++) {
+    const world = new SimWorld(seed);
+    const write = (log: PartitionLog, producerId: number, sequences: number[]): void => {
+      for (const baseSequence of sequences) log.append(batch({ producerId, producerEpoch: 0, baseSequence }), 0);
+    };
+    const directory = (): Promise<LogDirectory> => world.finish(LogDirectory.open(world.deps(), DATA, { nodeId: 3 }));
+    const opened = async (at: LogDirectory): Promise<PartitionLog> => {
+      const log = await world.finish(at.openLog('t', 'AAAAAAAAAAAAAAAAAAAAAQ', 0, CONFIG));
+      await world.finish(log.warm());
+      return log;
+    };
+    await world.finish(writeMetaProperties(world.deps().disk, DATA, META));
+    for (const sequences of [
+      [0, 1, 2, 3],
+      [4, 5],
+    ]) {
+      const life = await directory();
+      write(await opened(life), 1, sequences);
+      expect(await world.finish(life.close(true, 1))).toBe(true);
+    }
+    world.crash('power-cut');
+    const cut = await opened(await directory());
+    await world.finish(cut.truncateTo(2));
+    write(cut, 9, [0, 1, 2]);
+    await world.finish(cut.flush());
+    world.crash('kill');
+    const { producers } = await opened(await directory());
+    expect([1, 9].map((id) => producers.get(id)?.batches.length)).toEqual([2, 3]);
+    world.crash('kill');
   }
 });
 
