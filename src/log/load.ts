@@ -14,7 +14,12 @@ import { LeaderEpochCache } from './leader-epoch-cache.ts';
 import { removeBelowLogStart } from './log-start.ts';
 import type { LogConfig, LogDeps, LogState } from './log-state.ts';
 import type { LogSummary } from './log-summary.ts';
-import { readNewestSnapshot, straySnapshots } from './producer-snapshot.ts';
+import {
+  encodeProducerSnapshot,
+  readNewestSnapshot,
+  straySnapshots,
+  writeProducerSnapshot,
+} from './producer-snapshot.ts';
 import type { ProducerStates } from './producer-states.ts';
 import type { RecoveredSegments } from './recovery.ts';
 import { recoverSegments } from './recovery.ts';
@@ -64,13 +69,19 @@ export async function loadLog(
   for (const offset of gone) await disk.remove(snapshotPath(directory, offset));
   if (gone.length > 0) await disk.syncDirectory(directory);
   const snapshots = files.snapshots.filter((offset) => !gone.includes(offset));
+  const producers = await loadProducers({ deps, directory, segments, logEndOffset, snapshots });
+  // T-3.1: who wrote to segments that go is known by a snapshot above them. A roll that a crash cut short may have left none.
+  if (segments.length > 1 && (snapshots.at(-1) ?? 0) < (segments.at(-1) as Segment).baseOffset) {
+    await writeProducerSnapshot(disk, directory, logEndOffset, encodeProducerSnapshot(producers, logEndOffset));
+    snapshots.push(logEndOffset);
+  }
   return newState(deps, config, host, {
     segments,
     logStartOffset,
     logEndOffset,
     firstDirtyOffset: knownDirtyOffset(recovery, logEndOffset),
     epochs: await loadEpochs(disk, directory, loaded, recovery.leaderEpoch),
-    producers: await loadProducers({ deps, directory, segments, logEndOffset, snapshots }),
+    producers,
     snapshots,
     rollBasis: await readRollBasis(segments.at(-1) as Segment, deps.clock.wallTime()),
   });
