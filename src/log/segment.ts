@@ -61,6 +61,8 @@ export class Segment implements IndexHolder {
   #facts: SegmentFacts | undefined;
   #content: SegmentContent | undefined;
   #loading: Promise<SegmentContent> | undefined;
+  /** Counts its cuts. */
+  #version = 0;
 
   private constructor(
     host: SegmentHost,
@@ -164,13 +166,16 @@ export class Segment implements IndexHolder {
       this.#host.indexes.used(this);
       return Promise.resolve(loaded);
     }
-    this.#loading ??= this.#load(endOffset, newVisitor).finally(() => {
-      this.#loading = undefined;
+    if (this.#loading !== undefined) return this.#loading;
+    const loading = this.#load(endOffset, newVisitor).finally(() => {
+      if (this.#loading === loading) this.#loading = undefined;
     });
-    return this.#loading;
+    this.#loading = loading;
+    return loading;
   }
 
   async #load(endOffset: Offset, newVisitor: () => BatchVisitor): Promise<SegmentContent> {
+    const version = this.#version;
     const content = await this.#openFile();
     const known = this.#facts?.size;
     if (known !== undefined && content.size !== known) {
@@ -182,7 +187,9 @@ export class Segment implements IndexHolder {
     }
     const index = content.size === 0 ? undefined : await this.#readIndexFiles(content, endOffset);
     const indexed = index && (await this.#tryTail(content, index, newVisitor()));
-    return this.#publish(indexed ?? (await this.#rebuilt(content, newVisitor())));
+    const loaded = indexed ?? (await this.#rebuilt(content, newVisitor()));
+    // What was cut meanwhile is only for who asked before, and will look again.
+    return version === this.#version ? this.#publish(loaded) : loaded;
   }
 
   /** With the index brought up to the last batch; undefined if it does not fit the batches. */
@@ -257,6 +264,8 @@ export class Segment implements IndexHolder {
 
   /** Its batches end at `size` from now on, and these are their indexes. Readers that were there before know others. */
   replace(index: SegmentIndex, size: number): void {
+    this.#version += 1;
+    this.#loading = undefined;
     this.#publish({ file: this.#file, index, size, loadedEndOffset: this.baseOffset });
   }
 

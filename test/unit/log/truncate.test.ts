@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { expect, test } from 'vitest';
+import { IndexMemory } from '../../../src/log/index-memory.ts';
 import { LogDirectory } from '../../../src/log/log-directory.ts';
 import { PartitionLog } from '../../../src/log/partition-log.ts';
 import { writeMetaProperties } from '../../../src/log/storage.ts';
@@ -152,6 +153,38 @@ test('readers that are under way see the old log or the new one', async () => {
     else expect(asked).toBeGreaterThanOrEqual(9);
   }
   await log.close();
+});
+
+test('a reader who was loading the segment does not bring back what was cut from it', async () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const world = new SimWorld(seed);
+    const all = world.deps();
+    const indexes = new IndexMemory(1);
+    let read: Promise<Buffer> | undefined;
+    const hooks = {
+      beforeTruncation: () => {
+        // The segment was loaded to find the place of the cut, and its indexes are wanted back.
+        indexes.used({ indexBytes: 1, giveBackIndexes: () => {} });
+        read = log.read(0, 1000, END, true);
+        return Promise.resolve();
+      },
+      noteLogStart: () => Promise.resolve(),
+      noteFirstDirty: () => Promise.resolve(),
+    };
+    const recovery = { cleanShutdown: true, recoveryPoint: 0 };
+    const shared = { ...all.shared, indexes };
+    const log = await world.finish(PartitionLog.open({ ...all, shared }, '/data/t-0', SMALL, recovery, hooks));
+    for (let i = 0; i < BATCHES; i++) append(log, i);
+    await world.finish(log.flush());
+    await world.finish(log.truncateTo(0));
+    await world.finish(read as Promise<Buffer>);
+    expect(log.sizeInBytes).toBe(0);
+    await world.finish(log.warm());
+    append(log, 0, 50);
+    const [first] = splitBatches(await world.finish(log.read(0, 1000, 3, true)));
+    expect([first?.baseOffset, first?.partitionLeaderEpoch]).toEqual([0, 50]);
+    await world.finish(log.close());
+  }
 });
 
 test('D-9.1 a cut in the batch that straddles the log start leaves an empty log that starts there, after a restart too', async () => {
