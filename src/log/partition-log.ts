@@ -20,14 +20,14 @@ import { NO_HOOKS } from './log-hooks.ts';
 import type { LogLimits, RemovedSegments } from './log-retention.ts';
 import { advanceLogStart, exceedsLimits, retainLog } from './log-retention.ts';
 import type { LogConfig, LogDeps, LogState } from './log-state.ts';
-import { activeSegment, checkNotClosed, failLog, producersOf } from './log-state.ts';
+import { activeSegment, failLog, producersOf } from './log-state.ts';
 import type { LogSummary } from './log-summary.ts';
 import { forgetNoted, startEpoch } from './noted-epochs.ts';
 import { PositionHints } from './position-hints.ts';
 import type { ProducerStates } from './producer-states.ts';
 import { readLog } from './read.ts';
 import type { Segment } from './segment.ts';
-import { freshMemory } from './segment-view.ts';
+import { consistently, freshMemory } from './segment-view.ts';
 import type { FoundTimestamp } from './timestamps.ts';
 import { findMaxTimestamp, findTimestamp } from './timestamps.ts';
 import { truncateLog } from './truncate.ts';
@@ -255,9 +255,8 @@ export class PartitionLog {
   }
 
   /** What compaction would find below `endOffset`; `now` in wall time. EnvError. */
-  async dirtyPart(endOffset: Offset, now: number): Promise<DirtyLog | undefined> {
-    checkNotClosed(this.#state);
-    return dirtyPart(this.#state, endOffset, now);
+  dirtyPart(endOffset: Offset, now: number): Promise<DirtyLog | undefined> {
+    return consistently(this.#state, () => dirtyPart(this.#state, endOffset, now));
   }
 
   /** Keeps the last record of each key of what is old enough (D-9.4). One run at a time. EnvError, see {@link compactLog}. */

@@ -123,6 +123,8 @@ export async function compactLog(host: CompactionHost, run: CompactionRun): Prom
     if (error instanceof Aborted) return { kind: 'aborted' };
     // A file that was closed under the compaction is gone from the log.
     if (isEnvError(error, 'CLOSED')) return { kind: 'aborted' };
+    // What was read of a file while bytes of it were taken away says nothing of the log.
+    if (isEnvError(error, 'CORRUPT') && state.generation !== generation.now) return { kind: 'aborted' };
     throw error;
   }
 }

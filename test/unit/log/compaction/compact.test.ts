@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { loadCodecs } from '../../../../src/codec/compression.ts';
 import type { PartitionLog } from '../../../../src/log/partition-log.ts';
 import { decodeRecords } from '../../../../src/record/record.ts';
+import { SimWorld } from '../../../prop/log/sim-world.ts';
 import { tempFolder } from '../fixture.ts';
 import type { Pair } from './fixture.ts';
 import { batchesOf, COMPACTED, compact, contentOf, keyed, openLog } from './fixture.ts';
@@ -282,5 +283,22 @@ describe('a truncation or a close', () => {
     const again = await openLog(directory);
     expect((await contentOf(again)).at(-1)).toMatch(what === 'truncate' ? /^34 k=34/ : /^39 k=39/);
     await again.close();
+  });
+
+  it('at any moment ends the run, and what it read meanwhile is not taken for damage', async () => {
+    for (let steps = 0; steps < 60; steps++) {
+      const world = new SimWorld(steps);
+      const clean = { cleanShutdown: true, recoveryPoint: 0 };
+      const log = await world.finish(openLog('/data/t-0', COMPACTED, clean, world.deps()));
+      for (let i = 0; i < 12; i++) log.append(keyed([['a', 'x'.repeat(100)]]), 0);
+      await world.finish(log.flush());
+      const looking = log.dirtyPart(12, 10_000);
+      const compacting = compact(log);
+      await world.pump(steps);
+      await world.finish(log.truncateTo(1));
+      expect(await world.finish(compacting)).toEqual({ kind: 'aborted' });
+      await world.finish(looking);
+      await world.finish(log.close());
+    }
   });
 });
