@@ -2,10 +2,15 @@
 // Sources: ProduceRequest.validateRecords, UnifiedLog.analyzeAndValidateRecords, LogValidator (kafka-protocol.md 19, 21; D-7.1).
 import { unreachable } from '../base/assert.ts';
 import type { BatchHeader } from './batch.ts';
-import { DELETE_HORIZON_FLAG, NO_PRODUCER_ID, NO_TIMESTAMP } from './batch.ts';
+import { BATCH_HEADER_BYTES, DELETE_HORIZON_FLAG, NO_PRODUCER_ID, NO_TIMESTAMP } from './batch.ts';
 import { RecordCursor } from './cursor.ts';
 import { RecordError } from './record.ts';
 import { scanBatch } from './scan.ts';
+
+/** Seven fields of a byte each at least: length, attributes, timestamp, offset, key, value, headers. */
+const MIN_RECORD_BYTES = 7;
+/** More than this no batch is decompressed to. */
+const MAX_CONTENT_BYTES = 256 * 1024 * 1024;
 
 /** Kafka's error by name, and a sentence for the client. */
 export interface BatchRefusal {
@@ -66,6 +71,11 @@ function checkHeader(batch: BatchHeader): BatchRefusal | undefined {
   if (recordsCount <= 0) return refuse('INVALID_RECORD', `record batch with ${recordsCount} records`);
   if (lastOffsetDelta !== recordsCount - 1) {
     return refuse('INVALID_RECORD', `last offset delta ${lastOffsetDelta} for ${recordsCount} records`);
+  }
+  // So that nobody takes offsets by the billion: each batch of that kind would begin a segment of its own.
+  const mostBytes = batch.compression === 'none' ? batch.sizeInBytes - BATCH_HEADER_BYTES : MAX_CONTENT_BYTES;
+  if (recordsCount * MIN_RECORD_BYTES > mostBytes) {
+    return refuse('INVALID_RECORD', `record batch of ${batch.sizeInBytes} bytes cannot hold ${recordsCount} records`);
   }
   if (batch.timestampType === 'LogAppendTime') {
     return refuse('INVALID_TIMESTAMP', 'clients may not set the timestamp type to LogAppendTime');

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { loadCodecs } from '../../../src/codec/compression.ts';
-import { ATTRIBUTES_AT, BatchHeader, CRC_AT } from '../../../src/record/batch.ts';
+import { ATTRIBUTES_AT, BatchHeader, CRC_AT, RECORDS_COUNT_AT } from '../../../src/record/batch.ts';
 import type { BatchOptions, NewRecord } from '../../../src/record/builder.ts';
 import { buildBatch } from '../../../src/record/builder.ts';
 import { RecordError, recordContent } from '../../../src/record/record.ts';
@@ -24,6 +24,11 @@ function edited(edit: (batch: Buffer) => void, options: BatchOptions = idempoten
   edit(batch);
   batch.writeUInt32BE(new BatchHeader(batch).computeCrc(), CRC_AT);
   return batch;
+}
+
+/** A batch that says that it has so many records. */
+function counted(count: number, options: BatchOptions = {}): Buffer {
+  return edited((batch) => batch.writeInt32BE(count, RECORDS_COUNT_AT), { ...options, lastOffsetDelta: count - 1 });
 }
 
 describe('validateBatch', () => {
@@ -51,6 +56,8 @@ describe('validateBatch', () => {
     ['no records', buildBatch([]), 'INVALID_RECORD'],
     ['a hole in its offsets', buildBatch(records, { lastOffsetDelta: 5 }), 'INVALID_RECORD'],
     ['fewer offsets than records', buildBatch(records, { lastOffsetDelta: 1 }), 'INVALID_RECORD'],
+    ['more records than its bytes can be', counted(0x7fff_ffff), 'INVALID_RECORD'],
+    ['as many, compressed', counted(0x7fff_ffff, { compression: 'gzip' }), 'INVALID_RECORD'],
     ['a producer id without sequence', buildBatch(records, { producerId: 4, producerEpoch: 0 }), 'INVALID_RECORD'],
     ['a producer id without epoch', buildBatch(records, { producerId: 4, baseSequence: 0 }), 'INVALID_RECORD'],
     ['a negative producer id', buildBatch(records, { ...idempotent, producerId: -2 }), 'INVALID_RECORD'],
