@@ -156,9 +156,9 @@ export class Segment implements IndexHolder {
   }
 
   /**
-   * Loads the segment, whose batches end below `endOffset` (if that is known), with its index files if they make sense,
-   * else with indexes rebuilt from the batches. EnvError CORRUPT if the file is not as long as it is known to be, or has no
-   * whole batches to its end. `newVisitor` makes one that sees the last batches, or all of them.
+   * Loads the segment, whose batches end at `endOffset` (if that is known), with its index files if they make sense, else with
+   * indexes rebuilt from the batches. EnvError CORRUPT if the file is not as long as it is known to be, or has no whole
+   * batches to its end, or ends elsewhere: between two segments there is no hole (D-10.2). `newVisitor` makes one that sees the last batches, or all of them.
    */
   load(endOffset: Offset = ANY_OFFSET, newVisitor: () => BatchVisitor = ignore): Promise<SegmentContent> {
     const loaded = this.#content;
@@ -188,6 +188,10 @@ export class Segment implements IndexHolder {
     const index = content.size === 0 ? undefined : await this.#readIndexFiles(content, endOffset);
     const indexed = index && (await this.#tryTail(content, index, newVisitor()));
     const loaded = indexed ?? (await this.#rebuilt(content, newVisitor()));
+    if (endOffset !== ANY_OFFSET && loaded.loadedEndOffset !== endOffset) {
+      const ends = `it ends at offset ${loaded.loadedEndOffset}, and should at ${endOffset}`;
+      throw new EnvError('CORRUPT', `${this.path} is damaged at position ${content.size}: ${ends}`);
+    }
     // What was cut meanwhile is only for who asked before, and will look again.
     return version === this.#version ? this.#publish(loaded) : loaded;
   }

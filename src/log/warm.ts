@@ -35,14 +35,8 @@ export async function warmLog(state: LogState): Promise<void> {
 async function loadOnce(state: LogState): Promise<void> {
   const { logEndOffset } = state;
   const active = activeSegment(state);
-  const { loadedEndOffset } = await active.load(logEndOffset);
+  await active.load(logEndOffset);
   if (state.producers !== undefined) return;
-  if (loadedEndOffset !== logEndOffset) {
-    throw new EnvError(
-      'CORRUPT',
-      `${active.path} ends at offset ${loadedEndOffset}, but was closed at ${logEndOffset}`,
-    );
-  }
   state.rollBasis ??= await readRollBasis(active, state.deps.clock.wallTime());
   state.producers = await loadProducers(state);
   state.persisted = { endOffset: logEndOffset, generation: state.generation };

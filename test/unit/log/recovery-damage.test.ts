@@ -233,6 +233,25 @@ describe('a batch whose last byte, a zero by right, begins a sector', () => {
   });
 });
 
+test('D-10.2 a segment below the recovery point that is gone: no reader is led over the hole', async () => {
+  const folder = await tempFolder();
+  const unclean = { cleanShutdown: false, recoveryPoint: END };
+  const before = await PartitionLog.open(deps(), folder, SMALL, { ...unclean, recoveryPoint: 0 });
+  for (let i = 0; i < BATCHES; i++) before.append(batch({ count: PER_BATCH, bytes: 300 }), 1);
+  await before.flush();
+  await before.discard();
+  const bases = (await readdir(folder))
+    .filter((name) => name.endsWith('.log'))
+    .map((name) => Number.parseInt(name, 10));
+  const [gone, last] = [bases[1] as number, bases.at(-1) as number];
+  await unlink(path(folder, gone));
+  const log = await PartitionLog.open(deps(), folder, SMALL, unclean);
+  const message = expect.stringContaining(`it ends at offset ${gone}, and should at ${bases[2]}`) as string;
+  await expect(log.read(gone, 1000, END, true)).rejects.toMatchObject({ code: 'CORRUPT', message });
+  expect((await log.read(last, 1000, END, true)).readBigInt64BE(0)).toBe(BigInt(last));
+  await log.discard();
+});
+
 test('a length that says more than the file has takes no memory', async () => {
   const written = await writeLog();
   const { base, starts } = written.segments[0] as Written['segments'][number];
