@@ -266,11 +266,13 @@ export class Consumer {
   }
 
   #reposition(reader: Reader, error: ClientError): void {
-    const { outOfRange } = this.#options;
-    if (outOfRange === 'fail') throw error;
+    // Who has read nothing yet is promised the beginning that the log has then: retention may have moved it meanwhile.
+    const begins = reader.start === 'beginning' && reader.lastFetchedEpoch < 0;
+    const start = begins ? 'beginning' : this.#options.outOfRange;
+    if (start === 'fail') throw error;
     reader.position = undefined;
     reader.lastFetchedEpoch = -1;
-    reader.start = outOfRange;
+    reader.start = start;
   }
 
   /** A pause and fresh metadata; a topic that has another id by then is another topic. */

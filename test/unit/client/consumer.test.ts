@@ -191,6 +191,16 @@ describe('what is not there', () => {
     expect(values(await readAll(client, [at({ offset: 1 })], { outOfRange: 'beginning' }))).toEqual(['e', 'f', 'g']);
   });
 
+  test('the beginning is where the log begins when the first records are read', async () => {
+    const { cluster, client, partitions } = await setup();
+    fill(partitions[0], LETTERS);
+    cluster.script = (_broker, api) => {
+      if (api === 'Fetch') Object.assign(partitions[0] as ScriptedPartition, { startOffset: 4 });
+      return undefined;
+    };
+    expect(values(await readAll(client, [at('beginning')]))).toEqual(['e', 'f', 'g']);
+  });
+
   test('a log that was cut below what was read is an error', async () => {
     const { client, partitions } = await setup();
     fill(partitions[0], ['a', 'b']);
