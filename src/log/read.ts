@@ -8,7 +8,6 @@ import { scanBatch } from '../record/scan.ts';
 import type { LogState } from './log-state.ts';
 import { segmentIndexFor } from './log-state.ts';
 import type { PositionHints } from './position-hints.ts';
-import type { Segment } from './segment.ts';
 import type { SegmentView } from './segment-view.ts';
 import { consistently, endsTooEarly, positionOf, viewNow, viewOf } from './segment-view.ts';
 
@@ -53,7 +52,7 @@ function readTail(state: LogState, hints: PositionHints, request: ReadRequest): 
   if (position === undefined || !tail.has(view.segment, position)) return undefined;
   const bytes = request.allocate(wantedBytes(view, position, request));
   if (!tail.read(view.segment, position, bytes, bytes.length)) return undefined;
-  const cut = cutToWholeBatches(view.segment, bytes, position, request);
+  const cut = cutToWholeBatches(view, bytes, position, request);
   if (cut.length > 0) return taken(view, hints, position, bytes.subarray(0, cut.length), cut);
   if (cut.firstBatchBytes === 0 || !request.atLeastOne) return NOTHING;
   const first = request.allocate(cut.firstBatchBytes);
@@ -103,7 +102,7 @@ async function readSegment(
     throw endsTooEarly(view.segment, position + bytes.length, position + length);
   };
   const bytes = await read(wantedBytes(view, position, request));
-  const cut = cutToWholeBatches(view.segment, bytes, position, request);
+  const cut = cutToWholeBatches(view, bytes, position, request);
   if (cut.length > 0) return taken(view, hints, position, bytes.subarray(0, cut.length), cut);
   if (cut.firstBatchBytes === 0 || !request.atLeastOne) return NOTHING;
   return taken(view, hints, position, await read(cut.firstBatchBytes), cut);
@@ -129,11 +128,13 @@ interface Cut {
 }
 
 /** How much of `bytes`, which start with a batch header, are whole batches that may be returned. */
-function cutToWholeBatches(segment: Segment, bytes: Buffer, position: number, request: ReadRequest): Cut {
+function cutToWholeBatches({ segment, size }: SegmentView, bytes: Buffer, position: number, request: ReadRequest): Cut {
   const first = new BatchHeader(bytes);
   if (scanBatch(bytes, 0).kind === 'malformed' || request.offset > first.lastOffset) {
     throw new EnvError('CORRUPT', `${segment.path} has no batch for offset ${request.offset} at position ${position}`);
   }
+  // A length that is rotten may ask for any amount of memory.
+  if (first.sizeInBytes > size - position) throw endsTooEarly(segment, size, position + first.sizeInBytes);
   if (first.lastOffset >= request.endOffset) return { length: 0, nextOffset: request.offset, firstBatchBytes: 0 };
   let length = 0;
   let nextOffset = first.nextOffset;

@@ -161,6 +161,26 @@ describe('the file', () => {
     await log.discard();
   });
 
+  test('a length that is rotten takes no memory', async () => {
+    const { log } = await opened(0);
+    for (let i = 0; i < 3; i++) log.append(batch({ bytes: 10 }), 0);
+    const file = await deps().disk.open(`${log.directory}/00000000000000000000.log`, 'write');
+    const rotten = Buffer.alloc(4);
+    rotten.writeInt32BE(0x7fff_ff00);
+    file.write([rotten], batch({ bytes: 10 }).length + 8);
+    await file.close();
+    // Where the last read ended the next one goes on, without a look at what lies before.
+    await log.read(0, batch({ bytes: 10 }).length, 1, true);
+    const asked: number[] = [];
+    const allocate = (size: number): Buffer => {
+      asked.push(size);
+      return Buffer.alloc(Math.min(size, 10_000));
+    };
+    await expect(log.read(1, 10, 3, true, allocate)).rejects.toMatchObject({ code: 'CORRUPT' });
+    expect(Math.max(...asked)).toBeLessThan(1000);
+    await log.discard();
+  });
+
   test('who reads on in small steps needs few preads', async () => {
     const { log, counting } = await opened(0);
     for (let i = 0; i < 400; i++) log.append(batch({ bytes: 1000 }), 0);
