@@ -1,6 +1,7 @@
 // The log dirs of a broker: which of them work, where a replica is, and where a new one goes (D-10.5). A replica is served from one
 // directory, and never begun anew while the one that may hold it cannot be read.
 import type { Uuid } from '../base/uuid.ts';
+import { ZERO_UUID } from '../base/uuid.ts';
 import { EnvError } from '../env/error.ts';
 import type { OfflineDirectory } from '../log/directory-health.ts';
 import type { LogDirectory } from '../log/log-directory.ts';
@@ -9,6 +10,16 @@ export interface ReplicaIdentity {
   readonly topic: string;
   readonly topicId: Uuid;
   readonly partition: number;
+}
+
+/** What the metadata says of the place of a replica on this broker. */
+export interface ReplicaPlace {
+  /** The directory, ZERO_UUID if it names none. */
+  readonly named: Uuid;
+  /** It was assigned to this broker in this life. */
+  readonly isNew: boolean;
+  /** It counts as complete: it is in the ISR or the ELR, or led last. Begun anew, it would be elected without its records. */
+  readonly isCounted: boolean;
 }
 
 export class LogDirs {
@@ -31,9 +42,8 @@ export class LogDirs {
   /**
    * Where the replica is already; else, for one that may be made here, the directory that the metadata names, and if it names none
    * that is online, the one with the fewest replicas (the first of equals). An EnvError says why it cannot be served.
-   * `isNew`: it was assigned to this broker in this life.
    */
-  directoryOf(replica: ReplicaIdentity, named: Uuid, isNew: boolean): LogDirectory | EnvError {
+  directoryOf(replica: ReplicaIdentity, { named, isNew, isCounted }: ReplicaPlace): LogDirectory | EnvError {
     const { topic, topicId, partition } = replica;
     const name = `${topic}-${partition}`;
     const holders = this.opened.filter((directory) => directory.holds(topic, topicId, partition));
@@ -49,6 +59,13 @@ export class LogDirs {
     if (lost !== undefined && !isNew) {
       const paths = this.unopened.map(({ path }) => path).join(', ');
       return new EnvError(lost.failure.code, `${name} may be in ${paths}, which could not be opened`);
+    }
+    if (isCounted && !isNew && named !== ZERO_UUID && !this.opened.some(({ meta }) => meta.directoryId === named)) {
+      return new EnvError(
+        'NOT_FOUND',
+        `${name} was in the log dir with directory.id ${named}, which is not in log.dirs any more, and the cluster counts on what it holds: ` +
+          'put that directory back and start the broker again; if it is lost for good, so are these records: delete the topic',
+      );
     }
     const { online } = this;
     const [first] = online;

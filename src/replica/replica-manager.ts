@@ -15,7 +15,7 @@ import type { OfflineDirectory } from '../log/directory-health.ts';
 import { isDiskFailure } from '../log/directory-health.ts';
 import type { LogDirectory } from '../log/log-directory.ts';
 import type { MetadataDelta } from '../metadata/delta.ts';
-import type { MetadataImage, TopicImage } from '../metadata/image.ts';
+import type { MetadataImage, PartitionState, TopicImage } from '../metadata/image.ts';
 import { brokerEntity, configsOf, topicByName, topicEntity } from '../metadata/image.ts';
 import { ELR_LEVEL } from '../metadata/level.ts';
 import type { ErrorName } from '../protocol/error-codes.ts';
@@ -23,6 +23,7 @@ import { brokerOverrides } from './broker-overrides.ts';
 import { Checkpointer } from './checkpointer.ts';
 import { Cleaner } from './cleaner.ts';
 import { HostedPartition } from './hosted-partition.ts';
+import type { ReplicaPlace } from './log-dirs.ts';
 import { LogDirs } from './log-dirs.ts';
 import type { PartitionDeps } from './partition.ts';
 import { Partition } from './partition.ts';
@@ -168,7 +169,7 @@ export class ReplicaManager {
         continue;
       }
       const named = state.directories[index] ?? ZERO_UUID;
-      const place = this.#placeOf(image, topic, partition, named);
+      const place = this.#placeOf(image, topic, partition, { named, isCounted: this.#countsOn(state) });
       place.hosted.applyState(state);
       this.#tellPlace(topic.topicId, place, named);
     }
@@ -183,13 +184,18 @@ export class ReplicaManager {
     this.#deps.logDirWatch?.misplaced({ topicId, partition, directoryId });
   }
 
-  #placeOf(image: MetadataImage, topic: TopicImage, partition: number, named: Uuid): Place {
+  #countsOn({ isr, elr, lastKnownLeader }: PartitionState): boolean {
+    const { brokerId } = this.#deps;
+    return isr.includes(brokerId) || elr.includes(brokerId) || lastKnownLeader === brokerId;
+  }
+
+  #placeOf(image: MetadataImage, topic: TopicImage, partition: number, place: Omit<ReplicaPlace, 'isNew'>): Place {
     const places = this.#places.get(topic.topicId) ?? new Map<number, Place>();
     this.#places.set(topic.topicId, places);
     const known = places.get(partition);
     if (known !== undefined) return known;
     const identity = { topic: topic.name, topicId: topic.topicId, partition };
-    const found = this.logDirs.directoryOf(identity, named, this.#opened);
+    const found = this.logDirs.directoryOf(identity, { ...place, isNew: this.#opened });
     const directory = found instanceof EnvError ? undefined : found;
     const config = this.#configOf(image, topic);
     const predecessor = this.#leaving.get(folderOf(identity));
@@ -205,10 +211,10 @@ export class ReplicaManager {
         if (directory?.health.failure === undefined) this.#tellOffline(identity, error);
       },
     );
-    const place = { hosted, directory, topic: topic.name, partition };
-    places.set(partition, place);
+    const made = { hosted, directory, topic: topic.name, partition };
+    places.set(partition, made);
     if (directory !== undefined) this.logDirs.count(directory, 1);
-    return place;
+    return made;
   }
 
   #tellOffline({ topic, partition }: { readonly topic: string; readonly partition: number }, error: EnvError): void {

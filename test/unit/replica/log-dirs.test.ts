@@ -63,6 +63,37 @@ describe('where a new replica goes', () => {
     }, TWO);
   });
 
+  test('nowhere, where it was in a directory that is not there any more and the cluster counts on its records', async () => {
+    const before = (isr: number[], elr: number[]) => [
+      topicRecord('t', T),
+      partitionRecord(T, 0, [SELF, 2], { directories: [uuid(9), uuid(8)], isr, elr, leader: isr[0] ?? -1 }),
+    ];
+    for (const [isr, elr] of [
+      [[SELF], []],
+      [[], [SELF]],
+    ] as const) {
+      await withReplicas(
+        async (replicas) => {
+          await replicas.manager.settled();
+          expect(await replicas.manager.find(T, 0)).toBe('KAFKA_STORAGE_ERROR');
+          expect(await foldersIn(replicas, '/d1')).toEqual([]);
+          expect(replicas.told.misplaced.size).toBe(0);
+          const [line] = lines(replicas.world, 'partition-offline');
+          expect(line?.fields['reason']).toContain(`directory.id ${uuid(9)}, which is not in log.dirs any more`);
+        },
+        { ...TWO, before: before([...isr], [...elr]) },
+      );
+    }
+    // Another replica has them.
+    await withReplicas(
+      async (replicas) => {
+        await replicas.manager.settled();
+        expect(await foldersIn(replicas, '/d1')).toEqual(['t-0']);
+      },
+      { ...TWO, before: before([2], []) },
+    );
+  });
+
   test('nothing is told of an only directory, nor at a level that does not know of directories', async () => {
     await withReplicas(
       async ({ commit, manager, told }) => {
