@@ -1,5 +1,6 @@
-// Appending, synchronously: the bytes are in the page cache when these return. Order (D-7.2): check the producer, assign
-// offset and epoch in place, write, then index, log end, producer state: all checks before, one mutation after (T-1.6).
+// Appending, synchronously: the bytes are in the page cache when these return, or, where nothing is acknowledged before a flush,
+// staged to be written with it at the latest. Order (D-7.2): check the producer, assign offset and epoch in place, write, then
+// index, log end, producer state: all checks before, one mutation after (T-1.6).
 import { assert } from '../base/assert.ts';
 import type { Epoch, Offset } from '../base/ids.ts';
 import { EnvError } from '../env/error.ts';
@@ -122,7 +123,10 @@ function appendRun(state: LogState, { batches, bytes }: Run): void {
 function appendAll(state: LogState, batches: readonly BatchHeader[], chunk: Buffer): void {
   const active = activeSegment(state);
   const { content } = active;
-  fencingIfItFails(state, () => writeFully(content.file, chunk, content.size));
+  fencingIfItFails(state, () => {
+    if (state.config.flushMode === 'sync') active.file.writeLater(chunk, content.size);
+    else writeFully(active.file, chunk, content.size);
+  });
   if (content.size === 0) state.rollBasis = basisOf(state, batches[0]?.maxTimestamp);
   state.tail.append(active, content.size, chunk);
   for (const batch of batches) {
@@ -173,6 +177,8 @@ export function rollNow(state: LogState): void {
 function rollSegment(state: LogState): void {
   const { logEndOffset } = state;
   const sealed = activeSegment(state);
+  // Only an active segment has anything staged.
+  sealed.file.writeStaged();
   sealed.content.index.seal();
   const next = Segment.create(state.host, logEndOffset);
   const producerSnapshot = encodeProducerSnapshot(producersOf(state), logEndOffset);

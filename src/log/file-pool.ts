@@ -1,18 +1,22 @@
 // The open files of a broker's logs: at most so many at once. A segment's file opens itself when it is used; when too many
 // are open, those that were used least recently are closed. One with unsynced writes is synced first: to close it with them
 // would swallow the error of writing them back, and what failed to become durable fences its log (R-14.2).
+// Small chunks may be left to be written later, together: whatever else is done with the file, they are in it first.
 import type { Disk, DiskFile } from '../env/disk.ts';
 import { EnvError } from '../env/error.ts';
+import { writeFully } from './batch-scan.ts';
+import { Staging, StagingMemory } from './staging.ts';
 
 /** Whose file it is. */
 export interface FileOwner {
   readonly disk: Disk;
   readonly files: FilePool;
-  /** A sync that nobody asked for failed. Every later one of that file fails likewise. */
+  /** A sync that nobody asked for failed, or bytes that were left to be written later are lost. Every later sync fails likewise. */
   syncFailed: (error: EnvError) => void;
 }
 
 export class FilePool {
+  readonly staging = new StagingMemory();
   readonly #maxOpen: number;
   /** Those that are open, the least recently used first. */
   readonly #open = new Set<PooledFile>();
@@ -89,12 +93,15 @@ export class PooledFile implements DiskFile {
   /** Settles, and never rejects, when the sync that is under way is done. */
   #syncing: Promise<void> | undefined;
   #failure: EnvError | undefined;
-
+  readonly #staging: Staging;
+  /** What was left to be written there or behind could not be. */
+  #lost: { readonly from: number; readonly error: EnvError } | undefined;
   #isMoving = false;
 
   private constructor(owner: FileOwner, path: string) {
     this.#owner = owner;
     this.path = path;
+    this.#staging = new Staging(owner.files.staging);
   }
 
   /** One that is there. Nothing is opened yet. */
@@ -141,14 +148,60 @@ export class PooledFile implements DiskFile {
   }
 
   read(target: Uint8Array, targetStart: number, length: number, position: number): Promise<number> {
-    return this.#run((handle) => handle.read(target, targetStart, length, position));
+    return this.#run((handle) => {
+      if (!this.#staging.isEmpty && position + length > this.#staging.position) this.#writeOut(handle);
+      if (this.#lost !== undefined && position + length > this.#lost.from) throw this.#lost.error;
+      return handle.read(target, targetStart, length, position);
+    });
   }
 
   write(chunks: readonly Uint8Array[], position: number): number {
     if (this.#failure !== undefined) throw this.#failure;
     const handle = this.#use();
+    this.#writeOut(handle);
     this.#changes += 1;
     return handle.write(chunks, position);
+  }
+
+  /**
+   * Writes all of `chunk`, now or with others later, before anything else is done with this file: until a sync, or the next
+   * write, the end of the process may lose it. EnvError as for a write that is not short; of this chunk, or of those before.
+   */
+  writeLater(chunk: Uint8Array, position: number): void {
+    if (this.#failure !== undefined) throw this.#failure;
+    const handle = this.#use();
+    if (!this.#staging.add(chunk, position)) {
+      this.#writeOut(handle);
+      if (!this.#staging.add(chunk, position)) return writeFully(this, chunk, position);
+    }
+    this.#changes += 1;
+  }
+
+  /** Writes what was left to be written later: the end of the process loses nothing of it then. EnvError if it is lost. */
+  writeStaged(): void {
+    if (!this.#staging.isEmpty) this.#writeOut(this.#use());
+  }
+
+  /** R-14.1: what could not be written as a whole leaves an unknown tail, and the file takes nothing more. */
+  #writeOut(handle: DiskFile): void {
+    if (this.#staging.isEmpty) return;
+    const { position } = this.#staging;
+    try {
+      this.#staging.writeTo(handle);
+    } catch (error) {
+      if (!(error instanceof EnvError)) throw error;
+      this.#failure ??= error;
+      this.#lost ??= { from: position, error };
+      this.#owner.syncFailed(error);
+      throw error;
+    }
+  }
+
+  /** As {@link #writeOut}, for what makes no sense without all of the bytes. */
+  #completed(handle: DiskFile): DiskFile {
+    this.#writeOut(handle);
+    if (this.#lost !== undefined) throw this.#lost.error;
+    return handle;
   }
 
   sync(beforeStart?: () => void): Promise<void> {
@@ -165,15 +218,17 @@ export class PooledFile implements DiskFile {
     let covered = this.#changes;
     const note = (): void => {
       beforeStart?.();
+      this.#completed(handle);
       covered = this.#changes;
     };
-    const syncing = handle.sync(beforeStart === undefined ? undefined : note);
-    this.#syncing = settled(syncing);
+    if (beforeStart === undefined) note();
     try {
+      const syncing = handle.sync(beforeStart === undefined ? undefined : note);
+      this.#syncing = settled(syncing);
       await syncing;
       this.#synced = covered;
     } catch (error) {
-      if (error instanceof EnvError && error.code !== 'CLOSED') this.#failure = error;
+      if (error instanceof EnvError && error.code !== 'CLOSED') this.#failure ??= error;
       throw error;
     } finally {
       this.#syncing = undefined;
@@ -182,20 +237,27 @@ export class PooledFile implements DiskFile {
 
   async truncate(size: number): Promise<void> {
     try {
-      await this.#run((handle) => handle.truncate(size));
+      await this.#run((handle) => this.#completed(handle).truncate(size));
     } finally {
       this.#changes += 1;
     }
   }
 
   size(): Promise<number> {
-    return this.#run((handle) => handle.size());
+    return this.#run((handle) => this.#completed(handle).size());
   }
 
+  /** Whoever wants to know that everything was written syncs first. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    await this.#detach()?.close();
+    const handle = this.#detach();
+    try {
+      this.#staging.writeTo(handle);
+    } catch (error) {
+      if (!(error instanceof EnvError)) throw error;
+    }
+    await handle?.close();
   }
 
   /** It is open, and nobody is using it at this moment. */

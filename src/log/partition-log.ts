@@ -154,8 +154,12 @@ export class PartitionLog {
     if (idle) this.#commit.exclusively(() => coolLog(state)).catch(() => undefined);
   }
 
-  /** In force for the next append. */
+  /**
+   * In force for the next append. Where nobody waits for a flush any more, everything appended is written when it returns, so
+   * that it may be acknowledged; EnvError if that fails: the log is fenced then.
+   */
   updateConfig(config: LogConfig): void {
+    if (config.flushMode === 'async' && !this.#state.closed) activeSegment(this.#state).file.writeStaged();
     this.#state.config = config;
     this.#state.host.intervalBytes = config.indexIntervalBytes;
   }

@@ -75,8 +75,12 @@ export class Partition {
   /** Others are in force from now on; the high watermark never falls (D-6.4), whatever they say. */
   updateConfig(config: TopicConfig): void {
     if (this.#retired || this.#failure !== undefined) return;
+    try {
+      this.log.updateConfig(config);
+    } catch (error) {
+      return this.fail(error);
+    }
     this.#config = config;
-    this.log.updateConfig(config);
     this.advance();
     // Who waits until now for no flush may wait for one.
     if (this.leader !== undefined) this.appended();
@@ -222,6 +226,8 @@ export class Partition {
 
   /** D-7.3, D-7.4: resolves when records below `endOffset` are acknowledged as `acks` asks; undefined if they are now. */
   acknowledged(endOffset: Offset, acks: 1 | -1): Promise<AckFailure | undefined> | undefined {
+    // It failed before the caller could wait: nobody answers who waits from now on.
+    if (this.#failure !== undefined) return Promise.resolve('KAFKA_STORAGE_ERROR');
     if (acks === 1) return this.#countedEndOffset >= endOffset ? undefined : this.#flushed.wait(endOffset);
     return this.#highWatermark >= endOffset ? undefined : this.#committed.wait(endOffset);
   }

@@ -57,7 +57,7 @@ const pump = command('pump', { events: fc.integer({ min: 1, max: 12 }) }, always
 
 const reconfigure = command(
   'reconfigure',
-  { segmentBytes: fc.constantFrom(700, 1500, 4000, 1 << 20) },
+  { segmentBytes: fc.constantFrom(700, 1500, 4000, 1 << 20), flushMode: fc.constantFrom('sync', 'async' as const) },
   always,
   async (subject, change) => {
     subject.reconfigure(change);
@@ -115,6 +115,7 @@ export const options = fc.record({
   config: fc.record({
     segmentBytes: fc.constantFrom(1500, 1500, 4000, 1 << 20),
     indexIntervalBytes: fc.constantFrom(0, 600, 4096),
+    flushMode: fc.constantFrom('sync', 'async' as const),
   }),
   // Few files open at once, and memory for hardly an index: what is not used is closed, and opened again.
   nodeValues: fc.record({ 'log.max.open.files': fc.constantFrom(1, 2, 3, 500) }),

@@ -1,6 +1,6 @@
 // What a partition log must hold, as plain lists: every batch that was ever appended and not cut off again, epochs,
 // producers, log start and durable end. It shares no code with src/log, so that no defect hides in both.
-// Invariants: logStart.least <= logStart.most <= end; durableEnd <= end; history has no holes.
+// Invariants: logStart.least <= logStart.most <= end; durableEnd <= writtenEnd <= end; history has no holes.
 import type { BatchHeader } from '../../../src/record/batch.ts';
 import { addToSequence } from '../../../src/record/batch.ts';
 
@@ -40,6 +40,8 @@ export class LogModel {
   base = 0;
   /** Everything below was said to be durable, and not cut off since. */
   durableEnd = 0;
+  /** Everything below was written, and not cut off since: the page cache has it, whatever becomes of the process. */
+  writtenEnd = 0;
   /** The log starts between these: what was promised, and what was asked for. */
   logStart = { least: 0, most: 0 };
   /** D-1, as `assign` and the truncations left it. */
@@ -144,6 +146,7 @@ export class LogModel {
   /** A truncation to `end` begins: nothing above it is promised any more. */
   promiseNoMoreThan(end: number): void {
     this.durableEnd = Math.min(this.durableEnd, end);
+    this.writtenEnd = Math.min(this.writtenEnd, end);
     this.highWatermark = Math.min(this.highWatermark, end);
     this.cleanedBelow = Math.min(this.cleanedBelow, end);
     if (this.durableEpoch !== undefined && this.durableEpoch.startOffset >= end) this.durableEpoch = undefined;

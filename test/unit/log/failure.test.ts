@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { EnvError } from '../../../src/env/error.ts';
+import type { LogConfig } from '../../../src/log/log-state.ts';
 import { PartitionLog } from '../../../src/log/partition-log.ts';
 import { BatchHeader, setBaseOffset, setPartitionLeaderEpoch } from '../../../src/record/batch.ts';
 import { SimWorld } from '../../prop/log/sim-world.ts';
@@ -8,18 +9,21 @@ import { batch, CONFIG, deps, tempFolder } from './fixture.ts';
 
 const FOLDER = '/data/t-0';
 
-async function opened(): Promise<{ world: SimWorld; log: PartitionLog; failures: EnvError[] }> {
+/** Every append is a write. */
+const ASYNC: LogConfig = { ...CONFIG, flushMode: 'async' };
+
+async function opened(config = CONFIG): Promise<{ world: SimWorld; log: PartitionLog; failures: EnvError[] }> {
   const world = new SimWorld(1);
   // Which LogDirectory makes durable.
   world.simDisk.provision(FOLDER);
   const failures: EnvError[] = [];
   const simulated = { ...world.deps(), logFailed: (_: string, error: EnvError) => void failures.push(error) };
-  const opening = PartitionLog.open(simulated, FOLDER, CONFIG, { cleanShutdown: false, recoveryPoint: 0 });
+  const opening = PartitionLog.open(simulated, FOLDER, config, { cleanShutdown: false, recoveryPoint: 0 });
   return { world, log: await world.finish(opening), failures };
 }
 
 test('R-14.1, B62 a short write fences the log; what was there is flushed and read, the torn tail is cut', async () => {
-  const { world, log, failures } = await opened();
+  const { world, log, failures } = await opened(ASYNC);
   const good = batch({ bytes: 300 });
   log.append(good, 0);
   world.simDisk.settings.capacityBytes = world.simDisk.usedBytes + 200;
@@ -77,7 +81,7 @@ test('what is appended before a sync starts shares it, and what is appended whil
 });
 
 test('R-14.1 of a follower’s write that fails nothing is in the log or its tail; what went into the segment before is', async () => {
-  const { world, log } = await opened();
+  const { world, log } = await opened(ASYNC);
   const one = batch({ bytes: 300 });
   const fetched = Buffer.concat(
     [0, 1, 2, 3, 4, 5].map((offset) => {
@@ -87,7 +91,7 @@ test('R-14.1 of a follower’s write that fails nothing is in the log or its tai
       return bytes;
     }),
   );
-  log.updateConfig({ ...CONFIG, segmentBytes: one.length * 2 });
+  log.updateConfig({ ...ASYNC, segmentBytes: one.length * 2 });
   // Room for two segments, and one batch and a half of the third.
   world.simDisk.settings.capacityBytes = world.simDisk.usedBytes + one.length * 5.5;
   expect(() => log.appendAsFollower(fetched)).toThrow(expect.objectContaining({ code: 'NO_SPACE' }));

@@ -152,6 +152,7 @@ describe('the file', () => {
   test('D-10.4 offsets that go back are damage, which no CRC tells', async () => {
     const { log } = await opened(0);
     for (let i = 0; i < 3; i++) log.append(batch({ bytes: 10 }), 0);
+    await log.flush();
     const file = await deps().disk.open(`${log.directory}/00000000000000000000.log`, 'write');
     const rotten = Buffer.alloc(8);
     rotten.writeBigInt64BE(-5n);
@@ -235,7 +236,7 @@ describe('offsets with gaps, as compaction leaves them', () => {
 
 describe('a follower', () => {
   test('writes what goes into one segment at once', async () => {
-    const { log, counting } = await opened(1 << 20, { segmentBytes: 1000 });
+    const { log, counting } = await opened(1 << 20, { segmentBytes: 1000, flushMode: 'async' });
     const one = batch({ bytes: 100 }).length;
     const fetched = Buffer.concat(Array.from({ length: 10 }, (_, i) => placed(i, { bytes: 100 })));
     const before = counting.writes;
