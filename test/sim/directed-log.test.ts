@@ -46,18 +46,31 @@ async function failureOf(world: SimWorld, promise: Promise<unknown>): Promise<En
 }
 
 describe('DS-24', () => {
-  test('R-14.1: a short write fences the log; what was durable is there when the disk has room again', async () => {
-    const world = await formatted();
-    const log = await filled(world, await open(world), 'a', T1);
-    world.simDisk.settings.capacityBytes = world.simDisk.usedBytes + 100;
-    expect(() => log.append(batch({ count: 2, bytes: 300 }), 0)).toThrow(EnvError);
-    expect(() => log.append(batch(), 0)).toThrow(EnvError);
-    expect(log.logEndOffset).toBe(40);
-    world.crash('power-cut');
-    world.simDisk.settings.capacityBytes = Number.POSITIVE_INFINITY;
-    const again = await world.finish((await open(world)).openLog('a', T1, 0, SMALL));
-    expect(again.logEndOffset).toBe(40);
-  });
+  test.each([
+    ['async', 'power-cut'],
+    ['sync', 'power-cut'],
+    ['sync', 'kill'],
+  ] as const)(
+    'R-14.1: a short write fences the log; what was durable is there when the disk has room again (%s, %s)',
+    async (flushMode, how) => {
+      const world = await formatted();
+      const log = await filled(world, await open(world), 'a', T1);
+      log.updateConfig({ ...SMALL, flushMode });
+      world.simDisk.settings.capacityBytes = world.simDisk.usedBytes + 100;
+      const append = (): unknown => log.append(batch({ count: 2, bytes: 300 }), 0);
+      if (flushMode === 'async') expect(append).toThrow(EnvError);
+      else {
+        append();
+        await failureOf(world, log.flush());
+      }
+      expect(append).toThrow(EnvError);
+      expect(log.flushedEndOffset).toBe(40);
+      world.crash(how);
+      world.simDisk.settings.capacityBytes = Number.POSITIVE_INFINITY;
+      const again = await world.finish((await open(world)).openLog('a', T1, 0, SMALL));
+      expect(again.logEndOffset).toBe(40);
+    },
+  );
 
   test('R-14.2: after a failed sync no flush succeeds, and a later one of the process after it is not believed blindly', async () => {
     const world = await formatted();
