@@ -114,6 +114,28 @@ describe('a config that is altered', () => {
     });
   });
 
+  test('R-14.1 log.flush.mode=async acknowledges nothing that cannot be written', async () => {
+    await withReplicas(async ({ commit, partition: find, world }) => {
+      commit(...topic('t', T));
+      const partition = await find(T);
+      const { disk } = world.process('host');
+      const append = () => appendToPartition(partition, batchOf(), 1);
+      const first = append();
+      if (first.kind !== 'appended') throw new Error(first.error);
+      await first.acknowledged;
+      disk.settings.syncLatencyUs = [50_000, 50_000];
+      append();
+      // The sync of the one before has begun: this one waits for the next.
+      const third = append();
+      if (third.kind !== 'appended') throw new Error(third.error);
+      disk.failNext('write', '/data/t-0');
+      commit(ofTopic('t', 'log.flush.mode', 'async'));
+      expect(await third.acknowledged).toBe('KAFKA_STORAGE_ERROR');
+      expect([partition.failure?.code, partition.highWatermark]).toEqual(['IO', 1]);
+      expect(append()).toMatchObject({ error: 'KAFKA_STORAGE_ERROR' });
+    });
+  });
+
   test('sync for records that nobody waits to be flushed has them flushed too', async () => {
     await withReplicas(async ({ commit, partition: find, env }) => {
       commit(...topic('t', T), ofTopic('t', 'log.flush.mode', 'async'));
