@@ -165,6 +165,7 @@ describe('the file', () => {
   test('a length that is rotten takes no memory', async () => {
     const { log } = await opened(0);
     for (let i = 0; i < 3; i++) log.append(batch({ bytes: 10 }), 0);
+    await log.flush();
     const file = await deps().disk.open(`${log.directory}/00000000000000000000.log`, 'write');
     const rotten = Buffer.alloc(4);
     rotten.writeInt32BE(0x7fff_ff00);
