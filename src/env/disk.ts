@@ -54,6 +54,8 @@ export interface Disk {
   /** Entries in name order; NOT_FOUND if there is no such directory. */
   list(path: string): Promise<DirectoryEntry[]>;
   exists(path: string): Promise<boolean>;
+  /** Bytes of the file, without opening it; undefined if there is none. */
+  fileSize(path: string): Promise<number | undefined>;
   /** Creates the directory and its missing parents; fine if it exists. */
   makeDirectory(path: string): Promise<void>;
   /** Replaces `to` atomically if it is a file. */

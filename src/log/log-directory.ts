@@ -16,7 +16,7 @@ import type { LogHooks } from './log-hooks.ts';
 import { LogNotes } from './log-notes.ts';
 import type { LogConfig, LogDeps } from './log-state.ts';
 import { LogSummaries } from './log-summaries.ts';
-import { encodeLogSummary } from './log-summary.ts';
+import { encodeLogSummary, fits } from './log-summary.ts';
 import type { PartitionFolder } from './partition-folder.ts';
 import { folderName, renamedFolder } from './partition-folder.ts';
 import { PartitionFolders } from './partition-folders.ts';
@@ -193,7 +193,12 @@ export class LogDirectory {
     };
     const summary = this.#summaries.take(name);
     if (summary !== undefined && !isNew && recovery.cleanShutdown) {
-      return PartitionLog.fromSummary(this.#deps, folder, config, { summary, recovery }, this.#hooks(key));
+      if (await fits(this.#deps.disk, folder, summary)) {
+        return PartitionLog.fromSummary(this.#deps, folder, config, { summary, recovery }, this.#hooks(key));
+      }
+      // Somebody moved or changed it meanwhile: it is checked as after an unclean stop.
+      this.#deps.logger.warn('log-changed-while-stopped', { directory: folder });
+      recovery.cleanShutdown = false;
     }
     return this.#slots.run(async () => {
       this.#progress?.begin();

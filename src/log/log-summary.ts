@@ -4,6 +4,8 @@
 import { ByteReader, BytesError, ByteWriter } from '../base/bytes.ts';
 import type { Offset } from '../base/ids.ts';
 import { crc32c } from '../codec/crc32c.ts';
+import type { Disk } from '../env/disk.ts';
+import { filePrefix } from './file-names.ts';
 import type { EpochEntry } from './leader-epoch-cache.ts';
 import type { SegmentFacts } from './segment.ts';
 
@@ -55,6 +57,12 @@ export function encodeLogSummary(summary: LogSummary, bootCounter: number): Buff
   writer.uvarint(summary.snapshots.length);
   for (const offset of summary.snapshots) writer.varlong(offset);
   return sealed(writer.finish());
+}
+
+/** Whether the folder ends as the summary says: a look that opens nothing. More is compared when the log is warmed. */
+export async function fits(disk: Disk, folder: string, { segments }: LogSummary): Promise<boolean> {
+  const active = segments.at(-1);
+  return active !== undefined && (await disk.fileSize(`${filePrefix(folder, active.baseOffset)}.log`)) === active.size;
 }
 
 function sealed(bytes: Buffer): Buffer {

@@ -36,6 +36,7 @@ export function createDisk(): Disk {
     readFile: (path) => settle<Buffer>(`cannot read ${path}`, (done) => fs.readFile(path, done)),
     list,
     exists,
+    fileSize,
     makeDirectory: async (path) => {
       await settle<unknown>(`cannot create directory ${path}`, (done) => fs.mkdir(path, { recursive: true }, done));
     },
@@ -176,6 +177,15 @@ async function exists(path: string): Promise<boolean> {
     return true;
   } catch (error) {
     if (error instanceof EnvError && error.code === 'NOT_FOUND') return false;
+    throw error;
+  }
+}
+
+async function fileSize(path: string): Promise<number | undefined> {
+  try {
+    return (await settle<fs.Stats>(`cannot look up ${path}`, (done) => fs.stat(path, done))).size;
+  } catch (error) {
+    if (error instanceof EnvError && error.code === 'NOT_FOUND') return undefined;
     throw error;
   }
 }

@@ -247,6 +247,13 @@ export function diskSuite(name: string, harness: Harness): void {
         expect(await disk.list(directory)).toEqual([]);
       }));
 
+    it('says how large a file is, without opening it', () =>
+      harness.run(async ({ env: { disk }, directory }) => {
+        await put(disk, `${directory}/a`, 'abc');
+        expect(await disk.fileSize(`${directory}/a`)).toBe(3);
+        expect(await disk.fileSize(`${directory}/none`)).toBeUndefined();
+      }));
+
     it('says how much room there is where a path is', () =>
       harness.run(async ({ env: { disk }, directory }) => {
         await put(disk, `${directory}/a`, 'abc');

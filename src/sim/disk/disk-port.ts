@@ -56,6 +56,11 @@ export function simDiskPort(disk: SimDisk, incarnation: Incarnation): Disk {
           .map(([name, node]) => ({ name, isDirectory: node instanceof DirectoryNode }))
           .sort((a, b) => (a.name < b.name ? -1 : 1)),
       ),
+    fileSize: (path) =>
+      named(path, () => {
+        const node = disk.tree.find(path);
+        return node instanceof FileNode ? node.cached.size : undefined;
+      }),
     exists: (path) => named(path, () => disk.tree.find(path) !== undefined),
     makeDirectory: (path) =>
       changed(path, () => {

@@ -1,4 +1,4 @@
-import { appendFile, mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { crc32c } from '../../../src/codec/crc32c.ts';
@@ -52,18 +52,18 @@ async function logFiles(path: string): Promise<string[]> {
   return names.filter((name) => name.endsWith('.log')).map((name) => `${path}/t-0/${name}`);
 }
 
-/** Notes every path below a partition's folder. */
+/** Notes what is done to every path below a partition's folder. */
 function watched(touched: string[]): Disk {
   const disk = createDisk();
-  const note = (path: string): void => {
-    if (path.includes('/t-')) touched.push(path);
+  const note = (path: string, how: string): void => {
+    if (path.includes('/t-')) touched.push(`${how} ${path}`);
   };
   return new Proxy(disk, {
     get(target, name) {
       const method: unknown = Reflect.get(target, name);
       if (typeof method !== 'function') return method;
       return (...args: unknown[]) => {
-        note(String(args[0]));
+        note(String(args[0]), String(name));
         return Reflect.apply(method, target, args) as unknown;
       };
     },
@@ -71,7 +71,7 @@ function watched(touched: string[]): Disk {
 }
 
 describe('after a clean stop', () => {
-  test('opening, leading of a known epoch, and stopping again touch no file of the log', async () => {
+  test('opening, leading of a known epoch, and stopping again look at the size of one file of the log', async () => {
     const path = await formatted();
     await closed(path);
     for (let life = 0; life < 3; life++) {
@@ -84,7 +84,7 @@ describe('after a clean stop', () => {
       await log.assignEpoch(0);
       await log.flush();
       expect(await directory.close(true, 7)).toBe(true);
-      expect(touched).toEqual([]);
+      expect(touched).toEqual([`fileSize ${(await logFiles(path)).at(-1)}`]);
     }
   });
 
@@ -95,7 +95,7 @@ describe('after a clean stop', () => {
     const touched: string[] = [];
     const directory = await opened(path, [], watched(touched));
     expect((await directory.openLog('t', TOPIC, 0, SMALL)).isWarm).toBe(false);
-    expect(touched).toEqual([]);
+    expect(touched).toEqual([`fileSize ${(await logFiles(path)).at(-1)}`]);
     await directory.close(true, 9);
   });
 
@@ -169,9 +169,6 @@ describe('after a clean stop', () => {
 
 describe('D-10.2 files that are not as the log was closed', () => {
   const changes: [string, (files: string[]) => Promise<void>, RegExp][] = [
-    ['the last one is shorter', async (files) => truncate(files.at(-1) as string, 100), /has 100 bytes, but had \d+/],
-    ['the last one is longer', async (files) => appendFile(files.at(-1) as string, 'more'), /bytes, but had/],
-    ['the last one is gone', async (files) => rm(files.at(-1) as string), /is gone/],
     [
       'a batch in the last one says another offset',
       async (files) => {
@@ -206,6 +203,51 @@ describe('D-10.2 files that are not as the log was closed', () => {
       await next.close(true, 9);
     });
   }
+
+  test.each([
+    ['shorter', (file: string) => truncate(file, 100)],
+    ['gone', (file: string) => rm(file)],
+  ])('the last one is %s: the log is refused at every start', async (_, change) => {
+    const path = await formatted();
+    await closed(path);
+    await change((await logFiles(path)).at(-1) as string);
+    for (let start = 0; start < 2; start++) {
+      const events: string[] = [];
+      const directory = await opened(path, events);
+      await expect(directory.openLog('t', TOPIC, 0, SMALL)).rejects.toMatchObject({
+        code: 'CORRUPT',
+        message: expect.stringMatching(/durable up to offset 20|is damaged at position 0/) as string,
+      });
+      if (start === 0) expect(events).toContain('log-changed-while-stopped');
+      await directory.close(true, 9);
+    }
+  });
+
+  test('the last one is longer: it is checked as after a crash', async () => {
+    const path = await formatted();
+    await closed(path);
+    await appendFile((await logFiles(path)).at(-1) as string, 'more');
+    const events: string[] = [];
+    const directory = await opened(path, events);
+    expect((await directory.openLog('t', TOPIC, 0, SMALL)).logEndOffset).toBe(20);
+    expect(events).toEqual(expect.arrayContaining(['log-changed-while-stopped', 'log-recovered-with-cut']));
+    expect(await directory.close(true, 9)).toBe(true);
+  });
+
+  test('it is the folder of a longer log, which was moved here: that log it is', async () => {
+    const [path, other] = [await formatted(), await formatted()];
+    await closed(path);
+    const longer = await opened(other);
+    const log = await longer.openLog('t', TOPIC, 0, SMALL);
+    await log.assignEpoch(0);
+    write(log, [0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24]);
+    await longer.close(true, 7);
+    await rm(`${path}/t-0`, { recursive: true });
+    await rename(`${other}/t-0`, `${path}/t-0`);
+    const directory = await opened(path);
+    expect((await directory.openLog('t', TOPIC, 0, SMALL)).logEndOffset).toBe(26);
+    expect(await directory.close(true, 9)).toBe(true);
+  });
 
   test('a sealed one is shorter: who reads it is told', async () => {
     const path = await formatted();
