@@ -72,7 +72,7 @@ export function parseValue(name: string, key: Key, text: string): Parsed<number 
   switch (key.type) {
     case 'number': {
       const isNumber = (key.isFraction ? /^[+-]?\d+(\.\d+)?$/ : /^[+-]?\d+$/).test(given);
-      const value = isNumber ? Number(given) + 0 : Number.NaN; // -0 is 0
+      const value = isNumber ? exactly(given, key.max) : Number.NaN;
       const isExact = key.isFraction === true || Number.isSafeInteger(value);
       if (isExact && value >= key.min && value <= key.max) return { ok: true, value };
       const unit = key.unit === undefined ? '' : ` ${key.unit}`;
@@ -97,6 +97,13 @@ export function parseValue(name: string, key: Key, text: string): Parsed<number 
     case 'text':
       return { ok: true, value: given };
   }
+}
+
+/** Kafka's greatest number, 2^63-1, stands for no limit, which is the greatest safe integer here. */
+function exactly(given: string, max: number): number {
+  const value = Number(given) + 0; // -0 is 0
+  const isKafkasMax = max === Number.MAX_SAFE_INTEGER && /^\+?9223372036854775807$/.test(given);
+  return isKafkasMax ? max : value;
 }
 
 /** What somebody gave, for a message: not all of a long text. */

@@ -20,7 +20,8 @@ export function misfit(batch: BatchHeader, segmentBase: Offset, leastOffset: Off
 }
 
 /** A number that no broker lets pass and nothing that is derived from batches can hold; undefined if there is none. */
-export function unstorable({ maxTimestamp, producerId }: BatchHeader): string | undefined {
+export function unstorable({ maxTimestamp, producerId, partitionLeaderEpoch }: BatchHeader): string | undefined {
+  if (partitionLeaderEpoch < 0) return `a batch has leader epoch ${partitionLeaderEpoch}`;
   if (!Number.isSafeInteger(maxTimestamp)) return `a batch has timestamp ${maxTimestamp}`;
   if (producerId < NO_PRODUCER_ID || !Number.isSafeInteger(producerId)) return `a batch has producer id ${producerId}`;
   return undefined;

@@ -124,7 +124,7 @@ export async function verifyMetaProperties(
   if (meta === undefined) {
     throw new StorageError(
       'unformatted',
-      `${directory} is not formatted: there is no ${FILE}; run 'kvorum format' with this node's configuration first`,
+      `${directory} is not formatted: there is no ${FILE}; mount its disk if that is missing, or, for a new and empty one, run 'kvorum format' with this node's configuration first`,
     );
   }
   if (expected.clusterId !== undefined && meta.clusterId !== expected.clusterId) {

@@ -38,10 +38,20 @@ export async function openLogDirectories(
       offline.push({ path, failure: error });
     }
   }
+  for (const [i, { path, meta }] of opened.entries()) {
+    const twin = opened.slice(0, i).find((other) => other.meta.directoryId === meta.directoryId);
+    if (twin === undefined) continue;
+    throw new StartError(
+      `${path} is a copy of ${twin.path}, both have directory.id ${meta.directoryId}: take the copy out of log.dirs`,
+    );
+  }
   const counted = await countAlike(opened, offline);
   if (counted.length === 0) throw noneLeft(offline);
   for (const { path, failure } of offline) {
-    const fix = 'mend or replace that disk, or take it out of log.dirs, then start the broker again';
+    const fix =
+      failure.code === 'NO_SPACE'
+        ? 'free space on that disk, then start the broker again'
+        : 'mend or replace that disk, or take it out of log.dirs, then start the broker again';
     logger.error('log-dir-offline', { path, reason: failure.message, fix });
   }
   return { opened: counted, offline };

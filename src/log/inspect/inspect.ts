@@ -43,12 +43,14 @@ export async function* inspect(
   paths: readonly string[],
   options: InspectOptions,
 ): AsyncGenerator<Finding, void, undefined> {
-  let [folder, chain] = ['', newChain()];
+  let [folder, previous, chain] = ['', '', newChain()];
   for (const path of paths) {
     const known = fileKind(nameOf(path));
     if (known === undefined) continue;
     // Segments of one folder continue each other; those that are being made or removed stand alone.
-    if (folderOf(path) !== folder) [folder, chain] = [folderOf(path), newChain()];
+    // Whoever names segments in another order than theirs learns nothing of how they follow each other.
+    if (folderOf(path) !== folder || path < previous) [folder, chain] = [folderOf(path), newChain()];
+    previous = path;
     yield* inspectFile(disk, path, known, options, known.suffix === '' ? chain : newChain());
   }
 }

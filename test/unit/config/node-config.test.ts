@@ -233,6 +233,14 @@ describe('the key table', () => {
     });
   });
 
+  it('takes the greatest number of Kafka for no limit, where there is none', () => {
+    const { key } = topicKey('retention.ms');
+    const noLimit = { ok: true, value: Number.MAX_SAFE_INTEGER };
+    expect(parseValue('retention.ms', key, '9223372036854775807')).toEqual(noLimit);
+    expect(parseValue('retention.ms', key, '9223372036854775808')).toMatchObject({ ok: false });
+    expect(parseValue('node.id', nodeKey('node.id'), '9223372036854775807')).toMatchObject({ ok: false });
+  });
+
   it('reads fractions where the key takes them', () => {
     const { key } = topicKey('min.cleanable.dirty.ratio');
     expect(parseValue('r', key, '0.25')).toEqual({ ok: true, value: 0.25 });

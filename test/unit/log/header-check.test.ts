@@ -11,12 +11,14 @@ const MAX_TIMESTAMP_AT = 35;
 const PRODUCER_ID_AT = 43;
 
 test('what a header may say', () => {
-  const header = (count: number, baseOffset: number) => new BatchHeader(batch({ count, baseOffset }));
+  const header = (count: number, baseOffset: number) =>
+    new BatchHeader(batch({ count, baseOffset, partitionLeaderEpoch: 0 }));
   expect(misfit(header(3, 10), 10, 10)).toBeUndefined();
   expect(misfit(header(3, 15), 10, 10)).toBeUndefined();
   expect(misfit(header(3, 9), 9, 10)).toMatch(/^a batch has offsets 9 to 11, where 10 is the least/);
   expect(misfit(header(2, 0x8000_0008), 10, 10)).toBeUndefined();
   expect(misfit(header(2, 0x8000_0009), 10, 10)).toMatch(/^a batch has offsets/);
+  expect(misfit(new BatchHeader(batch({ partitionLeaderEpoch: -1 })), 0, 0)).toBe('a batch has leader epoch -1');
 });
 
 test.for([
@@ -40,7 +42,7 @@ test.for([
 
 test('D-10.4 an intact batch with a timestamp that no index can hold is refused after an unclean stop', async () => {
   const folder = await tempFolder();
-  const bytes = batch({ timestamp: 1000 });
+  const bytes = batch({ timestamp: 1000, partitionLeaderEpoch: 0 });
   bytes.writeBigInt64BE(2n ** 63n - 1n, MAX_TIMESTAMP_AT);
   bytes.writeUInt32BE(new BatchHeader(bytes).computeCrc(), CRC_AT);
   writeFileSync(join(folder, '00000000000000000000.log'), bytes);

@@ -1,10 +1,12 @@
 // Looking into files: those of Kafka as Kafka reads them, ours after a clean stop, and damage of every kind, each found where
 // it is.
-import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { loadCodecs } from '../../../src/codec/compression.ts';
 import type { BatchFinding, Finding, RecordFinding } from '../../../src/log/inspect/finding.ts';
+import { inspect } from '../../../src/log/inspect/inspect.ts';
+import { createDisk } from '../../../src/node/disk.ts';
 import { batch, tempFolder } from './fixture.ts';
 import type { GoldenBatch } from './golden-folders.ts';
 import { findings, golden, goldenBatches, goldenCopy, ofType, problemsIn } from './golden-folders.ts';
@@ -176,6 +178,18 @@ describe('finds in a segment', () => {
     expect(problemsIn(await findings(folder))).toContain(
       "0: the segment before goes up to offset 529, beyond this one's base",
     );
+  });
+
+  test('nothing, of segments that are named in another order than theirs', async () => {
+    const folder = await goldenCopy('mixed-0');
+    const segments = readdirSync(folder).filter((name) => name.endsWith('.log'));
+    expect(segments.length).toBeGreaterThan(1);
+    const paths = segments.toReversed().map((name) => join(folder, name));
+    const problems: string[] = [];
+    for await (const finding of inspect(createDisk(), paths, { records: false })) {
+      if (finding.type === 'problem') problems.push(finding.problem);
+    }
+    expect(problems).toEqual([]);
   });
 
   test('zeros at its end, which are no problem', async () => {

@@ -64,6 +64,20 @@ describe('folders', () => {
     });
   });
 
+  test('a copy of another', async () => {
+    await onHost(async (env) => {
+      await formatStorage(env, WHOLE, CLUSTER_ID);
+      const both = parsed(configText({ 'log.dirs': '/data,/more', 'metadata.log.dir': '/data' }));
+      await env.disk.makeDirectory('/more');
+      const properties = await env.disk.readFile('/data/meta.properties');
+      await writeFileDurably(env.disk, '/more/meta.properties', properties);
+      await writeFileDurably(env.disk, '/more/durable-end', await env.disk.readFile('/data/durable-end'));
+      expect(await refusal(env, both)).toMatch(
+        /^\/more is a copy of \/data, both have directory.id \S+: take the copy out/,
+      );
+    });
+  });
+
   test.each([
     ['node.id', '7', /^\/data belongs to node 7, not to node 1: correct node.id or log.dirs/],
     ['version', '2', /version 2, this release of Kvorum knows 1: start the release that wrote it/],
