@@ -38,6 +38,7 @@ export class DeletedFiles {
         if (!isEnvError(error, 'NOT_FOUND')) throw error;
       }
     }
+    if (renamed.length === 0) return;
     const waiting: Waiting = {
       paths: renamed,
       timer: clock.schedule(delayMs, () => {
