@@ -32,7 +32,6 @@ export class ControllerLoad {
   readonly folder: string;
   readonly #channel: ControllerChannel;
   readonly #admin: typeof import('../../src/gen/kvorum/v1/admin.ts').AdminServiceDefinition;
-  readonly #controller: typeof import('../../src/gen/kvorum/v1/controller.ts').ControllerServiceDefinition;
   #topics = 0;
   #replicationFactor: number = BROKER_IDS.length;
 
@@ -40,14 +39,12 @@ export class ControllerLoad {
     parts: Pick<ControllerLoad, 'controllers' | 'standIns' | 'folder'>,
     channel: ControllerChannel,
     admin: typeof import('../../src/gen/kvorum/v1/admin.ts').AdminServiceDefinition,
-    controller: typeof import('../../src/gen/kvorum/v1/controller.ts').ControllerServiceDefinition,
   ) {
     this.controllers = parts.controllers;
     this.standIns = parts.standIns;
     this.folder = parts.folder;
     this.#channel = channel;
     this.#admin = admin;
-    this.#controller = controller;
   }
 
   static async start(scope: Scope, build: Build, profileDir: string | undefined): Promise<ControllerLoad> {
@@ -60,14 +57,12 @@ export class ControllerLoad {
       await built<typeof import('../../src/client/controller-channel.ts')>('client/controller-channel.js');
     const { AdminServiceDefinition } =
       await built<typeof import('../../src/gen/kvorum/v1/admin.ts')>('gen/kvorum/v1/admin.js');
-    const { ControllerServiceDefinition } =
-      await built<typeof import('../../src/gen/kvorum/v1/controller.ts')>('gen/kvorum/v1/controller.js');
     const addresses = controllers.map(({ nodeId, port }) => ({ id: nodeId, address: { host: '127.0.0.1', port } }));
     const channel = new ControllerChannel(createEnv({ level: 'error' }), addresses);
     scope.defer(() => channel.close());
     const standIns = await StandIns.register(scope, channel, clusterId, BROKER_IDS);
     const parts = { controllers, standIns, folder };
-    const load = new ControllerLoad(parts, channel, AdminServiceDefinition, ControllerServiceDefinition);
+    const load = new ControllerLoad(parts, channel, AdminServiceDefinition);
     await load.#findReplicationFactor();
     return load;
   }
@@ -95,15 +90,13 @@ export class ControllerLoad {
       forwarded: false,
     };
     const options = { repeatable: false };
-    const answer = await (this.#replicationFactor === 1
-      ? this.#channel.call(this.#admin, this.#admin.methods.createTopics, request, TIMEOUT_MS, options)
-      : this.#channel.call(
-          this.#controller,
-          this.#controller.methods.createReplicatedTopics,
-          request,
-          TIMEOUT_MS,
-          options,
-        ));
+    const answer = await this.#channel.call(
+      this.#admin,
+      this.#admin.methods.createTopics,
+      request,
+      TIMEOUT_MS,
+      options,
+    );
     const failed = answer.topics.find(({ error }) => error !== undefined);
     if (failed !== undefined) throw new Error(`topic ${failed.name}: ${failed.error?.message}`);
     return answer;

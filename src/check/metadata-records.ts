@@ -26,6 +26,7 @@ export type SeenKind =
   | { readonly $case: 'uncleanElection'; readonly uncleanElection: SeenUncleanElection }
   | { readonly $case: 'command'; readonly command: SeenCommand }
   | { readonly $case: 'producerIds'; readonly producerIds: { readonly nextProducerId: number } }
+  | { readonly $case: 'replicaLoss' | 'partitionLoss' }
   | { readonly $case: 'noOp' };
 
 export interface SeenRegistration {

@@ -125,6 +125,8 @@ export class MetadataHistory {
         this.#nextProducerId = nextProducerId;
         return undefined;
       }
+      case 'replicaLoss':
+      case 'partitionLoss':
       case 'noOp':
         return undefined;
       default:

@@ -65,10 +65,9 @@ const NAMES = `
   remote.log.metadata.manager.class.path remote.log.metadata.manager.impl.prefix
   remote.log.metadata.manager.listener.name remote.log.reader.max.pending.tasks remote.log.reader.threads
   remote.log.storage.manager.class.name remote.log.storage.manager.class.path
-  remote.log.storage.manager.impl.prefix remote.log.storage.system.enable replica.fetch.backoff.ms
-  replica.fetch.max.bytes replica.fetch.min.bytes replica.fetch.response.max.bytes replica.fetch.wait.max.ms
-  replica.high.watermark.checkpoint.interval.ms replica.lag.time.max.ms replica.selector.class
-  replica.socket.receive.buffer.bytes replica.socket.timeout.ms replication.quota.window.num
+  remote.log.storage.manager.impl.prefix remote.log.storage.system.enable 
+    replica.selector.class
+  replica.socket.receive.buffer.bytes  replication.quota.window.num
   replication.quota.window.size.seconds reserved.broker.max.id sasl.client.callback.handler.class
   sasl.enabled.mechanisms sasl.jaas.config sasl.kerberos.kinit.cmd sasl.kerberos.min.time.before.relogin
   sasl.kerberos.principal.to.local.rules sasl.kerberos.service.name sasl.kerberos.ticket.renew.jitter

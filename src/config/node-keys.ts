@@ -195,6 +195,60 @@ export const NODE_KEYS = {
     'An idempotent producer is forgotten by a partition when its last batch is older than the newest record by this.',
     { min: 1 },
   ),
+  'replica.lag.time.max.ms': millis(30_000, 'A follower that has not had everything for this long leaves the ISR.', {
+    min: 1,
+  }),
+  'replica.fetch.wait.max.ms': millis(500, 'How long a follower’s fetch waits at the leader for more.'),
+  'replica.fetch.min.bytes': bytes(1, 'Bytes that a follower’s fetch waits for.'),
+  'replica.fetch.max.bytes': bytes(
+    1_048_576,
+    'Most that a follower fetches of one partition at once, but always one batch.',
+    {
+      min: 1,
+    },
+  ),
+  'replica.fetch.response.max.bytes': bytes(
+    10_485_760,
+    'Most that one answer to a follower’s fetch holds, but always one batch.',
+    { min: 1 },
+  ),
+  'replica.fetch.backoff.ms': millis(
+    100,
+    'Pause of a follower before it asks again a leader that failed. Kafka waits 1000.',
+    { min: 1 },
+  ),
+  'replica.socket.timeout.ms': millis(
+    10_000,
+    'A leader that does not answer a follower’s fetch for this long beyond replica.fetch.wait.max.ms loses its connection. Kafka waits 30000.',
+    { min: 1 },
+  ),
+  'replica.high.watermark.checkpoint.interval.ms': millis(
+    2000,
+    'How often high watermarks are noted on disk. Kafka waits 5000.',
+    { min: 1 },
+  ),
+  'leader.replication.throttled.rate': alterable(
+    'broker',
+    bytes(
+      LONG_MAX,
+      'Bytes per second that a leader sends to followers out of sync, of the replicas that the topics name in leader.replication.throttled.replicas.',
+      {
+        min: 1,
+        max: LONG_MAX,
+      },
+    ),
+  ),
+  'follower.replication.throttled.rate': alterable(
+    'broker',
+    bytes(
+      LONG_MAX,
+      'Bytes per second that a broker fetches for its replicas out of sync, of those that the topics name in follower.replication.throttled.replicas.',
+      {
+        min: 1,
+        max: LONG_MAX,
+      },
+    ),
+  ),
   'socket.request.max.bytes': bytes(104_857_600, 'Largest request; a bigger one closes its connection.', { min: 1 }),
   'connections.max.idle.ms': millis(600_000, 'A connection without requests is closed after this.', { min: 1 }),
   'fetch.max.bytes': bytes(57_671_680, 'Most that one fetch response holds, but always one batch.', { min: 1024 }),

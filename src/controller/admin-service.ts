@@ -20,8 +20,8 @@ import { decideUpdateFeatures } from './decide/update-features.ts';
 import type { CommandRunner, ControllerDeps, Wait } from './deps.ts';
 import { createTopicsContext } from './topic-creation.ts';
 
-/** Kvorum's brokers store one replica per partition so far. */
-const MAX_REPLICATION_FACTOR = 1;
+/** As many as a replication factor can be in Kafka's protocol. */
+const MAX_REPLICATION_FACTOR = 32_767;
 
 type Decide<W extends AdminWrite> = (claim: Claim, request: RequestOf<W>, now: Ms) => Decided<ResponseOf<W>> | Wait;
 type Handler<W extends AdminWrite> = (request: RequestOf<W>, context: RpcContext) => Promise<ResponseOf<W>>;

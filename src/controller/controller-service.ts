@@ -8,19 +8,14 @@ import type { MetadataImage } from '../metadata/image.ts';
 import { heartbeat, noteMoves, registerBroker } from './broker-commands.ts';
 import type { Claim } from './claim.ts';
 import { decideAlterPartition } from './decide/alter-partition.ts';
-import { carriedOutOnce } from './decide/commands.ts';
-import { decideCreateTopics } from './decide/create-topics.ts';
 import type { Decided } from './decide/decision.ts';
 import { checkBrokerEpoch } from './decide/heartbeat.ts';
 import { electionPolicyOf } from './decide/policy.ts';
 import { decideAllocateProducerIds } from './decide/producer-ids.ts';
 import { decideAssignReplicasToDirs } from './decide/replica-directories.ts';
+import { decideReportLosses } from './decide/report-losses.ts';
 import type { CommandRunner, ControllerDeps } from './deps.ts';
 import { holdSession } from './held-sessions.ts';
-import { createTopicsContext } from './topic-creation.ts';
-
-/** As many as a replication factor can be in Kafka's protocol. */
-const MAX_REPLICATION_FACTOR = 32_767;
 
 interface Speaker {
   readonly brokerId: NodeId;
@@ -43,7 +38,6 @@ export function controllerService(
   deps: Pick<ControllerDeps, 'clusterId' | 'env' | 'config'>,
 ): RpcService {
   const { clusterId } = deps;
-  const replicated = createTopicsContext(deps, MAX_REPLICATION_FACTOR);
   return rpcService(ControllerServiceDefinition, {
     registerBroker: (request, context) =>
       controller.execute(context, (claim, now) => registerBroker(claim, request, { clusterId, now }), {
@@ -75,12 +69,7 @@ export function controllerService(
       controller.execute(context, asRegistered(request, decideAssignReplicasToDirs), {
         operation: `AssignReplicasToDirs of broker ${request.brokerId}`,
       }),
-    createReplicatedTopics: (request, context) =>
-      controller.execute(context, ({ working }) =>
-        carriedOutOnce(working, request, ControllerServiceDefinition.methods.createReplicatedTopics, () =>
-          decideCreateTopics(working, request, replicated),
-        ),
-      ),
+    reportLosses: (request, context) => controller.execute(context, asRegistered(request, decideReportLosses)),
     allocateProducerIds: (request, context) =>
       controller.execute(context, asRegistered(request, decideAllocateProducerIds), {
         operation: `AllocateProducerIds of broker ${request.brokerId}`,

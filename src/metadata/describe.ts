@@ -56,13 +56,13 @@ function describeSelected(image: MetadataImage, { name, topicId }: TopicSelector
     name === ''
       ? itemError('UNKNOWN_TOPIC_ID', `there is no topic with id '${topicId}'`)
       : itemError('UNKNOWN_TOPIC_OR_PARTITION', `there is no topic '${name}'`);
-  return { name, topicId, error, partitions: [], configs: {} };
+  return { name, topicId, error, partitions: [], configs: {}, minInsyncReplicas: -1 };
 }
 
 function describeTopic(image: MetadataImage, topic: TopicImage): TopicDescription {
   const partitions = topic.partitions.toArray().map(describePartition);
   const configs = configsOf(image, topicEntity(topic.name)).toObject();
-  return { name: topic.name, topicId: topic.topicId, error: undefined, partitions, configs };
+  return { name: topic.name, topicId: topic.topicId, error: undefined, partitions, configs, minInsyncReplicas: -1 };
 }
 
 export function describePartition(state: PartitionState, partition: number): PartitionDescription {

@@ -76,6 +76,8 @@ export function applyRecord(draft: Draft, record: MetadataRecord, offset: Offset
     case 'unregisterBroker':
       return applyUnregisterBroker(draft, kind.unregisterBroker);
     case 'uncleanElection':
+    case 'replicaLoss':
+    case 'partitionLoss':
     case 'noOp':
       return;
     default:

@@ -83,6 +83,8 @@ export function composeAdmin(deps: NodeAdminDeps): NodeAdmin {
       checkDescribeConfigs(request);
       return describeConfigs(publisher.image, request, config);
     },
+    describeLosses: async () => ({ losses: [], metadataEndOffset: publisher.image.endOffset }),
+    describeReplicas: async () => ({ replicas: [], silent: [] }),
     ...deps.parts,
   };
   return { reads, forwarder, controllerLevels };

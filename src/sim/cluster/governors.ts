@@ -8,7 +8,6 @@ import { RpcError } from '../../env/network.ts';
 import { randomUuid } from '../../env/random.ts';
 import type { CommandId, ElectLeadersRequest } from '../../gen/kvorum/v1/admin.ts';
 import { AdminServiceDefinition as Admin, ConfigOperation, ElectionType } from '../../gen/kvorum/v1/admin.ts';
-import { ControllerServiceDefinition as Controllers } from '../../gen/kvorum/v1/controller.ts';
 import { ConfigScope } from '../../gen/kvorum/v1/metadata.ts';
 import type { Stop } from './client-log.ts';
 import type { SimCluster } from './cluster.ts';
@@ -110,7 +109,7 @@ export function createReplicated(
 ) {
   const topics = [{ name, partitions, replicationFactor, configs: {}, assignments: [] }];
   const request = { topics, validateOnly: false, forwarded: true, command };
-  return client.call(Controllers, Controllers.methods.createReplicatedTopics, request, timeoutMs);
+  return client.call(Admin, Admin.methods.createTopics, request, timeoutMs);
 }
 
 function create({ cluster, draw }: Governor, name: string): Send {

@@ -157,7 +157,7 @@ function create(name: string, replicationFactor: number, client: string | undefi
     const topics = [{ name, partitions: 2, replicationFactor, configs: {}, assignments: [] }];
     const command = client === undefined ? undefined : { clientId: client, sequence };
     const request = { ...FLAGS, topics, command };
-    const send = () => real.h.call(Control, Control.methods.createReplicatedTopics, request);
+    const send = () => real.h.call(Admin, Admin.methods.createTopics, request);
     const isKnown = known !== undefined && isRepeated;
     const expected = working.topics[name] === undefined ? 'done' : 'TOPIC_ALREADY_EXISTS';
     // Placement is tested elsewhere: enough brokers, or none is asked.

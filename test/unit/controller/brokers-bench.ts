@@ -1,5 +1,6 @@
 // What brokers say to a controller, in few words, and clusters with many partitions.
 import type { NewTopic } from '../../../src/gen/kvorum/v1/admin.ts';
+import { AdminServiceDefinition as Admin } from '../../../src/gen/kvorum/v1/admin.ts';
 import type {
   BrokerHeartbeatRequest,
   PartitionAlteration,
@@ -67,7 +68,7 @@ export function brokersOf(h: Harness) {
     async create(name: string, fields: Partial<NewTopic> = {}): Promise<string> {
       const topics = [{ name, partitions: 1, replicationFactor: -1, configs: {}, assignments: [], ...fields }];
       const request = { topics, validateOnly: false, forwarded: false };
-      const created = await carryOut(h.call(Control, Control.methods.createReplicatedTopics, request));
+      const created = await carryOut(h.call(Admin, Admin.methods.createTopics, request));
       const [topic] = created.topics;
       if (topic?.error !== undefined) throw new Error(topic.error.message);
       return topic?.topicId ?? '';

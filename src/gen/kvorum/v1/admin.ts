@@ -6,7 +6,14 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import { ConfigScope, configScopeFromJSON, configScopeToJSON, Endpoint, MetadataRecord } from "./metadata.ts";
+import {
+  ConfigScope,
+  configScopeFromJSON,
+  configScopeToJSON,
+  Endpoint,
+  MetadataRecord,
+  ReplicaLossRecord,
+} from "./metadata.ts";
 
 export const protobufPackage = "kvorum.v1";
 
@@ -570,6 +577,23 @@ export interface ElectedLeader {
     | undefined;
   /** Afterwards, -1: none. */
   leader: number;
+  /** Of a check of an unclean election: what it would cost, as far as the brokers that live can tell. */
+  possibleLoss?: PossibleLoss | undefined;
+}
+
+/** What an unclean election may take. */
+export interface PossibleLoss {
+  /**
+   * The first offset that the elected replica does not have, or has otherwise than another replica that answers; -1: not known, as that
+   * broker does not answer.
+   */
+  firstOffset: number;
+  /** The end of the longest log among the replicas that answer: [first_offset, known_end_offset) would surely go. */
+  knownEndOffset: number;
+  /** The highest of what the replicas that answer know to be committed. */
+  highWatermark: number;
+  /** Replicas that do not answer: what only they have would go too, from first_offset on. */
+  silent: number[];
 }
 
 export interface ElectLeadersResponse {
@@ -797,6 +821,96 @@ export interface DescribeLogDirsResponse {
   brokers: BrokerLogDirs[];
 }
 
+export interface DescribeLossesRequest {
+  /** Names of topics; empty: all. */
+  topics: string[];
+  /** Only those whose extent is not known yet. */
+  onlyOpen: boolean;
+}
+
+/** One loss, newest last. */
+export interface LossDescription {
+  topic: string;
+  topicId: string;
+  partition: number;
+  /** The metadata record that it began with, and when that was decided, -1 if not known. */
+  offset: number;
+  timestampMs: number;
+  /** Elected uncleanly; -1: no election, a replica found out by itself. */
+  leader: number;
+  oldLeaderEpoch: number;
+  newLeaderEpoch: number;
+  oldIsr: number[];
+  oldElr: number[];
+  /** Who allowed it. */
+  cause: string;
+  replicas: ReplicaLossRecord[];
+  /** Replicas that have not said yet what they had: while there are any, more may have been lost. */
+  awaited: number[];
+  /** What is lost as far as known, of all replicas together: [first_offset, end_offset); equal: nothing. */
+  firstOffset: number;
+  endOffset: number;
+}
+
+export interface DescribeLossesResponse {
+  losses: LossDescription[];
+  metadataEndOffset: number;
+}
+
+export interface DescribeReplicasRequest {
+  /** Names of topics; empty: all. */
+  topics: string[];
+  /** True: what the asked broker itself holds, and nothing of others. */
+  forwarded: boolean;
+}
+
+export interface EpochEnd {
+  leaderEpoch: number;
+  /** Where it starts in this replica's log. */
+  startOffset: number;
+}
+
+/** What a leader knows of one follower. */
+export interface FollowerDescription {
+  brokerId: number;
+  /** -1: it has not fetched in this leader epoch. */
+  logEndOffset: number;
+  /** Since it had everything; -1: never in this leader epoch. */
+  caughtUpMsAgo: number;
+  inSync: boolean;
+}
+
+export interface ReplicaDescription {
+  topic: string;
+  partition: number;
+  brokerId: number;
+  /** `leader`, `follower`, `standby` (nobody leads), `offline`. */
+  role: string;
+  /** Why it is offline. */
+  failure: string;
+  leaderEpoch: number;
+  logStartOffset: number;
+  highWatermark: number;
+  logEndOffset: number;
+  /** The newest ones, at most 100, oldest first. */
+  epochs: EpochEnd[];
+  /** Of a leader. */
+  followers: FollowerDescription[];
+  /** Of a leader: an ISR that it has asked for and that is not committed yet; empty: none. */
+  pendingIsr: number[];
+}
+
+/** A broker that could not be asked. */
+export interface SilentBroker {
+  brokerId: number;
+  error?: ItemError | undefined;
+}
+
+export interface DescribeReplicasResponse {
+  replicas: ReplicaDescription[];
+  silent: SilentBroker[];
+}
+
 export interface ListTopicsRequest {
 }
 
@@ -838,6 +952,26 @@ export interface PartitionDescription {
   leaderOffset: number;
 }
 
+/**
+ * What acknowledged (acks=all) records survive as the topic is now, its weakest partition: computed from replicas, ISR and ELR,
+ * min.insync.replicas, log.flush.mode and racks.
+ */
+export interface Survival {
+  /** The death of the processes of all brokers at once. */
+  allProcesses: boolean;
+  /** A power cut at so many brokers at once, any of them; all_powers: at all of them. */
+  powers: number;
+  allPowers: boolean;
+  /** The loss of so many disks, any of them. */
+  disks: number;
+  /** The loss of all disks of any one rack. */
+  anyRack: boolean;
+  /** Replicas of the weakest partition: of how many `powers` and `disks` are. */
+  replicas: number;
+  /** All of that in words. */
+  sentence: string;
+}
+
 export interface TopicDescription {
   name: string;
   topicId: string;
@@ -846,6 +980,9 @@ export interface TopicDescription {
   partitions: PartitionDescription[];
   /** Keys set on the topic itself. */
   configs: { [key: string]: string };
+  /** min.insync.replicas in force. */
+  minInsyncReplicas: number;
+  survival?: Survival | undefined;
 }
 
 export interface TopicDescription_ConfigsEntry {
@@ -4023,7 +4160,7 @@ export const ElectLeadersRequest: MessageFns<ElectLeadersRequest> = {
 };
 
 function createBaseElectedLeader(): ElectedLeader {
-  return { topic: "", partition: 0, error: undefined, leader: 0 };
+  return { topic: "", partition: 0, error: undefined, leader: 0, possibleLoss: undefined };
 }
 
 export const ElectedLeader: MessageFns<ElectedLeader> = {
@@ -4039,6 +4176,9 @@ export const ElectedLeader: MessageFns<ElectedLeader> = {
     }
     if (message.leader !== 0) {
       writer.uint32(32).int32(message.leader);
+    }
+    if (message.possibleLoss !== undefined) {
+      PossibleLoss.encode(message.possibleLoss, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -4088,6 +4228,14 @@ export const ElectedLeader: MessageFns<ElectedLeader> = {
             message.leader = reader.int32();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.possibleLoss = PossibleLoss.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4106,6 +4254,11 @@ export const ElectedLeader: MessageFns<ElectedLeader> = {
       partition: isSet(object.partition) ? globalThis.Number(object.partition) : 0,
       error: isSet(object.error) ? ItemError.fromJSON(object.error) : undefined,
       leader: isSet(object.leader) ? globalThis.Number(object.leader) : 0,
+      possibleLoss: isSet(object.possibleLoss)
+        ? PossibleLoss.fromJSON(object.possibleLoss)
+        : isSet(object.possible_loss)
+        ? PossibleLoss.fromJSON(object.possible_loss)
+        : undefined,
     };
   },
 
@@ -4122,6 +4275,140 @@ export const ElectedLeader: MessageFns<ElectedLeader> = {
     }
     if (message.leader !== 0) {
       obj.leader = Math.round(message.leader);
+    }
+    if (message.possibleLoss !== undefined) {
+      obj.possibleLoss = PossibleLoss.toJSON(message.possibleLoss);
+    }
+    return obj;
+  },
+};
+
+function createBasePossibleLoss(): PossibleLoss {
+  return { firstOffset: 0, knownEndOffset: 0, highWatermark: 0, silent: [] };
+}
+
+export const PossibleLoss: MessageFns<PossibleLoss> = {
+  encode(message: PossibleLoss, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.firstOffset !== 0) {
+      writer.uint32(8).int64(message.firstOffset);
+    }
+    if (message.knownEndOffset !== 0) {
+      writer.uint32(16).int64(message.knownEndOffset);
+    }
+    if (message.highWatermark !== 0) {
+      writer.uint32(24).int64(message.highWatermark);
+    }
+    if (message.silent.length !== 0) {
+      writer.uint32(34).fork();
+      for (const v of message.silent) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PossibleLoss {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePossibleLoss();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.firstOffset = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.knownEndOffset = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.highWatermark = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag === 32) {
+              message.silent.push(reader.int32());
+
+              continue;
+            }
+
+            if (tag === 34) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.silent.push(reader.int32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PossibleLoss {
+    return {
+      firstOffset: isSet(object.firstOffset)
+        ? globalThis.Number(object.firstOffset)
+        : isSet(object.first_offset)
+        ? globalThis.Number(object.first_offset)
+        : 0,
+      knownEndOffset: isSet(object.knownEndOffset)
+        ? globalThis.Number(object.knownEndOffset)
+        : isSet(object.known_end_offset)
+        ? globalThis.Number(object.known_end_offset)
+        : 0,
+      highWatermark: isSet(object.highWatermark)
+        ? globalThis.Number(object.highWatermark)
+        : isSet(object.high_watermark)
+        ? globalThis.Number(object.high_watermark)
+        : 0,
+      silent: globalThis.Array.isArray(object?.silent) ? object.silent.map((e: any) => globalThis.Number(e)) : [],
+    };
+  },
+
+  toJSON(message: PossibleLoss): unknown {
+    const obj: any = {};
+    if (message.firstOffset !== 0) {
+      obj.firstOffset = Math.round(message.firstOffset);
+    }
+    if (message.knownEndOffset !== 0) {
+      obj.knownEndOffset = Math.round(message.knownEndOffset);
+    }
+    if (message.highWatermark !== 0) {
+      obj.highWatermark = Math.round(message.highWatermark);
+    }
+    if (message.silent?.length) {
+      obj.silent = message.silent.map((e) => Math.round(e));
     }
     return obj;
   },
@@ -6824,6 +7111,1243 @@ export const DescribeLogDirsResponse: MessageFns<DescribeLogDirsResponse> = {
   },
 };
 
+function createBaseDescribeLossesRequest(): DescribeLossesRequest {
+  return { topics: [], onlyOpen: false };
+}
+
+export const DescribeLossesRequest: MessageFns<DescribeLossesRequest> = {
+  encode(message: DescribeLossesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.topics) {
+      writer.uint32(10).string(v!);
+    }
+    if (message.onlyOpen !== false) {
+      writer.uint32(16).bool(message.onlyOpen);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DescribeLossesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDescribeLossesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.topics.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.onlyOpen = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DescribeLossesRequest {
+    return {
+      topics: globalThis.Array.isArray(object?.topics) ? object.topics.map((e: any) => globalThis.String(e)) : [],
+      onlyOpen: isSet(object.onlyOpen)
+        ? globalThis.Boolean(object.onlyOpen)
+        : isSet(object.only_open)
+        ? globalThis.Boolean(object.only_open)
+        : false,
+    };
+  },
+
+  toJSON(message: DescribeLossesRequest): unknown {
+    const obj: any = {};
+    if (message.topics?.length) {
+      obj.topics = message.topics;
+    }
+    if (message.onlyOpen !== false) {
+      obj.onlyOpen = message.onlyOpen;
+    }
+    return obj;
+  },
+};
+
+function createBaseLossDescription(): LossDescription {
+  return {
+    topic: "",
+    topicId: "",
+    partition: 0,
+    offset: 0,
+    timestampMs: 0,
+    leader: 0,
+    oldLeaderEpoch: 0,
+    newLeaderEpoch: 0,
+    oldIsr: [],
+    oldElr: [],
+    cause: "",
+    replicas: [],
+    awaited: [],
+    firstOffset: 0,
+    endOffset: 0,
+  };
+}
+
+export const LossDescription: MessageFns<LossDescription> = {
+  encode(message: LossDescription, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.topic !== "") {
+      writer.uint32(10).string(message.topic);
+    }
+    if (message.topicId !== "") {
+      writer.uint32(18).string(message.topicId);
+    }
+    if (message.partition !== 0) {
+      writer.uint32(24).int32(message.partition);
+    }
+    if (message.offset !== 0) {
+      writer.uint32(32).int64(message.offset);
+    }
+    if (message.timestampMs !== 0) {
+      writer.uint32(40).int64(message.timestampMs);
+    }
+    if (message.leader !== 0) {
+      writer.uint32(48).int32(message.leader);
+    }
+    if (message.oldLeaderEpoch !== 0) {
+      writer.uint32(56).int32(message.oldLeaderEpoch);
+    }
+    if (message.newLeaderEpoch !== 0) {
+      writer.uint32(64).int32(message.newLeaderEpoch);
+    }
+    if (message.oldIsr.length !== 0) {
+      writer.uint32(74).fork();
+      for (const v of message.oldIsr) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    if (message.oldElr.length !== 0) {
+      writer.uint32(82).fork();
+      for (const v of message.oldElr) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    if (message.cause !== "") {
+      writer.uint32(90).string(message.cause);
+    }
+    for (const v of message.replicas) {
+      ReplicaLossRecord.encode(v!, writer.uint32(98).fork()).join();
+    }
+    if (message.awaited.length !== 0) {
+      writer.uint32(106).fork();
+      for (const v of message.awaited) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    if (message.firstOffset !== 0) {
+      writer.uint32(112).int64(message.firstOffset);
+    }
+    if (message.endOffset !== 0) {
+      writer.uint32(120).int64(message.endOffset);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LossDescription {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLossDescription();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.topic = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.topicId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.partition = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.offset = longToNumber(reader.int64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.timestampMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.leader = reader.int32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.oldLeaderEpoch = reader.int32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.newLeaderEpoch = reader.int32();
+            continue;
+          }
+          case 9: {
+            if (tag === 72) {
+              message.oldIsr.push(reader.int32());
+
+              continue;
+            }
+
+            if (tag === 74) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.oldIsr.push(reader.int32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 10: {
+            if (tag === 80) {
+              message.oldElr.push(reader.int32());
+
+              continue;
+            }
+
+            if (tag === 82) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.oldElr.push(reader.int32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.cause = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.replicas.push(ReplicaLossRecord.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 13: {
+            if (tag === 104) {
+              message.awaited.push(reader.int32());
+
+              continue;
+            }
+
+            if (tag === 106) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.awaited.push(reader.int32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.firstOffset = longToNumber(reader.int64());
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.endOffset = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): LossDescription {
+    return {
+      topic: isSet(object.topic) ? globalThis.String(object.topic) : "",
+      topicId: isSet(object.topicId)
+        ? globalThis.String(object.topicId)
+        : isSet(object.topic_id)
+        ? globalThis.String(object.topic_id)
+        : "",
+      partition: isSet(object.partition) ? globalThis.Number(object.partition) : 0,
+      offset: isSet(object.offset) ? globalThis.Number(object.offset) : 0,
+      timestampMs: isSet(object.timestampMs)
+        ? globalThis.Number(object.timestampMs)
+        : isSet(object.timestamp_ms)
+        ? globalThis.Number(object.timestamp_ms)
+        : 0,
+      leader: isSet(object.leader) ? globalThis.Number(object.leader) : 0,
+      oldLeaderEpoch: isSet(object.oldLeaderEpoch)
+        ? globalThis.Number(object.oldLeaderEpoch)
+        : isSet(object.old_leader_epoch)
+        ? globalThis.Number(object.old_leader_epoch)
+        : 0,
+      newLeaderEpoch: isSet(object.newLeaderEpoch)
+        ? globalThis.Number(object.newLeaderEpoch)
+        : isSet(object.new_leader_epoch)
+        ? globalThis.Number(object.new_leader_epoch)
+        : 0,
+      oldIsr: globalThis.Array.isArray(object?.oldIsr)
+        ? object.oldIsr.map((e: any) => globalThis.Number(e))
+        : globalThis.Array.isArray(object?.old_isr)
+        ? object.old_isr.map((e: any) => globalThis.Number(e))
+        : [],
+      oldElr: globalThis.Array.isArray(object?.oldElr)
+        ? object.oldElr.map((e: any) => globalThis.Number(e))
+        : globalThis.Array.isArray(object?.old_elr)
+        ? object.old_elr.map((e: any) => globalThis.Number(e))
+        : [],
+      cause: isSet(object.cause) ? globalThis.String(object.cause) : "",
+      replicas: globalThis.Array.isArray(object?.replicas)
+        ? object.replicas.map((e: any) => ReplicaLossRecord.fromJSON(e))
+        : [],
+      awaited: globalThis.Array.isArray(object?.awaited) ? object.awaited.map((e: any) => globalThis.Number(e)) : [],
+      firstOffset: isSet(object.firstOffset)
+        ? globalThis.Number(object.firstOffset)
+        : isSet(object.first_offset)
+        ? globalThis.Number(object.first_offset)
+        : 0,
+      endOffset: isSet(object.endOffset)
+        ? globalThis.Number(object.endOffset)
+        : isSet(object.end_offset)
+        ? globalThis.Number(object.end_offset)
+        : 0,
+    };
+  },
+
+  toJSON(message: LossDescription): unknown {
+    const obj: any = {};
+    if (message.topic !== "") {
+      obj.topic = message.topic;
+    }
+    if (message.topicId !== "") {
+      obj.topicId = message.topicId;
+    }
+    if (message.partition !== 0) {
+      obj.partition = Math.round(message.partition);
+    }
+    if (message.offset !== 0) {
+      obj.offset = Math.round(message.offset);
+    }
+    if (message.timestampMs !== 0) {
+      obj.timestampMs = Math.round(message.timestampMs);
+    }
+    if (message.leader !== 0) {
+      obj.leader = Math.round(message.leader);
+    }
+    if (message.oldLeaderEpoch !== 0) {
+      obj.oldLeaderEpoch = Math.round(message.oldLeaderEpoch);
+    }
+    if (message.newLeaderEpoch !== 0) {
+      obj.newLeaderEpoch = Math.round(message.newLeaderEpoch);
+    }
+    if (message.oldIsr?.length) {
+      obj.oldIsr = message.oldIsr.map((e) => Math.round(e));
+    }
+    if (message.oldElr?.length) {
+      obj.oldElr = message.oldElr.map((e) => Math.round(e));
+    }
+    if (message.cause !== "") {
+      obj.cause = message.cause;
+    }
+    if (message.replicas?.length) {
+      obj.replicas = message.replicas.map((e) => ReplicaLossRecord.toJSON(e));
+    }
+    if (message.awaited?.length) {
+      obj.awaited = message.awaited.map((e) => Math.round(e));
+    }
+    if (message.firstOffset !== 0) {
+      obj.firstOffset = Math.round(message.firstOffset);
+    }
+    if (message.endOffset !== 0) {
+      obj.endOffset = Math.round(message.endOffset);
+    }
+    return obj;
+  },
+};
+
+function createBaseDescribeLossesResponse(): DescribeLossesResponse {
+  return { losses: [], metadataEndOffset: 0 };
+}
+
+export const DescribeLossesResponse: MessageFns<DescribeLossesResponse> = {
+  encode(message: DescribeLossesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.losses) {
+      LossDescription.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.metadataEndOffset !== 0) {
+      writer.uint32(16).int64(message.metadataEndOffset);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DescribeLossesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDescribeLossesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.losses.push(LossDescription.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.metadataEndOffset = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DescribeLossesResponse {
+    return {
+      losses: globalThis.Array.isArray(object?.losses)
+        ? object.losses.map((e: any) => LossDescription.fromJSON(e))
+        : [],
+      metadataEndOffset: isSet(object.metadataEndOffset)
+        ? globalThis.Number(object.metadataEndOffset)
+        : isSet(object.metadata_end_offset)
+        ? globalThis.Number(object.metadata_end_offset)
+        : 0,
+    };
+  },
+
+  toJSON(message: DescribeLossesResponse): unknown {
+    const obj: any = {};
+    if (message.losses?.length) {
+      obj.losses = message.losses.map((e) => LossDescription.toJSON(e));
+    }
+    if (message.metadataEndOffset !== 0) {
+      obj.metadataEndOffset = Math.round(message.metadataEndOffset);
+    }
+    return obj;
+  },
+};
+
+function createBaseDescribeReplicasRequest(): DescribeReplicasRequest {
+  return { topics: [], forwarded: false };
+}
+
+export const DescribeReplicasRequest: MessageFns<DescribeReplicasRequest> = {
+  encode(message: DescribeReplicasRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.topics) {
+      writer.uint32(10).string(v!);
+    }
+    if (message.forwarded !== false) {
+      writer.uint32(120).bool(message.forwarded);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DescribeReplicasRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDescribeReplicasRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.topics.push(reader.string());
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.forwarded = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DescribeReplicasRequest {
+    return {
+      topics: globalThis.Array.isArray(object?.topics) ? object.topics.map((e: any) => globalThis.String(e)) : [],
+      forwarded: isSet(object.forwarded) ? globalThis.Boolean(object.forwarded) : false,
+    };
+  },
+
+  toJSON(message: DescribeReplicasRequest): unknown {
+    const obj: any = {};
+    if (message.topics?.length) {
+      obj.topics = message.topics;
+    }
+    if (message.forwarded !== false) {
+      obj.forwarded = message.forwarded;
+    }
+    return obj;
+  },
+};
+
+function createBaseEpochEnd(): EpochEnd {
+  return { leaderEpoch: 0, startOffset: 0 };
+}
+
+export const EpochEnd: MessageFns<EpochEnd> = {
+  encode(message: EpochEnd, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.leaderEpoch !== 0) {
+      writer.uint32(8).int32(message.leaderEpoch);
+    }
+    if (message.startOffset !== 0) {
+      writer.uint32(16).int64(message.startOffset);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EpochEnd {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEpochEnd();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.leaderEpoch = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.startOffset = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EpochEnd {
+    return {
+      leaderEpoch: isSet(object.leaderEpoch)
+        ? globalThis.Number(object.leaderEpoch)
+        : isSet(object.leader_epoch)
+        ? globalThis.Number(object.leader_epoch)
+        : 0,
+      startOffset: isSet(object.startOffset)
+        ? globalThis.Number(object.startOffset)
+        : isSet(object.start_offset)
+        ? globalThis.Number(object.start_offset)
+        : 0,
+    };
+  },
+
+  toJSON(message: EpochEnd): unknown {
+    const obj: any = {};
+    if (message.leaderEpoch !== 0) {
+      obj.leaderEpoch = Math.round(message.leaderEpoch);
+    }
+    if (message.startOffset !== 0) {
+      obj.startOffset = Math.round(message.startOffset);
+    }
+    return obj;
+  },
+};
+
+function createBaseFollowerDescription(): FollowerDescription {
+  return { brokerId: 0, logEndOffset: 0, caughtUpMsAgo: 0, inSync: false };
+}
+
+export const FollowerDescription: MessageFns<FollowerDescription> = {
+  encode(message: FollowerDescription, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.brokerId !== 0) {
+      writer.uint32(8).int32(message.brokerId);
+    }
+    if (message.logEndOffset !== 0) {
+      writer.uint32(16).int64(message.logEndOffset);
+    }
+    if (message.caughtUpMsAgo !== 0) {
+      writer.uint32(24).int64(message.caughtUpMsAgo);
+    }
+    if (message.inSync !== false) {
+      writer.uint32(32).bool(message.inSync);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FollowerDescription {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFollowerDescription();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.brokerId = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.logEndOffset = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.caughtUpMsAgo = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.inSync = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): FollowerDescription {
+    return {
+      brokerId: isSet(object.brokerId)
+        ? globalThis.Number(object.brokerId)
+        : isSet(object.broker_id)
+        ? globalThis.Number(object.broker_id)
+        : 0,
+      logEndOffset: isSet(object.logEndOffset)
+        ? globalThis.Number(object.logEndOffset)
+        : isSet(object.log_end_offset)
+        ? globalThis.Number(object.log_end_offset)
+        : 0,
+      caughtUpMsAgo: isSet(object.caughtUpMsAgo)
+        ? globalThis.Number(object.caughtUpMsAgo)
+        : isSet(object.caught_up_ms_ago)
+        ? globalThis.Number(object.caught_up_ms_ago)
+        : 0,
+      inSync: isSet(object.inSync)
+        ? globalThis.Boolean(object.inSync)
+        : isSet(object.in_sync)
+        ? globalThis.Boolean(object.in_sync)
+        : false,
+    };
+  },
+
+  toJSON(message: FollowerDescription): unknown {
+    const obj: any = {};
+    if (message.brokerId !== 0) {
+      obj.brokerId = Math.round(message.brokerId);
+    }
+    if (message.logEndOffset !== 0) {
+      obj.logEndOffset = Math.round(message.logEndOffset);
+    }
+    if (message.caughtUpMsAgo !== 0) {
+      obj.caughtUpMsAgo = Math.round(message.caughtUpMsAgo);
+    }
+    if (message.inSync !== false) {
+      obj.inSync = message.inSync;
+    }
+    return obj;
+  },
+};
+
+function createBaseReplicaDescription(): ReplicaDescription {
+  return {
+    topic: "",
+    partition: 0,
+    brokerId: 0,
+    role: "",
+    failure: "",
+    leaderEpoch: 0,
+    logStartOffset: 0,
+    highWatermark: 0,
+    logEndOffset: 0,
+    epochs: [],
+    followers: [],
+    pendingIsr: [],
+  };
+}
+
+export const ReplicaDescription: MessageFns<ReplicaDescription> = {
+  encode(message: ReplicaDescription, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.topic !== "") {
+      writer.uint32(10).string(message.topic);
+    }
+    if (message.partition !== 0) {
+      writer.uint32(16).int32(message.partition);
+    }
+    if (message.brokerId !== 0) {
+      writer.uint32(24).int32(message.brokerId);
+    }
+    if (message.role !== "") {
+      writer.uint32(34).string(message.role);
+    }
+    if (message.failure !== "") {
+      writer.uint32(42).string(message.failure);
+    }
+    if (message.leaderEpoch !== 0) {
+      writer.uint32(48).int32(message.leaderEpoch);
+    }
+    if (message.logStartOffset !== 0) {
+      writer.uint32(56).int64(message.logStartOffset);
+    }
+    if (message.highWatermark !== 0) {
+      writer.uint32(64).int64(message.highWatermark);
+    }
+    if (message.logEndOffset !== 0) {
+      writer.uint32(72).int64(message.logEndOffset);
+    }
+    for (const v of message.epochs) {
+      EpochEnd.encode(v!, writer.uint32(82).fork()).join();
+    }
+    for (const v of message.followers) {
+      FollowerDescription.encode(v!, writer.uint32(90).fork()).join();
+    }
+    if (message.pendingIsr.length !== 0) {
+      writer.uint32(98).fork();
+      for (const v of message.pendingIsr) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReplicaDescription {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReplicaDescription();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.topic = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.partition = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.brokerId = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.role = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.failure = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.leaderEpoch = reader.int32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.logStartOffset = longToNumber(reader.int64());
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.highWatermark = longToNumber(reader.int64());
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.logEndOffset = longToNumber(reader.int64());
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.epochs.push(EpochEnd.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.followers.push(FollowerDescription.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 12: {
+            if (tag === 96) {
+              message.pendingIsr.push(reader.int32());
+
+              continue;
+            }
+
+            if (tag === 98) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.pendingIsr.push(reader.int32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ReplicaDescription {
+    return {
+      topic: isSet(object.topic) ? globalThis.String(object.topic) : "",
+      partition: isSet(object.partition) ? globalThis.Number(object.partition) : 0,
+      brokerId: isSet(object.brokerId)
+        ? globalThis.Number(object.brokerId)
+        : isSet(object.broker_id)
+        ? globalThis.Number(object.broker_id)
+        : 0,
+      role: isSet(object.role) ? globalThis.String(object.role) : "",
+      failure: isSet(object.failure) ? globalThis.String(object.failure) : "",
+      leaderEpoch: isSet(object.leaderEpoch)
+        ? globalThis.Number(object.leaderEpoch)
+        : isSet(object.leader_epoch)
+        ? globalThis.Number(object.leader_epoch)
+        : 0,
+      logStartOffset: isSet(object.logStartOffset)
+        ? globalThis.Number(object.logStartOffset)
+        : isSet(object.log_start_offset)
+        ? globalThis.Number(object.log_start_offset)
+        : 0,
+      highWatermark: isSet(object.highWatermark)
+        ? globalThis.Number(object.highWatermark)
+        : isSet(object.high_watermark)
+        ? globalThis.Number(object.high_watermark)
+        : 0,
+      logEndOffset: isSet(object.logEndOffset)
+        ? globalThis.Number(object.logEndOffset)
+        : isSet(object.log_end_offset)
+        ? globalThis.Number(object.log_end_offset)
+        : 0,
+      epochs: globalThis.Array.isArray(object?.epochs)
+        ? object.epochs.map((e: any) => EpochEnd.fromJSON(e))
+        : [],
+      followers: globalThis.Array.isArray(object?.followers)
+        ? object.followers.map((e: any) => FollowerDescription.fromJSON(e))
+        : [],
+      pendingIsr: globalThis.Array.isArray(object?.pendingIsr)
+        ? object.pendingIsr.map((e: any) => globalThis.Number(e))
+        : globalThis.Array.isArray(object?.pending_isr)
+        ? object.pending_isr.map((e: any) => globalThis.Number(e))
+        : [],
+    };
+  },
+
+  toJSON(message: ReplicaDescription): unknown {
+    const obj: any = {};
+    if (message.topic !== "") {
+      obj.topic = message.topic;
+    }
+    if (message.partition !== 0) {
+      obj.partition = Math.round(message.partition);
+    }
+    if (message.brokerId !== 0) {
+      obj.brokerId = Math.round(message.brokerId);
+    }
+    if (message.role !== "") {
+      obj.role = message.role;
+    }
+    if (message.failure !== "") {
+      obj.failure = message.failure;
+    }
+    if (message.leaderEpoch !== 0) {
+      obj.leaderEpoch = Math.round(message.leaderEpoch);
+    }
+    if (message.logStartOffset !== 0) {
+      obj.logStartOffset = Math.round(message.logStartOffset);
+    }
+    if (message.highWatermark !== 0) {
+      obj.highWatermark = Math.round(message.highWatermark);
+    }
+    if (message.logEndOffset !== 0) {
+      obj.logEndOffset = Math.round(message.logEndOffset);
+    }
+    if (message.epochs?.length) {
+      obj.epochs = message.epochs.map((e) => EpochEnd.toJSON(e));
+    }
+    if (message.followers?.length) {
+      obj.followers = message.followers.map((e) => FollowerDescription.toJSON(e));
+    }
+    if (message.pendingIsr?.length) {
+      obj.pendingIsr = message.pendingIsr.map((e) => Math.round(e));
+    }
+    return obj;
+  },
+};
+
+function createBaseSilentBroker(): SilentBroker {
+  return { brokerId: 0, error: undefined };
+}
+
+export const SilentBroker: MessageFns<SilentBroker> = {
+  encode(message: SilentBroker, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.brokerId !== 0) {
+      writer.uint32(8).int32(message.brokerId);
+    }
+    if (message.error !== undefined) {
+      ItemError.encode(message.error, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SilentBroker {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSilentBroker();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.brokerId = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.error = ItemError.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SilentBroker {
+    return {
+      brokerId: isSet(object.brokerId)
+        ? globalThis.Number(object.brokerId)
+        : isSet(object.broker_id)
+        ? globalThis.Number(object.broker_id)
+        : 0,
+      error: isSet(object.error) ? ItemError.fromJSON(object.error) : undefined,
+    };
+  },
+
+  toJSON(message: SilentBroker): unknown {
+    const obj: any = {};
+    if (message.brokerId !== 0) {
+      obj.brokerId = Math.round(message.brokerId);
+    }
+    if (message.error !== undefined) {
+      obj.error = ItemError.toJSON(message.error);
+    }
+    return obj;
+  },
+};
+
+function createBaseDescribeReplicasResponse(): DescribeReplicasResponse {
+  return { replicas: [], silent: [] };
+}
+
+export const DescribeReplicasResponse: MessageFns<DescribeReplicasResponse> = {
+  encode(message: DescribeReplicasResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.replicas) {
+      ReplicaDescription.encode(v!, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.silent) {
+      SilentBroker.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DescribeReplicasResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDescribeReplicasResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.replicas.push(ReplicaDescription.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.silent.push(SilentBroker.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DescribeReplicasResponse {
+    return {
+      replicas: globalThis.Array.isArray(object?.replicas)
+        ? object.replicas.map((e: any) => ReplicaDescription.fromJSON(e))
+        : [],
+      silent: globalThis.Array.isArray(object?.silent) ? object.silent.map((e: any) => SilentBroker.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: DescribeReplicasResponse): unknown {
+    const obj: any = {};
+    if (message.replicas?.length) {
+      obj.replicas = message.replicas.map((e) => ReplicaDescription.toJSON(e));
+    }
+    if (message.silent?.length) {
+      obj.silent = message.silent.map((e) => SilentBroker.toJSON(e));
+    }
+    return obj;
+  },
+};
+
 function createBaseListTopicsRequest(): ListTopicsRequest {
   return {};
 }
@@ -7462,8 +8986,178 @@ export const PartitionDescription: MessageFns<PartitionDescription> = {
   },
 };
 
+function createBaseSurvival(): Survival {
+  return { allProcesses: false, powers: 0, allPowers: false, disks: 0, anyRack: false, replicas: 0, sentence: "" };
+}
+
+export const Survival: MessageFns<Survival> = {
+  encode(message: Survival, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.allProcesses !== false) {
+      writer.uint32(8).bool(message.allProcesses);
+    }
+    if (message.powers !== 0) {
+      writer.uint32(16).int32(message.powers);
+    }
+    if (message.allPowers !== false) {
+      writer.uint32(24).bool(message.allPowers);
+    }
+    if (message.disks !== 0) {
+      writer.uint32(32).int32(message.disks);
+    }
+    if (message.anyRack !== false) {
+      writer.uint32(40).bool(message.anyRack);
+    }
+    if (message.replicas !== 0) {
+      writer.uint32(48).int32(message.replicas);
+    }
+    if (message.sentence !== "") {
+      writer.uint32(58).string(message.sentence);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Survival {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSurvival();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.allProcesses = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.powers = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.allPowers = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.disks = reader.int32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.anyRack = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.replicas = reader.int32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.sentence = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Survival {
+    return {
+      allProcesses: isSet(object.allProcesses)
+        ? globalThis.Boolean(object.allProcesses)
+        : isSet(object.all_processes)
+        ? globalThis.Boolean(object.all_processes)
+        : false,
+      powers: isSet(object.powers) ? globalThis.Number(object.powers) : 0,
+      allPowers: isSet(object.allPowers)
+        ? globalThis.Boolean(object.allPowers)
+        : isSet(object.all_powers)
+        ? globalThis.Boolean(object.all_powers)
+        : false,
+      disks: isSet(object.disks) ? globalThis.Number(object.disks) : 0,
+      anyRack: isSet(object.anyRack)
+        ? globalThis.Boolean(object.anyRack)
+        : isSet(object.any_rack)
+        ? globalThis.Boolean(object.any_rack)
+        : false,
+      replicas: isSet(object.replicas) ? globalThis.Number(object.replicas) : 0,
+      sentence: isSet(object.sentence) ? globalThis.String(object.sentence) : "",
+    };
+  },
+
+  toJSON(message: Survival): unknown {
+    const obj: any = {};
+    if (message.allProcesses !== false) {
+      obj.allProcesses = message.allProcesses;
+    }
+    if (message.powers !== 0) {
+      obj.powers = Math.round(message.powers);
+    }
+    if (message.allPowers !== false) {
+      obj.allPowers = message.allPowers;
+    }
+    if (message.disks !== 0) {
+      obj.disks = Math.round(message.disks);
+    }
+    if (message.anyRack !== false) {
+      obj.anyRack = message.anyRack;
+    }
+    if (message.replicas !== 0) {
+      obj.replicas = Math.round(message.replicas);
+    }
+    if (message.sentence !== "") {
+      obj.sentence = message.sentence;
+    }
+    return obj;
+  },
+};
+
 function createBaseTopicDescription(): TopicDescription {
-  return { name: "", topicId: "", error: undefined, partitions: [], configs: {} };
+  return {
+    name: "",
+    topicId: "",
+    error: undefined,
+    partitions: [],
+    configs: {},
+    minInsyncReplicas: 0,
+    survival: undefined,
+  };
 }
 
 export const TopicDescription: MessageFns<TopicDescription> = {
@@ -7483,6 +9177,12 @@ export const TopicDescription: MessageFns<TopicDescription> = {
     globalThis.Object.entries(message.configs).forEach(([key, value]: [string, string]) => {
       TopicDescription_ConfigsEntry.encode({ key: key as any, value }, writer.uint32(42).fork()).join();
     });
+    if (message.minInsyncReplicas !== 0) {
+      writer.uint32(48).int32(message.minInsyncReplicas);
+    }
+    if (message.survival !== undefined) {
+      Survival.encode(message.survival, writer.uint32(58).fork()).join();
+    }
     return writer;
   },
 
@@ -7542,6 +9242,22 @@ export const TopicDescription: MessageFns<TopicDescription> = {
             }
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.minInsyncReplicas = reader.int32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.survival = Survival.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -7580,6 +9296,12 @@ export const TopicDescription: MessageFns<TopicDescription> = {
           {},
         )
         : {},
+      minInsyncReplicas: isSet(object.minInsyncReplicas)
+        ? globalThis.Number(object.minInsyncReplicas)
+        : isSet(object.min_insync_replicas)
+        ? globalThis.Number(object.min_insync_replicas)
+        : 0,
+      survival: isSet(object.survival) ? Survival.fromJSON(object.survival) : undefined,
     };
   },
 
@@ -7605,6 +9327,12 @@ export const TopicDescription: MessageFns<TopicDescription> = {
           obj.configs[k] = v;
         });
       }
+    }
+    if (message.minInsyncReplicas !== 0) {
+      obj.minInsyncReplicas = Math.round(message.minInsyncReplicas);
+    }
+    if (message.survival !== undefined) {
+      obj.survival = Survival.toJSON(message.survival);
     }
     return obj;
   },
@@ -10266,6 +11994,24 @@ export const AdminServiceDefinition = {
       requestType: DescribeLogDirsRequest as typeof DescribeLogDirsRequest,
       requestStream: false,
       responseType: DescribeLogDirsResponse as typeof DescribeLogDirsResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** The loss ledger: every unclean election, and what each replica says that it cost (S-D8). */
+    describeLosses: {
+      name: "DescribeLosses",
+      requestType: DescribeLossesRequest as typeof DescribeLossesRequest,
+      requestStream: false,
+      responseType: DescribeLossesResponse as typeof DescribeLossesResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** How far each replica is, as the brokers that hold them say; the node asks the brokers. */
+    describeReplicas: {
+      name: "DescribeReplicas",
+      requestType: DescribeReplicasRequest as typeof DescribeReplicasRequest,
+      requestStream: false,
+      responseType: DescribeReplicasResponse as typeof DescribeReplicasResponse,
       responseStream: false,
       options: {},
     },

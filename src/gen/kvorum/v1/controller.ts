@@ -6,8 +6,8 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import { CreateTopicsRequest, CreateTopicsResponse, ItemError } from "./admin.ts";
-import { Endpoint } from "./metadata.ts";
+import { ItemError } from "./admin.ts";
+import { Endpoint, ReplicaLossRecord } from "./metadata.ts";
 
 export const protobufPackage = "kvorum.v1";
 
@@ -116,6 +116,10 @@ export interface AlterPartitionResponse {
 export interface ReplicaDirectory {
   topicId: string;
   partition: number;
+  /**
+   * Of a log dir of the broker; LOST_DIRECTORY (AAAAAAAAAAAAAAAAAAAAAQ) where the replica cannot be served from any: it counts as one
+   * in a log dir that is offline, until another is named (D-10.2).
+   */
   directoryId: string;
 }
 
@@ -134,6 +138,24 @@ export interface AssignedReplica {
 
 export interface AssignReplicasToDirsResponse {
   replicas: AssignedReplica[];
+}
+
+export interface ReportLossesRequest {
+  brokerId: number;
+  brokerEpoch: number;
+  /** `broker_id` of each is that of the request. */
+  losses: ReplicaLossRecord[];
+}
+
+export interface ReportLossesResponse {
+  /** An error is not set where it is in the ledger; else UNKNOWN_TOPIC_ID, UNKNOWN_TOPIC_OR_PARTITION, INVALID_REQUEST. */
+  losses: ReportedLoss[];
+}
+
+export interface ReportedLoss {
+  topicId: string;
+  partition: number;
+  error?: ItemError | undefined;
 }
 
 function createBaseRegisterBrokerRequest(): RegisterBrokerRequest {
@@ -1920,6 +1942,260 @@ export const AssignReplicasToDirsResponse: MessageFns<AssignReplicasToDirsRespon
   },
 };
 
+function createBaseReportLossesRequest(): ReportLossesRequest {
+  return { brokerId: 0, brokerEpoch: 0, losses: [] };
+}
+
+export const ReportLossesRequest: MessageFns<ReportLossesRequest> = {
+  encode(message: ReportLossesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.brokerId !== 0) {
+      writer.uint32(8).int32(message.brokerId);
+    }
+    if (message.brokerEpoch !== 0) {
+      writer.uint32(16).int64(message.brokerEpoch);
+    }
+    for (const v of message.losses) {
+      ReplicaLossRecord.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReportLossesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReportLossesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.brokerId = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.brokerEpoch = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.losses.push(ReplicaLossRecord.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ReportLossesRequest {
+    return {
+      brokerId: isSet(object.brokerId)
+        ? globalThis.Number(object.brokerId)
+        : isSet(object.broker_id)
+        ? globalThis.Number(object.broker_id)
+        : 0,
+      brokerEpoch: isSet(object.brokerEpoch)
+        ? globalThis.Number(object.brokerEpoch)
+        : isSet(object.broker_epoch)
+        ? globalThis.Number(object.broker_epoch)
+        : 0,
+      losses: globalThis.Array.isArray(object?.losses)
+        ? object.losses.map((e: any) => ReplicaLossRecord.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: ReportLossesRequest): unknown {
+    const obj: any = {};
+    if (message.brokerId !== 0) {
+      obj.brokerId = Math.round(message.brokerId);
+    }
+    if (message.brokerEpoch !== 0) {
+      obj.brokerEpoch = Math.round(message.brokerEpoch);
+    }
+    if (message.losses?.length) {
+      obj.losses = message.losses.map((e) => ReplicaLossRecord.toJSON(e));
+    }
+    return obj;
+  },
+};
+
+function createBaseReportLossesResponse(): ReportLossesResponse {
+  return { losses: [] };
+}
+
+export const ReportLossesResponse: MessageFns<ReportLossesResponse> = {
+  encode(message: ReportLossesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.losses) {
+      ReportedLoss.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReportLossesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReportLossesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.losses.push(ReportedLoss.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ReportLossesResponse {
+    return {
+      losses: globalThis.Array.isArray(object?.losses) ? object.losses.map((e: any) => ReportedLoss.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: ReportLossesResponse): unknown {
+    const obj: any = {};
+    if (message.losses?.length) {
+      obj.losses = message.losses.map((e) => ReportedLoss.toJSON(e));
+    }
+    return obj;
+  },
+};
+
+function createBaseReportedLoss(): ReportedLoss {
+  return { topicId: "", partition: 0, error: undefined };
+}
+
+export const ReportedLoss: MessageFns<ReportedLoss> = {
+  encode(message: ReportedLoss, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.topicId !== "") {
+      writer.uint32(10).string(message.topicId);
+    }
+    if (message.partition !== 0) {
+      writer.uint32(16).int32(message.partition);
+    }
+    if (message.error !== undefined) {
+      ItemError.encode(message.error, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReportedLoss {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReportedLoss();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.topicId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.partition = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.error = ItemError.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ReportedLoss {
+    return {
+      topicId: isSet(object.topicId)
+        ? globalThis.String(object.topicId)
+        : isSet(object.topic_id)
+        ? globalThis.String(object.topic_id)
+        : "",
+      partition: isSet(object.partition) ? globalThis.Number(object.partition) : 0,
+      error: isSet(object.error) ? ItemError.fromJSON(object.error) : undefined,
+    };
+  },
+
+  toJSON(message: ReportedLoss): unknown {
+    const obj: any = {};
+    if (message.topicId !== "") {
+      obj.topicId = message.topicId;
+    }
+    if (message.partition !== 0) {
+      obj.partition = Math.round(message.partition);
+    }
+    if (message.error !== undefined) {
+      obj.error = ItemError.toJSON(message.error);
+    }
+    return obj;
+  },
+};
+
 export type ControllerServiceDefinition = typeof ControllerServiceDefinition;
 export const ControllerServiceDefinition = {
   name: "ControllerService",
@@ -1978,14 +2254,14 @@ export const ControllerServiceDefinition = {
       options: {},
     },
     /**
-     * As AdminService.CreateTopics, with any replication factor: the controller decides on replicated partitions before brokers
-     * replicate records. For simulation, tests and benchmarks; nothing is to be produced to such topics yet.
+     * A replica says what it lost, or that it lost nothing, before it acts on that (S-D8, D-3.5, D-3.8, D-11.1). Repeating one changes
+     * nothing. One answer per item, in order.
      */
-    createReplicatedTopics: {
-      name: "CreateReplicatedTopics",
-      requestType: CreateTopicsRequest as typeof CreateTopicsRequest,
+    reportLosses: {
+      name: "ReportLosses",
+      requestType: ReportLossesRequest as typeof ReportLossesRequest,
       requestStream: false,
-      responseType: CreateTopicsResponse as typeof CreateTopicsResponse,
+      responseType: ReportLossesResponse as typeof ReportLossesResponse,
       responseStream: false,
       options: {},
     },

@@ -11,6 +11,73 @@ export const protobufPackage = "kvorum.v1";
 
 export const protobufFileName = "kvorum/v1/metadata.proto";
 
+/** How a replica lost records, or would have. */
+export const LossKind = {
+  UNSPECIFIED: 0,
+  /** LED - It was elected uncleanly: what it did not have, from `from_offset` on, its end, is not part of the log any more (D-11.1). */
+  LED: 1,
+  /** CUT - A follower cuts what its leader does not have (D-3.5). Empty range: it had nothing that the leader lacks. */
+  CUT: 2,
+  /** HOLE - A follower drops its whole log, as the leader's begins later than its own ends (D-3.8). */
+  HOLE: 3,
+  /** SHORT - It leads, and its log ends below what it knew to be committed: a power cut or a damaged disk took the rest (D-10.2). */
+  SHORT: 4,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type LossKind = typeof LossKind[keyof typeof LossKind];
+
+export namespace LossKind {
+  export type UNSPECIFIED = typeof LossKind.UNSPECIFIED;
+  export type LED = typeof LossKind.LED;
+  export type CUT = typeof LossKind.CUT;
+  export type HOLE = typeof LossKind.HOLE;
+  export type SHORT = typeof LossKind.SHORT;
+  export type UNRECOGNIZED = typeof LossKind.UNRECOGNIZED;
+}
+
+export function lossKindFromJSON(object: any): LossKind {
+  switch (object) {
+    case 0:
+    case "LOSS_KIND_UNSPECIFIED":
+      return LossKind.UNSPECIFIED;
+    case 1:
+    case "LOSS_KIND_LED":
+      return LossKind.LED;
+    case 2:
+    case "LOSS_KIND_CUT":
+      return LossKind.CUT;
+    case 3:
+    case "LOSS_KIND_HOLE":
+      return LossKind.HOLE;
+    case 4:
+    case "LOSS_KIND_SHORT":
+      return LossKind.SHORT;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return LossKind.UNRECOGNIZED;
+  }
+}
+
+export function lossKindToJSON(object: LossKind): string {
+  switch (object) {
+    case LossKind.UNSPECIFIED:
+      return "LOSS_KIND_UNSPECIFIED";
+    case LossKind.LED:
+      return "LOSS_KIND_LED";
+    case LossKind.CUT:
+      return "LOSS_KIND_CUT";
+    case LossKind.HOLE:
+      return "LOSS_KIND_HOLE";
+    case LossKind.SHORT:
+      return "LOSS_KIND_SHORT";
+    case LossKind.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 export const ConfigScope = { UNSPECIFIED: 0, TOPIC: 1, BROKER: 2, UNRECOGNIZED: -1 } as const;
 
 export type ConfigScope = typeof ConfigScope[keyof typeof ConfigScope];
@@ -80,6 +147,12 @@ export interface MetadataRecord {
     | //
     /** Level 2. */
     { $case: "unregisterBroker"; unregisterBroker: UnregisterBrokerRecord }
+    | //
+    /** Level 3. */
+    { $case: "replicaLoss"; replicaLoss: ReplicaLossRecord }
+    | //
+    /** Level 3; in snapshots only. */
+    { $case: "partitionLoss"; partitionLoss: PartitionLossRecord }
     | undefined;
 }
 
@@ -223,7 +296,7 @@ export interface PartitionChangeRecord {
 
 /**
  * In the batch of the PartitionChangeRecord that it explains, before it: a leader that may lack acknowledged records (C-5.7). Part
- * of history; changes no state. Level 2.
+ * of history; from level 3 on it also opens an entry of the loss ledger, which waits for what each replica says. Level 2.
  */
 export interface UncleanElectionRecord {
   topicId: string;
@@ -235,6 +308,38 @@ export interface UncleanElectionRecord {
   oldElr: number[];
   /** Who allowed it: e.g. 'unclean.leader.election.enable of topic orders', 'asked for by an administrator'. */
   cause: string;
+}
+
+/**
+ * What one replica says of its own log. In the ledger it belongs to the newest unclean election of the partition up to
+ * `leader_epoch` that waits for this broker; where there is none, it is a loss of its own. Level 3.
+ */
+export interface ReplicaLossRecord {
+  topicId: string;
+  partition: number;
+  brokerId: number;
+  /** In which the replica leads or follows. */
+  leaderEpoch: number;
+  kind: LossKind;
+  /** The offsets from..to, `to_offset` excluded. */
+  fromOffset: number;
+  toOffset: number;
+  /** What the replica knew to be committed; -1: nothing. */
+  highWatermark: number;
+}
+
+/** One entry of the loss ledger, as of a snapshot: opened by an UncleanElectionRecord, or by a ReplicaLossRecord of its own. */
+export interface PartitionLossRecord {
+  /** Opened by this. Of an entry without an election: the epochs are that of the report, no ISR, no ELR, leader -1. */
+  election?:
+    | UncleanElectionRecord
+    | undefined;
+  /** Of the record that opened it, and when that was decided. */
+  offset: number;
+  timestampMs: number;
+  /** Replicas that have not said yet what they cut. While there are any, what was lost is not known to the end. */
+  awaited: number[];
+  replicas: ReplicaLossRecord[];
 }
 
 /** The topic and its partitions are gone. */
@@ -331,6 +436,12 @@ export const MetadataRecord: MessageFns<MetadataRecord> = {
         break;
       case "unregisterBroker":
         UnregisterBrokerRecord.encode(message.kind.unregisterBroker, writer.uint32(106).fork()).join();
+        break;
+      case "replicaLoss":
+        ReplicaLossRecord.encode(message.kind.replicaLoss, writer.uint32(130).fork()).join();
+        break;
+      case "partitionLoss":
+        PartitionLossRecord.encode(message.kind.partitionLoss, writer.uint32(138).fork()).join();
         break;
     }
     return writer;
@@ -484,6 +595,25 @@ export const MetadataRecord: MessageFns<MetadataRecord> = {
             };
             continue;
           }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.kind = { $case: "replicaLoss", replicaLoss: ReplicaLossRecord.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.kind = {
+              $case: "partitionLoss",
+              partitionLoss: PartitionLossRecord.decode(reader, reader.uint32()),
+            };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -548,6 +678,14 @@ export const MetadataRecord: MessageFns<MetadataRecord> = {
         ? { $case: "unregisterBroker", unregisterBroker: UnregisterBrokerRecord.fromJSON(object.unregisterBroker) }
         : isSet(object.unregister_broker)
         ? { $case: "unregisterBroker", unregisterBroker: UnregisterBrokerRecord.fromJSON(object.unregister_broker) }
+        : isSet(object.replicaLoss)
+        ? { $case: "replicaLoss", replicaLoss: ReplicaLossRecord.fromJSON(object.replicaLoss) }
+        : isSet(object.replica_loss)
+        ? { $case: "replicaLoss", replicaLoss: ReplicaLossRecord.fromJSON(object.replica_loss) }
+        : isSet(object.partitionLoss)
+        ? { $case: "partitionLoss", partitionLoss: PartitionLossRecord.fromJSON(object.partitionLoss) }
+        : isSet(object.partition_loss)
+        ? { $case: "partitionLoss", partitionLoss: PartitionLossRecord.fromJSON(object.partition_loss) }
         : undefined,
     };
   },
@@ -586,6 +724,10 @@ export const MetadataRecord: MessageFns<MetadataRecord> = {
       obj.command = CommandRecord.toJSON(message.kind.command);
     } else if (message.kind?.$case === "unregisterBroker") {
       obj.unregisterBroker = UnregisterBrokerRecord.toJSON(message.kind.unregisterBroker);
+    } else if (message.kind?.$case === "replicaLoss") {
+      obj.replicaLoss = ReplicaLossRecord.toJSON(message.kind.replicaLoss);
+    } else if (message.kind?.$case === "partitionLoss") {
+      obj.partitionLoss = PartitionLossRecord.toJSON(message.kind.partitionLoss);
     }
     return obj;
   },
@@ -2358,6 +2500,344 @@ export const UncleanElectionRecord: MessageFns<UncleanElectionRecord> = {
     }
     if (message.cause !== "") {
       obj.cause = message.cause;
+    }
+    return obj;
+  },
+};
+
+function createBaseReplicaLossRecord(): ReplicaLossRecord {
+  return {
+    topicId: "",
+    partition: 0,
+    brokerId: 0,
+    leaderEpoch: 0,
+    kind: 0,
+    fromOffset: 0,
+    toOffset: 0,
+    highWatermark: 0,
+  };
+}
+
+export const ReplicaLossRecord: MessageFns<ReplicaLossRecord> = {
+  encode(message: ReplicaLossRecord, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.topicId !== "") {
+      writer.uint32(10).string(message.topicId);
+    }
+    if (message.partition !== 0) {
+      writer.uint32(16).int32(message.partition);
+    }
+    if (message.brokerId !== 0) {
+      writer.uint32(24).int32(message.brokerId);
+    }
+    if (message.leaderEpoch !== 0) {
+      writer.uint32(32).int32(message.leaderEpoch);
+    }
+    if (message.kind !== 0) {
+      writer.uint32(40).int32(message.kind);
+    }
+    if (message.fromOffset !== 0) {
+      writer.uint32(48).int64(message.fromOffset);
+    }
+    if (message.toOffset !== 0) {
+      writer.uint32(56).int64(message.toOffset);
+    }
+    if (message.highWatermark !== 0) {
+      writer.uint32(64).int64(message.highWatermark);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReplicaLossRecord {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReplicaLossRecord();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.topicId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.partition = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.brokerId = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.leaderEpoch = reader.int32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.fromOffset = longToNumber(reader.int64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.toOffset = longToNumber(reader.int64());
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.highWatermark = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ReplicaLossRecord {
+    return {
+      topicId: isSet(object.topicId)
+        ? globalThis.String(object.topicId)
+        : isSet(object.topic_id)
+        ? globalThis.String(object.topic_id)
+        : "",
+      partition: isSet(object.partition) ? globalThis.Number(object.partition) : 0,
+      brokerId: isSet(object.brokerId)
+        ? globalThis.Number(object.brokerId)
+        : isSet(object.broker_id)
+        ? globalThis.Number(object.broker_id)
+        : 0,
+      leaderEpoch: isSet(object.leaderEpoch)
+        ? globalThis.Number(object.leaderEpoch)
+        : isSet(object.leader_epoch)
+        ? globalThis.Number(object.leader_epoch)
+        : 0,
+      kind: isSet(object.kind) ? lossKindFromJSON(object.kind) : 0,
+      fromOffset: isSet(object.fromOffset)
+        ? globalThis.Number(object.fromOffset)
+        : isSet(object.from_offset)
+        ? globalThis.Number(object.from_offset)
+        : 0,
+      toOffset: isSet(object.toOffset)
+        ? globalThis.Number(object.toOffset)
+        : isSet(object.to_offset)
+        ? globalThis.Number(object.to_offset)
+        : 0,
+      highWatermark: isSet(object.highWatermark)
+        ? globalThis.Number(object.highWatermark)
+        : isSet(object.high_watermark)
+        ? globalThis.Number(object.high_watermark)
+        : 0,
+    };
+  },
+
+  toJSON(message: ReplicaLossRecord): unknown {
+    const obj: any = {};
+    if (message.topicId !== "") {
+      obj.topicId = message.topicId;
+    }
+    if (message.partition !== 0) {
+      obj.partition = Math.round(message.partition);
+    }
+    if (message.brokerId !== 0) {
+      obj.brokerId = Math.round(message.brokerId);
+    }
+    if (message.leaderEpoch !== 0) {
+      obj.leaderEpoch = Math.round(message.leaderEpoch);
+    }
+    if (message.kind !== 0) {
+      obj.kind = lossKindToJSON(message.kind);
+    }
+    if (message.fromOffset !== 0) {
+      obj.fromOffset = Math.round(message.fromOffset);
+    }
+    if (message.toOffset !== 0) {
+      obj.toOffset = Math.round(message.toOffset);
+    }
+    if (message.highWatermark !== 0) {
+      obj.highWatermark = Math.round(message.highWatermark);
+    }
+    return obj;
+  },
+};
+
+function createBasePartitionLossRecord(): PartitionLossRecord {
+  return { election: undefined, offset: 0, timestampMs: 0, awaited: [], replicas: [] };
+}
+
+export const PartitionLossRecord: MessageFns<PartitionLossRecord> = {
+  encode(message: PartitionLossRecord, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.election !== undefined) {
+      UncleanElectionRecord.encode(message.election, writer.uint32(10).fork()).join();
+    }
+    if (message.offset !== 0) {
+      writer.uint32(16).int64(message.offset);
+    }
+    if (message.timestampMs !== 0) {
+      writer.uint32(24).int64(message.timestampMs);
+    }
+    if (message.awaited.length !== 0) {
+      writer.uint32(34).fork();
+      for (const v of message.awaited) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    for (const v of message.replicas) {
+      ReplicaLossRecord.encode(v!, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PartitionLossRecord {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePartitionLossRecord();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.election = UncleanElectionRecord.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.offset = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.timestampMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag === 32) {
+              message.awaited.push(reader.int32());
+
+              continue;
+            }
+
+            if (tag === 34) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.awaited.push(reader.int32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.replicas.push(ReplicaLossRecord.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PartitionLossRecord {
+    return {
+      election: isSet(object.election) ? UncleanElectionRecord.fromJSON(object.election) : undefined,
+      offset: isSet(object.offset) ? globalThis.Number(object.offset) : 0,
+      timestampMs: isSet(object.timestampMs)
+        ? globalThis.Number(object.timestampMs)
+        : isSet(object.timestamp_ms)
+        ? globalThis.Number(object.timestamp_ms)
+        : 0,
+      awaited: globalThis.Array.isArray(object?.awaited) ? object.awaited.map((e: any) => globalThis.Number(e)) : [],
+      replicas: globalThis.Array.isArray(object?.replicas)
+        ? object.replicas.map((e: any) => ReplicaLossRecord.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: PartitionLossRecord): unknown {
+    const obj: any = {};
+    if (message.election !== undefined) {
+      obj.election = UncleanElectionRecord.toJSON(message.election);
+    }
+    if (message.offset !== 0) {
+      obj.offset = Math.round(message.offset);
+    }
+    if (message.timestampMs !== 0) {
+      obj.timestampMs = Math.round(message.timestampMs);
+    }
+    if (message.awaited?.length) {
+      obj.awaited = message.awaited.map((e) => Math.round(e));
+    }
+    if (message.replicas?.length) {
+      obj.replicas = message.replicas.map((e) => ReplicaLossRecord.toJSON(e));
     }
     return obj;
   },
