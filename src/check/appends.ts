@@ -13,16 +13,25 @@ export interface SeenBatch extends Place {
 }
 
 export class AppendHistory {
-  readonly #batches = new Map<string, number>();
+  readonly #batches = new Map<string, { readonly crc: number; isOwned: boolean }>();
   readonly #appenders = new Map<string, string>();
 
-  /** Takes in what lies in a log; a batch belongs to the life of a broker in which it was seen first. */
-  see(appender: string, batch: SeenBatch): Violation | undefined {
+  /**
+   * Takes in what lies in a log. `appender`: a life of the broker that led the batch's epoch; the batch belongs to the life in which it
+   * is seen first. Undefined: a copy at another broker, which must be the same batch (S-D4).
+   */
+  see(appender: string | undefined, batch: SeenBatch): Violation | undefined {
     const at = `${placeName(batch)}@${batch.baseOffset} of epoch ${batch.leaderEpoch}`;
-    const crc = this.#batches.get(at);
-    if (crc === batch.crc) return undefined;
-    if (crc !== undefined) return violation('S-D4', `${at} was two different batches, the second seen at ${appender}`);
-    this.#batches.set(at, batch.crc);
+    let seen = this.#batches.get(at);
+    if (seen !== undefined && seen.crc !== batch.crc) {
+      return violation('S-D4', `${at} was two different batches, the second seen at ${appender ?? 'a follower'}`);
+    }
+    if (seen === undefined) {
+      seen = { crc: batch.crc, isOwned: false };
+      this.#batches.set(at, seen);
+    }
+    if (seen.isOwned || appender === undefined) return undefined;
+    seen.isOwned = true;
     const epoch = `${placeName(batch)} epoch ${batch.leaderEpoch}`;
     const first = this.#appenders.get(epoch);
     if (first === undefined) this.#appenders.set(epoch, appender);

@@ -1,6 +1,6 @@
 // What clients did and saw and what the logs hold in the end, as plain data: the same for simulated and for real runs.
 // A record is told by its text (key and value), which no two writes of a history share. Times are of one clock for all.
-import type { Epoch, Ms, Offset } from '../base/ids.ts';
+import type { Epoch, Ms, NodeId, Offset } from '../base/ids.ts';
 import type { Uuid } from '../base/uuid.ts';
 
 export interface Place {
@@ -26,6 +26,10 @@ export interface Write extends Place {
   readonly outcome: WriteOutcome;
   /** As acknowledged; -1 where the broker knew only that it is a duplicate, and where it is not acknowledged. */
   readonly offset: Offset;
+  /** When the outcome was known; without it nothing is concluded from the time. */
+  readonly answeredAtMs?: Ms;
+  /** Of the batch, where somebody saw it in a log; without it the epoch is taken from reads and logs, if it is there. */
+  readonly leaderEpoch?: Epoch;
 }
 
 /** One record that a consumer got. */
@@ -66,11 +70,38 @@ export interface TailLoss extends Place {
   readonly leaderEpoch: Epoch;
 }
 
+/** What one replica says of its own log in the loss ledger; see ReplicaLossRecord in metadata.proto. */
+export interface LossRange {
+  readonly brokerId: NodeId;
+  readonly kind: 'led' | 'cut' | 'hole' | 'short';
+  /** In which the replica leads or follows. */
+  readonly leaderEpoch: Epoch;
+  /** [fromOffset, toOffset); equal: it lost nothing. */
+  readonly fromOffset: Offset;
+  readonly toOffset: Offset;
+  /** What it knew to be committed; -1: nothing. */
+  readonly highWatermark: Offset;
+}
+
+/** One entry of the loss ledger (S-D8): an unclean election, or a replica that found out by itself. */
+export interface LossEntry extends Place {
+  /** Elected uncleanly; -1: there was no election. */
+  readonly leader: NodeId;
+  readonly oldLeaderEpoch: Epoch;
+  /** What was acknowledged in an earlier epoch may be gone, nothing of this one or a later one. */
+  readonly newLeaderEpoch: Epoch;
+  readonly ranges: readonly LossRange[];
+  /** Replicas that have not said yet what they had. While there are any the entry is open: more may be gone than it says. */
+  readonly awaited: readonly NodeId[];
+}
+
 export interface ClientHistory {
   readonly writes: readonly Write[];
   readonly reads: readonly Read[];
   readonly logs: readonly FinalLog[];
   readonly losses: readonly TailLoss[];
+  /** As the cluster tells it at the end. */
+  readonly ledger: readonly LossEntry[];
 }
 
 /** Whether a record that was sent before the power cut and lay at `offset` was in the tail that may be gone. */

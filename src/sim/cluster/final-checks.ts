@@ -26,7 +26,7 @@ export const FINAL_READER = 'final';
 export function checkClients(cluster: SimCluster, log: ClientLog, image: MetadataImage): ClientHistory {
   const { writes, reads } = log;
   const { losses } = cluster.ghost;
-  const history: ClientHistory = { writes, reads, losses, logs: finalLogs(cluster, image) };
+  const history: ClientHistory = { writes, reads, losses, ledger: [], logs: finalLogs(cluster, image) };
   must(
     checkTopics(
       log.creations.filter(({ topic }) => !topic.startsWith(CONTESTED)),

@@ -45,6 +45,7 @@ export function history(change: Partial<ClientHistory> = {}): ClientHistory {
     reads: [0, 1, 2].map((offset) => read(offset)),
     logs: [log([0, 1, 2].map((offset) => record(offset)))],
     losses: [],
+    ledger: [],
     ...change,
   };
 }

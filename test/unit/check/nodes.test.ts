@@ -14,6 +14,22 @@ describe('appends', () => {
     expect(history.see('b#2', { ...batch, baseOffset: 7 })).toMatchObject({ property: 'S-M3' });
   });
 
+  test('S-M3: a copy tells nothing of who appended, before or after', () => {
+    const history = new AppendHistory();
+    expect(history.see(undefined, batch)).toBeUndefined();
+    expect(history.see('b#1', batch)).toBeUndefined();
+    expect(history.see(undefined, batch)).toBeUndefined();
+    expect(history.see('b#2', batch), 'it lies there still').toBeUndefined();
+    expect(history.see('b#2', { ...batch, baseOffset: 6 })).toMatchObject({ property: 'S-M3' });
+  });
+
+  test('S-D4: a copy that is another batch', () => {
+    const history = new AppendHistory();
+    history.see('b#1', batch);
+    expect(history.see(undefined, { ...batch, crc: 78 })).toMatchObject({ property: 'S-D4' });
+    expect(history.see(undefined, { ...batch, crc: 78, leaderEpoch: 3 })).toBeUndefined();
+  });
+
   test('S-D4: two batches at one offset of one epoch', () => {
     const history = new AppendHistory();
     history.see('b#1', batch);
