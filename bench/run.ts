@@ -14,6 +14,7 @@ import { metadata } from './parts/metadata.ts';
 import type { Part } from './parts/part.ts';
 import { produce } from './parts/produce.ts';
 import { recovery } from './parts/recovery.ts';
+import { replication } from './parts/replication.ts';
 import { simulation } from './parts/simulation.ts';
 import { snapshot } from './parts/snapshot.ts';
 import { start } from './parts/start.ts';
@@ -22,6 +23,7 @@ import { takeover } from './parts/takeover.ts';
 const PARTS: readonly Part[] = [
   produce,
   fetch,
+  replication,
   log,
   logOpen,
   recovery,

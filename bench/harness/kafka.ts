@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Uuid } from '../../src/base/uuid.ts';
+import type { ApiDefinition } from '../../src/protocol/api.ts';
 import { apiVersionsApi } from '../../src/protocol/apis/api-versions.ts';
 import { createTopicsApi } from '../../src/protocol/apis/create-topics.ts';
 import { deleteTopicsApi } from '../../src/protocol/apis/delete-topics.ts';
@@ -29,33 +30,59 @@ export function apiVersionsRequest(): Buffer {
   );
 }
 
+/** Asks in the latest version that we know. */
+export async function ask<Req, Res, ReqInput, ResInput>(
+  client: FrameClient,
+  api: ApiDefinition<Req, Res, ReqInput, ResInput>,
+  request: ReqInput,
+): Promise<Res> {
+  const apiVersion = api.maxVersion;
+  const answer = await client.call(Buffer.concat(encodeRequestFrame(api, { apiVersion, ...HEADER }, request)));
+  return decodeResponseFrame(api, apiVersion, answer).response;
+}
+
+export interface Shape {
+  readonly numPartitions: number;
+  readonly replicationFactor: number;
+  /** By Kafka's names. */
+  readonly configs?: Readonly<Record<string, string>>;
+}
+
 let topics = 0;
+
+/** A new topic, which nobody need lead yet. */
+export async function createTopicOf(
+  client: FrameClient,
+  { numPartitions, replicationFactor, configs = {} }: Shape,
+): Promise<Topic> {
+  const name = `bench-${++topics}`;
+  const wanted = {
+    name,
+    numPartitions,
+    replicationFactor,
+    configs: Object.entries(configs).map(([key, value]) => ({ name: key, value })),
+  };
+  const response = await ask(client, createTopicsApi, { timeoutMs: TIMEOUT_MS, topics: [wanted] });
+  const [created] = response.topics;
+  if (created?.errorCode !== ErrorCode.NONE) throw new Error(`topic ${name}: ${created?.errorMessage}`);
+  return { name, id: created.topicId };
+}
 
 /** A new topic with one partition that takes records. */
 export async function createTopic(client: FrameClient): Promise<Topic> {
-  const name = `bench-${++topics}`;
-  const apiVersion = createTopicsApi.maxVersion;
-  const request = { timeoutMs: TIMEOUT_MS, topics: [{ name, numPartitions: 1, replicationFactor: 1 }] };
-  const answer = await client.call(
-    Buffer.concat(encodeRequestFrame(createTopicsApi, { apiVersion, ...HEADER }, request)),
-  );
-  const [created] = decodeResponseFrame(createTopicsApi, apiVersion, answer).response.topics;
-  if (created?.errorCode !== ErrorCode.NONE) throw new Error(`topic ${name}: ${created?.errorMessage}`);
-  const topic = { name, id: created.topicId };
+  const topic = await createTopicOf(client, { numPartitions: 1, replicationFactor: 1 });
   const probe = fetchRequest(topic, 0, 1);
   const deadline = performance.now() + TIMEOUT_MS;
   for (;;) {
     const { errorCode } = partitionOf(await client.call(probe));
     if (errorCode === ErrorCode.NONE) return topic;
-    if (performance.now() > deadline) throw new Error(`topic ${name} is not served: error ${errorCode}`);
+    if (performance.now() > deadline) throw new Error(`topic ${topic.name} is not served: error ${errorCode}`);
     await sleep(10);
   }
 }
 
 export async function deleteTopic(client: FrameClient, { name }: Topic): Promise<void> {
-  const apiVersion = deleteTopicsApi.maxVersion;
-  const request = { timeoutMs: TIMEOUT_MS, topics: [{ name }] };
-  await client.call(Buffer.concat(encodeRequestFrame(deleteTopicsApi, { apiVersion, ...HEADER }, request)));
+  await ask(client, deleteTopicsApi, { timeoutMs: TIMEOUT_MS, topics: [{ name }] });
 }
 
 const RECORD_BYTES = 1000;
@@ -71,11 +98,11 @@ export function randomBatch(size: number): Buffer {
   );
 }
 
-/** A whole Produce frame, acks=1. It is sent again and again: without a producer id every time is another write. */
-export function produceRequest(topic: Topic, batch: Buffer): Buffer {
+/** A whole Produce frame. It is sent again and again: without a producer id every time is another write. */
+export function produceRequest(topic: Topic, batch: Buffer, index = 0, acks: 1 | -1 = 1): Buffer {
   const apiVersion = produceApi.maxVersion;
-  const topicData = [{ name: topic.name, partitionData: [{ index: 0, records: batch }] }];
-  const request = { acks: 1, timeoutMs: TIMEOUT_MS, topicData };
+  const topicData = [{ name: topic.name, partitionData: [{ index, records: batch }] }];
+  const request = { acks, timeoutMs: TIMEOUT_MS, topicData };
   return Buffer.concat(encodeRequestFrame(produceApi, { apiVersion, ...HEADER }, request));
 }
 

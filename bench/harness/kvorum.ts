@@ -56,6 +56,10 @@ export interface StartedNode {
   readonly port: number;
   /** Of the gRPC listener: a controller has one only. */
   readonly grpcPort: number;
+  readonly dataDir: string;
+  signal(signal: NodeJS.Signals): void;
+  /** Starts the process again, once the one before has ended. */
+  restart(): Promise<void>;
 }
 
 export interface SeparateCluster {
@@ -72,13 +76,15 @@ export interface SeparateOptions {
   readonly brokers?: number;
   /** For node itself, where it runs a controller. */
   readonly nodeArgs?: readonly string[];
+  /** For node itself, where it runs a broker. */
+  readonly brokerArgs?: readonly string[];
 }
 
-/** Formats and starts three controllers and a broker, each in a process of its own. */
+/** Formats and starts three controllers and brokers, each in a process of its own. */
 export async function startSeparately(
   scope: Scope,
   build: Build,
-  { brokerConfig = {}, controllerConfig = {}, brokers = 1, nodeArgs = [] }: SeparateOptions = {},
+  { brokerConfig = {}, controllerConfig = {}, brokers = 1, nodeArgs = [], brokerArgs = [] }: SeparateOptions = {},
 ): Promise<SeparateCluster> {
   const folder = scope.folder();
   const nodeCount = 3 + brokers;
@@ -102,11 +108,31 @@ export async function startSeparately(
     const file = join(folder, `node-${i + 1}.properties`);
     writeFileSync(file, keysAsText(keys));
     execFileSync(process.execPath, [executableOf(build), 'format', '--cluster-id', clusterId, '--config', file]);
-    const forNode = role === 'broker' ? [] : nodeArgs;
-    const { pid } = startNodeProcess(scope, [...forNode, executableOf(build), 'start', '--config', file]);
-    return { nodeId: i + 1, pid, port, grpcPort };
+    const forNode = role === 'broker' ? brokerArgs : nodeArgs;
+    const args = [...forNode, executableOf(build), 'start', '--config', file];
+    return beginNode(scope, args, { nodeId: i + 1, port, grpcPort, dataDir });
   });
   return { clusterId, controllers: nodes.slice(0, 3), brokers: nodes.slice(3) };
+}
+
+function beginNode(
+  scope: Scope,
+  args: readonly string[],
+  identity: Pick<StartedNode, 'nodeId' | 'port' | 'grpcPort' | 'dataDir'>,
+): StartedNode {
+  let started = startNodeProcess(scope, args);
+  return {
+    ...identity,
+    get pid() {
+      return started.pid;
+    },
+    signal: (signal) => void started.child.kill(signal),
+    async restart() {
+      const { child } = started;
+      while (child.exitCode === null && child.signalCode === null) await sleep(5);
+      started = startNodeProcess(scope, args);
+    },
+  };
 }
 
 function keysAsText(keys: object): string {

@@ -11,7 +11,12 @@ export interface Contender {
   close(): void;
 }
 
-export async function compare(title: string, contenders: readonly Contender[], options: BenchOptions): Promise<void> {
+/** Resolves with the median speed of each, MB/s, by name. */
+export async function compare(
+  title: string,
+  contenders: readonly Contender[],
+  options: BenchOptions,
+): Promise<ReadonlyMap<string, number>> {
   const results = new Map<Contender, LoadResult[]>(contenders.map((contender) => [contender, []]));
   // One round that does not count: code gets compiled, and memory touched for the first time, which is slow, gets into use.
   for (const contender of contenders) await contender.measure(options.seconds);
@@ -36,6 +41,7 @@ export async function compare(title: string, contenders: readonly Contender[], o
       digits(cpu / (raw?.cpu ?? Number.NaN)),
     ]),
   );
+  return new Map(medians.map(({ name, speed }) => [name, speed]));
 }
 
 /** Arguments for node that make it leave a CPU profile at its end, where that is asked for. */
