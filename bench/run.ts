@@ -2,6 +2,7 @@
 // or one day say little. ARGS="produce fetch" selects parts; see harness/options.ts for the options.
 import { cpus, totalmem } from 'node:os';
 import { parseOptions, USAGE } from './harness/options.ts';
+import { brokerFailover } from './parts/broker-failover.ts';
 import { commit } from './parts/commit.ts';
 import { compaction } from './parts/compaction.ts';
 import { controller } from './parts/controller.ts';
@@ -15,6 +16,7 @@ import type { Part } from './parts/part.ts';
 import { produce } from './parts/produce.ts';
 import { recovery } from './parts/recovery.ts';
 import { replication } from './parts/replication.ts';
+import { replicationIdle } from './parts/replication-idle.ts';
 import { simulation } from './parts/simulation.ts';
 import { snapshot } from './parts/snapshot.ts';
 import { start } from './parts/start.ts';
@@ -24,6 +26,7 @@ const PARTS: readonly Part[] = [
   produce,
   fetch,
   replication,
+  replicationIdle,
   log,
   logOpen,
   recovery,
@@ -33,6 +36,7 @@ const PARTS: readonly Part[] = [
   memory,
   simulation,
   failover,
+  brokerFailover,
   snapshot,
   metadata,
   controller,
