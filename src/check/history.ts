@@ -104,25 +104,6 @@ export interface ClientHistory {
   readonly ledger: readonly LossEntry[];
 }
 
-/** Whether a record that was sent before the power cut and lay at `offset` was in the tail that may be gone. */
-export function mayBeLost(losses: readonly TailLoss[], write: Write): boolean {
-  return losses.some(
-    (loss) =>
-      isAt(loss, write) && loss.atMs >= write.invokedAtMs && (write.offset < 0 || write.offset >= loss.fromOffset),
-  );
-}
-
-/** Whether a record that was read was in a tail that may be gone. */
-export function mayBeUnread(losses: readonly TailLoss[], read: Read): boolean {
-  return losses.some(
-    (loss) => isAt(loss, read) && read.leaderEpoch <= loss.leaderEpoch && read.offset >= loss.fromOffset,
-  );
-}
-
-function isAt(a: Place, b: Place): boolean {
-  return a.partition === b.partition && a.topic === b.topic;
-}
-
 /** The logs by place. */
 export function logsByPlace(logs: readonly FinalLog[]): Map<string, FinalLog> {
   return new Map(logs.map((log) => [placeName(log), log]));

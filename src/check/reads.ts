@@ -1,29 +1,32 @@
 // What consumers saw: S-C1, S-C2, S-C3 and L-C1, for topics without transactions, compaction or deletion.
+import { AllowedLosses } from './allowed-losses.ts';
 import type { ClientHistory, Read } from './history.ts';
-import { groupBy, logsByPlace, mayBeUnread, placeName } from './history.ts';
+import { groupBy, logsByPlace, placeName } from './history.ts';
 import type { Violation } from './violation.ts';
 import { firstViolation, violation } from './violation.ts';
 
-/** S-C1: what was read was committed, so it is in the log for good, unless it lay in a tail that a power cut may take. */
-export function checkReadsCommitted({ reads, logs, losses }: ClientHistory): Violation | undefined {
-  const byPlace = logsByPlace(logs);
-  return firstViolation(reads, (read) => {
+/** S-C1: what was read was committed, so it is in the log for good, unless it may be gone. */
+export function checkReadsCommitted(history: ClientHistory): Violation | undefined {
+  const allowed = new AllowedLosses(history);
+  const byPlace = logsByPlace(history.logs);
+  return firstViolation(history.reads, (read) => {
     const record = byPlace.get(placeName(read))?.records[read.offset];
-    if (record?.text === read.text || mayBeUnread(losses, read)) return undefined;
+    if (record?.text === read.text || allowed.mayLackRead(read)) return undefined;
     return violation('S-C1', `${nameOf(read)} was read, and is not in the log: ${record?.text.slice(0, 40)}`);
   });
 }
 
-/** S-C2: an offset always shows the same record, unless a tail was lost and another epoch wrote there again. */
-export function checkReadsAgree({ reads, losses }: ClientHistory): Violation | undefined {
+/** S-C2: an offset always shows the same record, unless that may be gone and another epoch wrote there again. */
+export function checkReadsAgree(history: ClientHistory): Violation | undefined {
+  const allowed = new AllowedLosses(history);
   const first = new Map<string, Read>();
-  return firstViolation(reads, (read) => {
+  return firstViolation(history.reads, (read) => {
     const key = `${placeName(read)}@${read.offset}`;
     const before = first.get(key);
     if (before === undefined) first.set(key, read);
     if (before === undefined || before.text === read.text) return undefined;
     const older = before.leaderEpoch < read.leaderEpoch ? before : read;
-    if (before.leaderEpoch !== read.leaderEpoch && mayBeUnread(losses, older)) return undefined;
+    if (before.leaderEpoch !== read.leaderEpoch && allowed.mayLackRead(older)) return undefined;
     return violation('S-C2', `${nameOf(before)} and ${nameOf(read)} were read at one offset`);
   });
 }

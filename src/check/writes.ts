@@ -1,50 +1,77 @@
-// What was written against what the logs hold: S-D1, S-D2, S-D9, S-D10, S-D11, for topics with one replica.
-import type { ClientHistory, FinalLog, LogRecord, Write } from './history.ts';
-import { groupBy, logsByPlace, mayBeLost, placeName } from './history.ts';
+// What was written against what the logs hold: S-D1, S-D2, S-D5, S-D9, S-D10, S-D11. Records may be gone where AllowedLosses says so.
+import type { Offset } from '../base/ids.ts';
+import { AllowedLosses } from './allowed-losses.ts';
+import type { ClientHistory, LogRecord, Write } from './history.ts';
+import { groupBy, logsByPlace, placeName } from './history.ts';
 import type { Violation } from './violation.ts';
 import { firstViolation, violation } from './violation.ts';
 
-/** S-D1: every acknowledged record is at its acknowledged offset, unless it lay in a tail that a power cut may take. */
-export function checkNoAckedLoss({ writes, logs, losses }: ClientHistory): Violation | undefined {
-  const byPlace = logsByPlace(logs);
-  const at = new Map(logs.map((log) => [log, new Map(log.records.map((record) => [record.offset, record]))]));
-  const texts = new Map(logs.map((log) => [log, new Set(log.records.map(({ text }) => text))]));
-  return firstViolation(writes, (write) => {
-    if (write.outcome !== 'acknowledged') return undefined;
-    const log = byPlace.get(placeName(write));
-    const found = log === undefined ? undefined : at.get(log)?.get(write.offset);
-    const isThere =
-      write.offset < 0 ? log !== undefined && texts.get(log)?.has(write.text) : found?.text === write.text;
-    if (isThere === true || mayBeLost(losses, write)) return undefined;
+/** S-D1: every acknowledged record is at its acknowledged offset, unless it may be gone. */
+export function checkNoAckedLoss(history: ClientHistory): Violation | undefined {
+  const allowed = new AllowedLosses(history);
+  const byPlace = logsByPlace(history.logs);
+  return firstViolation(history.writes, (write) => {
+    if (write.outcome !== 'acknowledged' || allowed.has(write) || allowed.mayLack(write)) return undefined;
+    const records = byPlace.get(placeName(write))?.records ?? [];
+    const found = records.find(({ offset }) => offset === write.offset);
     const place = `${placeName(write)} at offset ${write.offset}`;
-    const end = `the log holds ${found === undefined ? 'nothing' : found.text.slice(0, 40)} there and ends at ${endOf(log)}`;
+    const end = `the log holds ${found === undefined ? 'nothing' : found.text.slice(0, 40)} there and ends at ${endOf(records)}`;
     return violation('S-D1', `${write.text.slice(0, 40)} was acknowledged in ${place}, ${end}`);
   });
 }
 
-function endOf(log: FinalLog | undefined): number {
-  return (log?.records.at(-1)?.offset ?? -1) + 1;
+function endOf(records: readonly LogRecord[]): Offset {
+  return (records.at(-1)?.offset ?? -1) + 1;
 }
 
 /** S-D2: offsets of one producer's acknowledged records in a partition rise as it sent them; no offset is given twice. */
-export function checkOrder({ writes, losses }: ClientHistory): Violation | undefined {
-  const known = writes.filter((write) => write.outcome === 'acknowledged' && write.offset >= 0);
+export function checkOrder(history: ClientHistory): Violation | undefined {
+  const kept = placed(history);
   const reordered = firstViolation(
-    groupBy(known, (write) => `${write.producer} ${placeName(write)}`).values(),
+    groupBy(kept, (write) => `${write.producer} ${placeName(write)}`).values(),
     (group) =>
       firstViolation(pairs(group.toSorted((a, b) => a.order - b.order)), ([first, second]) => {
-        if (first.offset < second.offset || mayBeLost(losses, first)) return undefined;
+        if (first.offset < second.offset) return undefined;
         return violation('S-D2', `${nameOf(second)} was sent after ${nameOf(first)}`);
       }),
   );
   return (
     reordered ??
-    firstViolation(groupBy(known, (write) => `${placeName(write)}@${write.offset}`).values(), (group) =>
-      firstViolation(pairs(group), ([first, second]) => {
-        if (mayBeLost(losses, first) || mayBeLost(losses, second)) return undefined;
-        return violation('S-D2', `${nameOf(first)} and ${nameOf(second)} were acknowledged at one offset`);
-      }),
+    firstViolation(groupBy(kept, (write) => `${placeName(write)}@${write.offset}`).values(), (group) =>
+      firstViolation(pairs(group), ([first, second]) =>
+        violation('S-D2', `${nameOf(first)} and ${nameOf(second)} were acknowledged at one offset`),
+      ),
     )
+  );
+}
+
+/** S-D5: what is sent after a record was acknowledged lies behind it. */
+export function checkBehindAcknowledged(history: ClientHistory): Violation | undefined {
+  return firstViolation(groupBy(placed(history), placeName).values(), (group) => {
+    const answered = group
+      .flatMap((write) => (write.answeredAtMs === undefined ? [] : [{ write, atMs: write.answeredAtMs }]))
+      .sort((a, b) => a.atMs - b.atMs);
+    let next = 0;
+    let last: Write | undefined;
+    return firstViolation(
+      group.toSorted((a, b) => a.invokedAtMs - b.invokedAtMs),
+      (write) => {
+        for (; (answered[next]?.atMs ?? Number.POSITIVE_INFINITY) < write.invokedAtMs; next++) {
+          const { write: before } = answered[next] as (typeof answered)[number];
+          if (last === undefined || before.offset > last.offset) last = before;
+        }
+        if (last === undefined || write.offset > last.offset) return undefined;
+        return violation('S-D5', `${nameOf(write)} was sent when ${nameOf(last)} was acknowledged`);
+      },
+    );
+  });
+}
+
+/** Acknowledged with an offset, but for those that are gone and may be: their offsets are given again. */
+function placed(history: ClientHistory): Write[] {
+  const allowed = new AllowedLosses(history);
+  return history.writes.filter(
+    (write) => write.outcome === 'acknowledged' && write.offset >= 0 && !allowed.lacks(write),
   );
 }
 
