@@ -14,9 +14,12 @@ import type {
   TopicSelector,
 } from '../gen/kvorum/v1/admin.ts';
 import type { Endpoint } from '../gen/kvorum/v1/metadata.ts';
+import { effectiveMinIsr } from './effective-min-isr.ts';
 import { itemError } from './errors.ts';
 import type { MetadataImage, PartitionState, TopicImage } from './image.ts';
 import { brokersInOrder, configsOf, topicByName, topicEntity, topicsInOrder } from './image.ts';
+import type { DurabilityPolicy } from './survival.ts';
+import { topicSurvival } from './survival.ts';
 
 /** What a node knows of the cluster besides its image. */
 export interface ClusterFacts {
@@ -41,17 +44,25 @@ export function listTopics(image: MetadataImage): ListTopicsResponse {
 }
 
 /** One answer per selector, in order; all topics if there is none. */
-export function describeTopics(image: MetadataImage, request: DescribeTopicsRequest): DescribeTopicsResponse {
+export function describeTopics(
+  image: MetadataImage,
+  request: DescribeTopicsRequest,
+  policy: DurabilityPolicy,
+): DescribeTopicsResponse {
   const topics =
     request.topics.length === 0
-      ? topicsInOrder(image).map((topic) => describeTopic(image, topic))
-      : request.topics.map((selector) => describeSelected(image, selector));
+      ? topicsInOrder(image).map((topic) => describeTopic(image, topic, policy))
+      : request.topics.map((selector) => describeSelected(image, selector, policy));
   return { topics, metadataEndOffset: image.endOffset };
 }
 
-function describeSelected(image: MetadataImage, { name, topicId }: TopicSelector): TopicDescription {
+function describeSelected(
+  image: MetadataImage,
+  { name, topicId }: TopicSelector,
+  policy: DurabilityPolicy,
+): TopicDescription {
   const topic = name === '' ? image.topics.get(topicId) : topicByName(image, name);
-  if (topic !== undefined) return describeTopic(image, topic);
+  if (topic !== undefined) return describeTopic(image, topic, policy);
   const error =
     name === ''
       ? itemError('UNKNOWN_TOPIC_ID', `there is no topic with id '${topicId}'`)
@@ -59,10 +70,19 @@ function describeSelected(image: MetadataImage, { name, topicId }: TopicSelector
   return { name, topicId, error, partitions: [], configs: {}, minInsyncReplicas: -1 };
 }
 
-function describeTopic(image: MetadataImage, topic: TopicImage): TopicDescription {
-  const partitions = topic.partitions.toArray().map(describePartition);
-  const configs = configsOf(image, topicEntity(topic.name)).toObject();
-  return { name: topic.name, topicId: topic.topicId, error: undefined, partitions, configs, minInsyncReplicas: -1 };
+function describeTopic(image: MetadataImage, topic: TopicImage, policy: DurabilityPolicy): TopicDescription {
+  const { name, topicId } = topic;
+  const partitions = topic.partitions.toArray();
+  return {
+    name,
+    topicId,
+    error: undefined,
+    partitions: partitions.map(describePartition),
+    configs: configsOf(image, topicEntity(name)).toObject(),
+    // Partitions may have numbers of replicas of their own.
+    minInsyncReplicas: Math.max(-1, ...partitions.map((state) => effectiveMinIsr(policy.minIsrOf(name), state))),
+    survival: topicSurvival(image, topic, policy),
+  };
 }
 
 export function describePartition(state: PartitionState, partition: number): PartitionDescription {

@@ -21,6 +21,7 @@ import type { QuorumAdmin, QuorumAdminDeps } from '../quorum/admin.ts';
 import { quorumAdmin } from '../quorum/admin.ts';
 import type { Quorum } from '../quorum/quorum.ts';
 import { describeConfigs } from './describe-configs.ts';
+import { durabilityPolicy } from './durability.ts';
 import { askControllers } from './features.ts';
 import type { LogDirsAdmin } from './log-dirs-admin.ts';
 import { logDirsAdmin } from './log-dirs-admin.ts';
@@ -71,7 +72,7 @@ export function composeAdmin(deps: NodeAdminDeps): NodeAdmin {
     listTopics: async () => listTopics(publisher.image),
     describeTopics: async (request) => {
       checkDescribeTopics(publisher.image, request);
-      return describeTopics(publisher.image, request);
+      return describeTopics(publisher.image, request, durabilityPolicy(publisher.image, config.values));
     },
     describeCluster: async () =>
       describeCluster(publisher.image, { clusterId, controllerId: deps.leaderId(), controllers: config.voters }),

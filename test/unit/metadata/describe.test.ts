@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { ZERO_UUID } from '../../../src/base/uuid.ts';
 import { ConfigScope } from '../../../src/gen/kvorum/v1/metadata.ts';
 import { describeCluster, describeTopics, listTopics } from '../../../src/metadata/describe.ts';
+import type { DurabilityPolicy } from '../../../src/metadata/survival.ts';
 import { after, clusterOf, partitionRecord, record, registration, topicRecord, uuid } from './fixture.ts';
 
 const image = after(
@@ -19,6 +20,13 @@ const image = after(
   }),
 );
 
+const POLICY: DurabilityPolicy = {
+  minIsrOf: () => 2,
+  uncleanCause: () => undefined,
+  isSynced: () => true,
+  isPowerSafe: () => true,
+};
+
 it('lists topics by name', () => {
   expect(listTopics(image)).toEqual({
     topics: [
@@ -30,19 +38,20 @@ it('lists topics by name', () => {
 });
 
 it('describes topics by name or id, one answer per selector', () => {
-  const { topics } = describeTopics(image, {
+  const request = {
     topics: [
       { name: 'ape', topicId: '' },
       { name: '', topicId: uuid(1) },
       { name: 'nope', topicId: '' },
       { name: '', topicId: uuid(9) },
     ],
-  });
-  expect(topics.map(({ name, error, configs }) => [name, error?.name, error?.code, configs])).toEqual([
-    ['ape', undefined, undefined, { 'segment.bytes': '99' }],
-    ['zebra', undefined, undefined, {}],
-    ['nope', 'UNKNOWN_TOPIC_OR_PARTITION', 3, {}],
-    ['', 'UNKNOWN_TOPIC_ID', 100, {}],
+  };
+  const { topics } = describeTopics(image, request, POLICY);
+  expect(topics.map((it) => [it.name, it.error?.name, it.error?.code, it.configs, it.minInsyncReplicas])).toEqual([
+    ['ape', undefined, undefined, { 'segment.bytes': '99' }, 1],
+    ['zebra', undefined, undefined, {}, 1],
+    ['nope', 'UNKNOWN_TOPIC_OR_PARTITION', 3, {}, -1],
+    ['', 'UNKNOWN_TOPIC_ID', 100, {}, -1],
   ]);
   expect(topics[1]?.partitions[2]).toEqual({
     partition: 2,
@@ -59,7 +68,7 @@ it('describes topics by name or id, one answer per selector', () => {
     directories: [ZERO_UUID],
     leaderOffset: 7,
   });
-  expect(describeTopics(image, { topics: [] }).topics.map(({ name }) => name)).toEqual(['ape', 'zebra']);
+  expect(describeTopics(image, { topics: [] }, POLICY).topics.map(({ name }) => name)).toEqual(['ape', 'zebra']);
 });
 
 it('describes brokers in order with what they lead and hold', () => {
