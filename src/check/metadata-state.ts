@@ -5,6 +5,9 @@ import { NO_NODE } from '../base/ids.ts';
 import type { Uuid } from '../base/uuid.ts';
 import type { SeenConfig, SeenNewPartition, SeenPartitionChange, SeenRegistration } from './metadata-records.ts';
 
+/** min.insync.replicas where nobody set it. */
+export const DEFAULT_MIN_ISR = 2;
+
 export interface BrokerFacts {
   readonly brokerId: NodeId;
   readonly brokerEpoch: Offset;
@@ -84,7 +87,7 @@ export class MetadataState {
 
   /** C-5.5: the in-sync replicas below which those that leave stay eligible. */
   minIsrOf({ topic: { name }, state }: Partition): number {
-    return Math.min(Number(this.topicConfig(name, 'min.insync.replicas') ?? 1), state.replicas.length);
+    return Math.min(Number(this.topicConfig(name, 'min.insync.replicas') ?? DEFAULT_MIN_ISR), state.replicas.length);
   }
 
   register({ brokerId, incarnationId, logDirs, bootCounter }: SeenRegistration, offset: Offset): void {

@@ -6,7 +6,7 @@ import type { Uuid } from '../base/uuid.ts';
 import { CommandHistory } from './commands.ts';
 import type { SeenBatch, SeenKind, SeenUncleanElection } from './metadata-records.ts';
 import type { PartitionFacts, PartitionStep } from './metadata-state.ts';
-import { MetadataState, nameOf } from './metadata-state.ts';
+import { DEFAULT_MIN_ISR, MetadataState, nameOf } from './metadata-state.ts';
 import { checkElection, checkElr, checkShape, ELR_LEVEL, show } from './partition-steps.ts';
 import { RegistrationHistory } from './registrations.ts';
 import type { Violation } from './violation.ts';
@@ -275,9 +275,8 @@ export class MetadataHistory {
   }
 }
 
-/** 1 where nobody set it. */
 function minIsr(value: string | undefined): number {
-  return Number(value ?? 1);
+  return Number(value ?? DEFAULT_MIN_ISR);
 }
 
 function at({ property, detail }: Violation, offset: Offset): Violation {

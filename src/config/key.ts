@@ -22,6 +22,8 @@ export interface NumberKey extends Common {
   readonly default: number;
   readonly unit?: 'ms' | 'bytes';
   readonly isFraction?: true;
+  /** -1 is allowed as well, and has a meaning of its own. */
+  readonly orMinusOne?: true;
 }
 
 export interface BooleanKey extends Common {
@@ -74,9 +76,15 @@ export function parseValue(name: string, key: Key, text: string): Parsed<number 
       const isNumber = (key.isFraction ? /^[+-]?\d+(\.\d+)?$/ : /^[+-]?\d+$/).test(given);
       const value = isNumber ? exactly(given, key.max) : Number.NaN;
       const isExact = key.isFraction === true || Number.isSafeInteger(value);
-      if (isExact && value >= key.min && value <= key.max) return { ok: true, value };
+      const isWithin = value >= key.min && value <= key.max;
+      if (isExact && (isWithin || (key.orMinusOne && value === -1))) return { ok: true, value };
       const unit = key.unit === undefined ? '' : ` ${key.unit}`;
-      return refuse(name, given, `a ${key.isFraction ? '' : 'whole '}number from ${key.min} to ${key.max}${unit}`);
+      const also = key.orMinusOne ? ', or -1' : '';
+      return refuse(
+        name,
+        given,
+        `a ${key.isFraction ? '' : 'whole '}number from ${key.min} to ${key.max}${unit}${also}`,
+      );
     }
     case 'boolean': {
       const lower = given.toLowerCase();
@@ -145,6 +153,11 @@ export function text(value: string, doc: string): TextKey {
 
 export function list(values: readonly string[], value: string, doc: string): ListKey {
   return { type: 'list', values, default: value, doc };
+}
+
+/** As the row, and -1 as well. */
+export function orMinusOne(key: NumberKey): NumberKey {
+  return { ...key, orMinusOne: true };
 }
 
 /** A number from 0 to 1, not only a whole one. */

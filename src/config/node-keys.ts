@@ -2,7 +2,7 @@
 // `broker.connection.grace.ms` and `quorum.record.*` are ours.
 
 import type { Key, ValueOf } from './key.ts';
-import { alterable, bytes, choice, clipped, count, flag, list, millis, share, text } from './key.ts';
+import { alterable, bytes, choice, clipped, count, flag, list, millis, orMinusOne, share, text } from './key.ts';
 import { nearestHint } from './nearest.ts';
 
 const LONG_MAX = Number.MAX_SAFE_INTEGER;
@@ -53,10 +53,13 @@ export const NODE_KEYS = {
   ),
   'default.replication.factor': alterable(
     'cluster',
-    count(1, 'Replicas of a topic created without a number. This version stores one.', {
-      min: 1,
-      max: 32_767,
-    }),
+    orMinusOne(
+      count(
+        -1,
+        'Replicas of a topic created without a number, automatically too. -1: as many as brokers are registered then, at most 3.',
+        { min: 1, max: 32_767 },
+      ),
+    ),
   ),
   'auto.create.topics.enable': alterable(
     'broker',
@@ -65,7 +68,7 @@ export const NODE_KEYS = {
   'min.insync.replicas': alterable(
     'committed',
     count(
-      1,
+      2,
       'In-sync replicas that acks=all needs; capped at the number of replicas. A file’s value counts where it founds a cluster.',
       {
         min: 1,

@@ -31,7 +31,7 @@ export const TOPIC_KEYS = {
     'log.flush.mode',
   ),
   'min.insync.replicas': row(
-    count(1, 'In-sync replicas that acks=all needs; capped at the number of replicas.', { min: 1 }),
+    count(2, 'In-sync replicas that acks=all needs; capped at the number of replicas.', { min: 1 }),
     'min.insync.replicas',
   ),
   'compression.type': row(

@@ -20,9 +20,6 @@ import { decideUpdateFeatures } from './decide/update-features.ts';
 import type { CommandRunner, ControllerDeps, Wait } from './deps.ts';
 import { createTopicsContext } from './topic-creation.ts';
 
-/** As many as a replication factor can be in Kafka's protocol. */
-const MAX_REPLICATION_FACTOR = 32_767;
-
 type Decide<W extends AdminWrite> = (claim: Claim, request: RequestOf<W>, now: Ms) => Decided<ResponseOf<W>> | Wait;
 type Handler<W extends AdminWrite> = (request: RequestOf<W>, context: RpcContext) => Promise<ResponseOf<W>>;
 
@@ -35,7 +32,7 @@ function writes(controller: CommandRunner, deps: ControllerDeps): AdminWrites {
   const { admin, quorum } = deps;
   const { createTopics, createPartitions, deleteTopics, alterConfigs } = AdminServiceDefinition.methods;
   const voterIds = (): NodeId[] => quorum.describe().voters.map(({ replica }) => replica.id);
-  const limits = createTopicsContext(deps, MAX_REPLICATION_FACTOR);
+  const context = createTopicsContext(deps);
 
   function write<W extends AdminWrite>(name: W, decide: Decide<W>): Handler<W> {
     return async (request, context) => {
@@ -48,10 +45,10 @@ function writes(controller: CommandRunner, deps: ControllerDeps): AdminWrites {
 
   return {
     createTopics: write('createTopics', ({ working }, request) =>
-      carriedOutOnce(working, request, createTopics, () => decideCreateTopics(working, request, limits)),
+      carriedOutOnce(working, request, createTopics, () => decideCreateTopics(working, request, context)),
     ),
     createPartitions: write('createPartitions', ({ working }, request) =>
-      carriedOutOnce(working, request, createPartitions, () => decideCreatePartitions(working, request, limits)),
+      carriedOutOnce(working, request, createPartitions, () => decideCreatePartitions(working, request)),
     ),
     deleteTopics: write('deleteTopics', ({ working }, request) =>
       carriedOutOnce(working, request, deleteTopics, () => decideDeleteTopics(working, request)),

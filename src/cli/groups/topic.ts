@@ -35,7 +35,7 @@ export const TOPIC: GroupRow = {
         },
         {
           flags: '-r, --replication-factor <n>',
-          text: 'replicas of each partition; default.replication.factor of the cluster if not given',
+          text: 'replicas of each partition; default.replication.factor of the cluster if not given: one per broker, at most 3',
           parse: wholeNumber('--replication-factor', 1),
         },
         { flags: '-c, --config <key=value...>', text: 'topic configs, e.g. segment.bytes=1048576' },

@@ -12,7 +12,6 @@ import { itemError } from '../../metadata/errors.ts';
 import type { MetadataImage, TopicImage } from '../../metadata/image.ts';
 import { topicByName } from '../../metadata/image.ts';
 import { Budget } from './budget.ts';
-import type { CreateTopicsContext } from './create-topics.ts';
 import type { Decision } from './decision.ts';
 import { checkAssignments, checkReplicationFactor, newPartition } from './new-partitions.ts';
 import type { Assignment } from './placement.ts';
@@ -21,7 +20,6 @@ import { Placement } from './placement.ts';
 export function decideCreatePartitions(
   image: MetadataImage,
   request: CreatePartitionsRequest,
-  context: Pick<CreateTopicsContext, 'maxReplicationFactor'>,
 ): Decision<CreatePartitionsResponse> {
   const timesNamed = new Map<string, number>();
   for (const { topic } of request.topics) timesNamed.set(topic, (timesNamed.get(topic) ?? 0) + 1);
@@ -36,7 +34,7 @@ export function decideCreatePartitions(
     if ((timesNamed.get(name) ?? 0) > 1) {
       return failed(itemError('INVALID_REQUEST', `the request names topic '${name}' more than once`));
     }
-    const assignments = place({ placement, budget, max: context.maxReplicationFactor }, topic, wanted);
+    const assignments = place({ placement, budget }, topic, wanted);
     if (!Array.isArray(assignments)) return failed(assignments);
     placement.add(assignments);
     if (!request.validateOnly) {
@@ -53,11 +51,9 @@ export function decideCreatePartitions(
 interface Work {
   readonly placement: Placement;
   readonly budget: Budget;
-  /** maxReplicationFactor. */
-  readonly max: number;
 }
 
-function place({ placement, budget, max }: Work, topic: TopicImage, wanted: NewPartitions): Assignment[] | ItemError {
+function place({ placement, budget }: Work, topic: TopicImage, wanted: NewPartitions): Assignment[] | ItemError {
   const { totalCount, assignments } = wanted;
   const first = topic.partitions.size;
   const count = totalCount - first;
@@ -71,7 +67,7 @@ function place({ placement, budget, max }: Work, topic: TopicImage, wanted: NewP
     const message = `${count} partitions are added to topic '${topic.name}', but ${assignments.length} are assigned`;
     return itemError('INVALID_REQUEST', message);
   }
-  const error = checkReplicationFactor(placement, replicationFactor, max) ?? budget.take(count, replicationFactor);
+  const error = checkReplicationFactor(placement, replicationFactor) ?? budget.take(count, replicationFactor);
   if (error !== undefined) return error;
   if (isManual) return checkAssignments(placement, assignments, { first, replicationFactor });
   const present = topic.partitions.toArray().map(({ replicas }) => replicas);

@@ -19,7 +19,7 @@ import { metadataRecord } from '../../metadata/record.ts';
 import { Budget } from './budget.ts';
 import { checkTopicValue, topicConflict } from './config-values.ts';
 import type { Decision } from './decision.ts';
-import { checkAssignments, checkReplicationFactor, newPartition } from './new-partitions.ts';
+import { checkAssignments, checkReplicationFactor, defaultReplicas, newPartition } from './new-partitions.ts';
 import type { Assignment } from './placement.ts';
 import { Placement } from './placement.ts';
 import { NameCollisions, topicNameError } from './topic-name.ts';
@@ -27,10 +27,8 @@ import { NameCollisions, topicNameError } from './topic-name.ts';
 export interface CreateTopicsContext {
   /** num.partitions of this node's file; what is altered for all brokers goes before. */
   readonly defaultPartitions: number;
-  /** default.replication.factor, likewise; `maxReplicationFactor` where that is less. */
+  /** default.replication.factor, likewise. */
   readonly defaultReplicationFactor: number;
-  /** 1: brokers store one replica per partition. Infinity: the controller alone decides. */
-  readonly maxReplicationFactor: number;
   /** C-0.5: a random id that was never given out. */
   readonly newTopicId: () => Uuid;
 }
@@ -141,7 +139,7 @@ function sizeOf(
   { image, placement, context }: Work,
   { partitions, replicationFactor, assignments }: NewTopic,
 ): { readonly partitions: number; readonly replicationFactor: number } | { readonly error: ItemError } {
-  const { defaultPartitions, defaultReplicationFactor, maxReplicationFactor: max } = context;
+  const { defaultPartitions, defaultReplicationFactor } = context;
   const isManual = assignments.length > 0;
   if (isManual && partitions !== -1 && partitions !== assignments.length) {
     const message = `${partitions} partitions are asked for but ${assignments.length} are assigned: use -1`;
@@ -154,7 +152,10 @@ function sizeOf(
       }
     : {
         partitions: clusterDefault(image, 'num.partitions') ?? defaultPartitions,
-        replicas: Math.min(clusterDefault(image, 'default.replication.factor') ?? defaultReplicationFactor, max),
+        replicas: defaultReplicas(
+          placement,
+          clusterDefault(image, 'default.replication.factor') ?? defaultReplicationFactor,
+        ),
       };
   const size = {
     partitions: partitions === -1 ? ifNotSaid.partitions : partitions,
@@ -164,7 +165,7 @@ function sizeOf(
     const message = `${partitions} partitions are not possible: use at least 1, or -1 for the default`;
     return { error: itemError('INVALID_PARTITIONS', message) };
   }
-  const error = checkReplicationFactor(placement, size.replicationFactor, max);
+  const error = checkReplicationFactor(placement, size.replicationFactor);
   return error === undefined ? size : { error };
 }
 

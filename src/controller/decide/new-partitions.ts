@@ -7,17 +7,24 @@ import { itemError } from '../../metadata/errors.ts';
 import { metadataRecord } from '../../metadata/record.ts';
 import type { Assignment, Placement } from './placement.ts';
 
-/** Why partitions cannot have so many replicas, undefined if they can. `max`: what this version can store, or Infinity. */
-export function checkReplicationFactor(placement: Placement, wanted: number, max: number): ItemError | undefined {
+/** What default.replication.factor=-1 stands for at most. */
+const MOST_BY_DEFAULT = 3;
+
+/** Replicas of a topic that is created without a number, by default.replication.factor. -1: as many as there are brokers, at most 3. */
+export function defaultReplicas({ brokerCount }: Placement, defaultReplicationFactor: number): number {
+  if (defaultReplicationFactor !== -1) return defaultReplicationFactor;
+  return Math.max(1, Math.min(brokerCount, MOST_BY_DEFAULT));
+}
+
+/** Why partitions cannot have so many replicas, undefined if they can. */
+export function checkReplicationFactor(placement: Placement, wanted: number): ItemError | undefined {
   const { brokerCount, activeCount } = placement;
   const problem =
     wanted < 1
       ? 'use at least 1, or -1 for the default'
-      : wanted > max
-        ? 'this version stores one replica per partition; use 1 or -1'
-        : wanted > brokerCount && brokerCount > 0
-          ? `there are ${brokerCount} brokers, of which ${activeCount} are active; use at most ${brokerCount}, or start more brokers`
-          : undefined;
+      : wanted > brokerCount && brokerCount > 0
+        ? `there are ${brokerCount} brokers, of which ${activeCount} are active; use at most ${brokerCount}, or start more brokers`
+        : undefined;
   if (problem !== undefined) {
     return itemError('INVALID_REPLICATION_FACTOR', `replication factor ${wanted} is not possible: ${problem}`);
   }

@@ -5,6 +5,7 @@ import type { NodeId } from '../../base/ids.ts';
 import { NO_NODE } from '../../base/ids.ts';
 import type { Uuid } from '../../base/uuid.ts';
 import type { MetadataRecord, PartitionChangeRecord } from '../../gen/kvorum/v1/metadata.ts';
+import { effectiveMinIsr } from '../../metadata/effective-min-isr.ts';
 import type { PartitionState } from '../../metadata/image.ts';
 import { metadataRecord } from '../../metadata/record.ts';
 import type { ElectionRules } from './election.ts';
@@ -25,7 +26,7 @@ export interface PartitionTarget {
 
 /** What a change goes by besides the partition itself. */
 export interface ChangeRules extends ElectionRules {
-  /** min.insync.replicas of the topic; capped here at the replication factor. */
+  /** min.insync.replicas of the topic; capped here by {@link effectiveMinIsr}. */
   readonly minIsr: number;
   /** The metadata level has ELRs. Without, the ISR is never empty (C-5.4), and no election is unclean. */
   readonly hasElr: boolean;
@@ -49,7 +50,7 @@ export function nextPartition(state: PartitionState, target: PartitionTarget, ru
   const { leader, unclean } = elect(state, { replicas, directories, isr: placed.isr, elr }, allowed);
   const takesOver = leader !== NO_NODE && (unclean || !placed.isr.includes(leader));
   const isr = takesOver ? [leader] : placed.isr;
-  const noElr = unclean || isr.length >= Math.min(minIsr, replicationFactor(placed));
+  const noElr = unclean || isr.length >= effectiveMinIsr(minIsr, placed);
   const known = leader !== NO_NODE ? NO_NODE : state.leader !== NO_NODE ? state.leader : state.lastKnownLeader;
   // Field by field, here and below: a broker that is fenced changes thousands of partitions, and spreads take most of the time then.
   return {
@@ -84,7 +85,7 @@ function completeReassignment(state: PartitionState, target: PartitionTarget, mi
   const goal = replicas.filter(stays);
   const inSync = isr.filter(stays);
   const isSmaller = goal.length < replicas.length - adding.length;
-  const enough = isSmaller ? goal.length : Math.max(1, Math.min(minIsr, goal.length));
+  const enough = isSmaller ? goal.length : effectiveMinIsr(minIsr, { replicas: goal, adding: [] });
   if (inSync.length < enough || adding.some((id) => stays(id) && !isr.includes(id))) return underWay;
   return {
     replicas: goal,
@@ -95,11 +96,6 @@ function completeReassignment(state: PartitionState, target: PartitionTarget, mi
   };
 }
 
-/** While replicas are being added, the one before. */
-function replicationFactor({ replicas, adding }: Placement): number {
-  return replicas.length - adding.length;
-}
-
 /** C-5.5: below min.insync.replicas nothing is acknowledged, so that whoever was in sync until then has everything. */
 function targetElr(
   state: PartitionState,
@@ -108,7 +104,7 @@ function targetElr(
   minIsr: number,
 ): readonly NodeId[] {
   const { replicas, isr } = placed;
-  if (isr.length >= Math.min(minIsr, replicationFactor(placed))) return [];
+  if (isr.length >= effectiveMinIsr(minIsr, placed)) return [];
   const wasEligible = (id: NodeId): boolean => state.elr.includes(id) || state.isr.includes(id);
   // Of the only replica nobody has more, whatever it lost: without it the partition would be gone for good.
   const isOut = (id: NodeId): boolean => isr.includes(id) || (replicas.length > 1 && unclean?.has(id) === true);

@@ -22,7 +22,7 @@ interface OpenCall {
 }
 
 export class Real {
-  readonly h = startHarness();
+  readonly h = startHarness('min.insync.replicas=1\n');
   readonly history = new MetadataHistory();
   #open: OpenCall[] = [];
   answered = 0;

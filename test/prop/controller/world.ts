@@ -104,7 +104,6 @@ export class World {
   #administrate(step: Extract<Command, { type: 'create' | 'grow' | 'elect' | 'configure' | 'delete' }>): void {
     const { image } = this;
     const flags = { validateOnly: false, forwarded: false };
-    const limits = { defaultPartitions: 2, defaultReplicationFactor: 1, maxReplicationFactor: 3 };
     switch (step.type) {
       case 'create': {
         const topics = step.topics.map((index) => ({
@@ -114,12 +113,12 @@ export class World {
           configs: index === 0 ? { 'segment.bytes': '2000' } : {},
           assignments: [],
         }));
-        const context = { ...limits, newTopicId: () => this.#newId() };
+        const context = { defaultPartitions: 2, defaultReplicationFactor: 1, newTopicId: () => this.#newId() };
         return void this.#carryOut(decideCreateTopics(image, { ...flags, topics }, context));
       }
       case 'grow': {
         const topics = [{ topic: `t${step.topic}`, totalCount: step.to, assignments: [] }];
-        return void this.#carryOut(decideCreatePartitions(image, { ...flags, topics }, limits));
+        return void this.#carryOut(decideCreatePartitions(image, { ...flags, topics }));
       }
       case 'elect': {
         const named = { topic: `t${step.topic}`, partition: step.partition };
@@ -183,7 +182,7 @@ export class World {
       bootCounter: life.boot,
       previousBrokerEpoch,
       minMetadataLevel: 1,
-      maxMetadataLevel: 2,
+      maxMetadataLevel: 3,
     };
     for (;;) {
       const context = { clusterId: CLUSTER_ID, sessionValid, limit: 3 };

@@ -117,6 +117,7 @@ describe('parseNodeConfig', () => {
   it.each([
     ['num.partitions=zero', 'num.partitions=zero is not valid: it takes a whole number from 1 to 10000'],
     ['auto.create.topics.enable=yes', 'auto.create.topics.enable=yes is not valid: it takes true or false'],
+    ['default.replication.factor=0', 'it takes a whole number from 1 to 32767, or -1'],
     ['log.flush.mode=maybe', 'log.flush.mode=maybe is not valid: it takes one of sync, async'],
     ['socket.request.max.bytes=-1', 'from 1 to 2147483647 bytes'],
     ['process.roles=zookeeper', 'process.roles=zookeeper is not valid'],
@@ -192,22 +193,22 @@ describe('topic configs', () => {
       maxMessageBytes: 2000,
       timestampType: 'CreateTime',
       flushMode: 'async',
-      minInsyncReplicas: 1,
+      minInsyncReplicas: 2,
     });
   });
 
   it('C-10.1: min.insync.replicas is what the cluster says, never a file or one broker', () => {
     const { values } = accepted(`${BROKER}min.insync.replicas=3\n`).config;
     const broker = new Map([['min.insync.replicas', '4']]);
-    expect(topicDefaults({ broker, cluster: NO_OVERRIDES }, values).minInsyncReplicas).toBe(1);
-    const cluster = new Map([['min.insync.replicas', '2']]);
-    expect(topicDefaults({ broker, cluster }, values).minInsyncReplicas).toBe(2);
+    expect(topicDefaults({ broker, cluster: NO_OVERRIDES }, values).minInsyncReplicas).toBe(2);
+    const cluster = new Map([['min.insync.replicas', '1']]);
+    expect(topicDefaults({ broker, cluster }, values).minInsyncReplicas).toBe(1);
   });
 
   it('C-10.1: says which lines of a file are in vain', () => {
     const { config } = accepted(`${BROKER}min.insync.replicas=3\nunclean.leader.election.enable=false\n`);
     expect(ignoredInFile(NO_OVERRIDES, config)).toEqual([
-      expect.stringMatching(/^min\.insync\.replicas=3 .* one value, 1:/),
+      expect.stringMatching(/^min\.insync\.replicas=3 .* one value, 2:/),
     ]);
     expect(ignoredInFile(new Map([['min.insync.replicas', '3']]), config)).toEqual([]);
     expect(ignoredInFile(new Map([['min.insync.replicas', '2']]), accepted(BROKER).config)).toEqual([]);

@@ -57,7 +57,7 @@ const PEER = {
   endpoint: '127.0.0.1:2',
   voters: [],
   minMetadataLevel: 1,
-  maxMetadataLevel: 2,
+  maxMetadataLevel: 3,
 };
 
 describe('UpdateFeatures', () => {

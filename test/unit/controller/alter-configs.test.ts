@@ -197,7 +197,7 @@ describe('unclean.leader.election.enable', () => {
     for (const error of errors) expect(error?.message).toContain('kvorum cluster upgrade');
     altered(level1, onTopic('t', set(key, 'false')));
     const topic = { name: 'n', partitions: 1, replicationFactor: 1, configs: { [key]: 'true' }, assignments: [] };
-    const defaults = { defaultPartitions: 1, defaultReplicationFactor: 1, maxReplicationFactor: 1 };
+    const defaults = { defaultPartitions: 1, defaultReplicationFactor: 1 };
     const context = { ...defaults, newTopicId: () => uuid(900) };
     const request = { topics: [topic], validateOnly: false, forwarded: false };
     const { records, respond } = decideCreateTopics(level1, request, context);
@@ -208,9 +208,9 @@ describe('unclean.leader.election.enable', () => {
 
 describe('C-5.5: another min.insync.replicas', () => {
   const MIN_ISR = 'min.insync.replicas';
-  /** t has ISR [1] and ELR [2], u an empty ISR and ELR [1, 2], with min.insync.replicas=2 for all brokers. */
+  /** t has ISR [1] and ELR [2], u an empty ISR and ELR [1, 2], with min.insync.replicas=3 for all brokers. */
   const waiting = after(
-    altered(base, onBroker('', set(MIN_ISR, '2'))),
+    altered(base, onBroker('', set(MIN_ISR, '3'))),
     record({
       $case: 'partitionChange',
       partitionChange: { topicId: T, partition: 0, isr: { replicas: [1] }, elr: { replicas: [2] }, cause: 'test' },
@@ -242,13 +242,13 @@ describe('C-5.5: another min.insync.replicas', () => {
 
   it('of other topics, or the same as before, leaves it', () => {
     expect(elrOf(altered(waiting, onTopic('u', set(MIN_ISR, '1'))), 't')).toEqual([2]);
-    const same = altered(waiting, onTopic('t', set(MIN_ISR, '2')));
+    const same = altered(waiting, onTopic('t', set(MIN_ISR, '3')));
     expect(elrOf(same, 't')).toEqual([2]);
     expect(elrOf(altered(same, onBroker('', set(MIN_ISR, '1'))), 't')).toEqual([2]);
   });
 
   it('goes by what a request makes of topic and default together', () => {
-    const both = [onTopic('t', set(MIN_ISR, '2')), onBroker('', set(MIN_ISR, '1'))];
+    const both = [onTopic('t', set(MIN_ISR, '3')), onBroker('', set(MIN_ISR, '1'))];
     for (const resources of [both, both.toReversed()]) expect(elrOf(alter(waiting, resources).image, 't')).toEqual([2]);
   });
 });

@@ -81,7 +81,7 @@ describe('C-6: the ISR is changed by the leader', () => {
       alteration(two, [1], { partition: 1 }),
     ]);
     expect(partitions.map(({ error }) => error?.name)).toEqual(['UNKNOWN_TOPIC_ID', undefined]);
-    expect([0, 1].map((p) => summary(next, p))).toEqual(['1 of 1,2,3', '1 of 1']);
+    expect([0, 1].map((p) => summary(next, p))).toEqual(['1 of 1,2,3', '1 of 1, ELR 2,3']);
     expect(partitions[0]).toMatchObject({ leader: -1, isr: [], partitionEpoch: -1 });
   });
 

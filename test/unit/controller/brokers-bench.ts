@@ -40,7 +40,7 @@ export function brokersOf(h: Harness) {
         bootCounter: 1,
         previousBrokerEpoch: -1,
         minMetadataLevel: 1,
-        maxMetadataLevel: 2,
+        maxMetadataLevel: 3,
         ...fields,
       }),
 

@@ -24,7 +24,7 @@ function request(brokerId: number, fields: Partial<RegisterBrokerRequest> = {}):
     bootCounter: 2,
     previousBrokerEpoch: -1,
     minMetadataLevel: 1,
-    maxMetadataLevel: 2,
+    maxMetadataLevel: 3,
     ...fields,
   };
 }

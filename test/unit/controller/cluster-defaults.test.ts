@@ -27,7 +27,7 @@ async function withBroker(h: Harness): Promise<void> {
     rack: '',
   };
   const endpoints = [{ listener: 'PLAINTEXT', host: 'h', port: 1 }];
-  const levels = { minMetadataLevel: 1, maxMetadataLevel: 2 };
+  const levels = { minMetadataLevel: 1, maxMetadataLevel: 3 };
   const request = { ...registration, endpoints, bootCounter: 1, previousBrokerEpoch: -1, ...levels };
   const registered = h.call(Control, Control.methods.registerBroker, request);
   h.commit();

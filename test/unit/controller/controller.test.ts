@@ -26,7 +26,7 @@ function register(brokerId: number, fields: Partial<RegisterBrokerRequest> = {},
     bootCounter: 1,
     previousBrokerEpoch: -1,
     minMetadataLevel: 1,
-    maxMetadataLevel: 2,
+    maxMetadataLevel: 3,
     ...fields,
   };
   return h.call(Control, Control.methods.registerBroker, request, remainingMs);
@@ -249,7 +249,7 @@ describe('brokers', () => {
     h.elect();
     const one = await join(1);
     const two = await join(2);
-    const created = create('a', { partitions: 2 });
+    const created = create('a', { partitions: 2, replicationFactor: 1 });
     h.commit();
     const topicId = (await created).topics[0]?.topicId ?? '';
     h.clock.advance(SESSION_MS - 1);

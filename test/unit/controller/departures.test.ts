@@ -73,7 +73,7 @@ describe('fencing', () => {
     h.clock.advance(SESSION_MS - 1);
     await brokers.beat(2);
     h.clock.advance(1); // broker 1 has begun to go
-    const created = brokers.create('b', { partitions: 4 });
+    const created = brokers.create('b', { partitions: 4, replicationFactor: 1 });
     const topicId = await created;
     const { partitions } = h.publisher.image.topics.get(topicId) ?? {};
     expect(partitions?.map(({ replicas }) => replicas).toArray()).toEqual([[2], [2], [2], [2]]);
@@ -81,7 +81,7 @@ describe('fencing', () => {
   });
 
   it('C-3.5: a heartbeat that comes meanwhile is answered when it is done, and may bring it back then', async () => {
-    await brokers.createOn('a', MANY, [1, 2]);
+    await brokers.createOn('a', MANY, [1, 2], { 'min.insync.replicas': '1' });
     h.clock.advance(SESSION_MS - 1);
     await brokers.beat(2);
     h.clock.advance(1);

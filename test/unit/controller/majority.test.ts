@@ -25,7 +25,7 @@ beforeEach(async () => {
     bootCounter: 1,
     previousBrokerEpoch: -1,
     minMetadataLevel: 1,
-    maxMetadataLevel: 2,
+    maxMetadataLevel: 3,
   };
   const registered = h.call(Control, Control.methods.registerBroker, request);
   h.commit();

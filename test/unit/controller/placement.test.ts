@@ -144,9 +144,8 @@ function newTopic(name: string, fields: Partial<NewTopic> = {}): NewTopic {
   return { name, partitions: 1, replicationFactor: -1, configs: {}, assignments: [], ...fields };
 }
 
-function create(image: MetadataImage, topic: NewTopic, max = Number.POSITIVE_INFINITY) {
-  const defaults = { defaultPartitions: 3, defaultReplicationFactor: 2 };
-  const context = { ...defaults, maxReplicationFactor: max, newTopicId: () => uuid(900) };
+function create(image: MetadataImage, topic: NewTopic, defaultReplicationFactor = 2) {
+  const context = { defaultPartitions: 3, defaultReplicationFactor, newTopicId: () => uuid(900) };
   const request = { topics: [topic], validateOnly: false, forwarded: false };
   const { records, respond } = decideCreateTopics(image, request, context);
   const result = after(image, ...records);
@@ -181,7 +180,7 @@ describe('creating topics with several replicas', () => {
     ]);
   });
 
-  it('takes the defaults of all brokers before the file’s, and what this version can store before both', () => {
+  it('takes the defaults of all brokers before the file’s', () => {
     expect(create(some, newTopic('t', { partitions: -1 })).answer).toMatchObject({
       partitions: 3,
       replicationFactor: 2,
@@ -193,7 +192,19 @@ describe('creating topics with several replicas', () => {
       partitions: 5,
       replicationFactor: 3,
     });
-    expect(create(altered, newTopic('t'), 1).answer).toMatchObject({ error: undefined, replicationFactor: 1 });
+  });
+
+  it('default.replication.factor=-1: as many replicas as brokers are registered, at most 3', () => {
+    const factors = [[1], [1, 2], [1, 2, 3], [1, 2, 3, 4]].map(
+      (brokers) => create(clusterOf(...brokers), newTopic('t'), -1).answer.replicationFactor,
+    );
+    expect(factors).toEqual([1, 2, 3, 3]);
+    // A broker that is away for a moment does not make a topic smaller for good.
+    expect(create(some, newTopic('t'), -1).partitions[0]).toMatchObject({ replicas: [1, 2, 3], isr: [1, 2] });
+    const config = { scope: ConfigScope.BROKER, entity: '', key: 'default.replication.factor', value: '-1' };
+    const altered = after(some, record({ $case: 'config', config }));
+    expect(create(altered, newTopic('t'), 2).answer.replicationFactor).toBe(3);
+    expect(create(EMPTY_IMAGE, newTopic('t'), -1).answer.error?.message).toContain('no broker');
   });
 
   it.each<[string, Partial<NewTopic>, string, RegExp]>([

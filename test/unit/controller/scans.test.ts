@@ -82,7 +82,7 @@ function scansOf(image: () => MetadataImage, written: MetadataRecord[] = []): Sc
 describe('partitions without a leader', () => {
   /** Broker 1 leads alone, then dies while 2 is alive: only 2 could lead, uncleanly. */
   async function lost(configs: Record<string, string> = {}): Promise<string> {
-    const topicId = await brokers.createOn('a', 1, [1, 2], configs);
+    const topicId = await brokers.createOn('a', 1, [1, 2], { 'min.insync.replicas': '1', ...configs });
     await brokers.carryOut(brokers.beat(2, { wantFence: true }));
     await brokers.carryOut(brokers.beat(2));
     pass(SESSION_MS * 2, 2);

@@ -13,10 +13,9 @@ function newTopic(name: string, fields: Partial<NewTopic> = {}): NewTopic {
   return { name, partitions: 1, replicationFactor: -1, configs: {}, assignments: [], ...fields };
 }
 
-function create(image: MetadataImage, topics: NewTopic[], validateOnly = false, maxReplicationFactor = 1) {
+function create(image: MetadataImage, topics: NewTopic[], validateOnly = false, defaultReplicationFactor = 1) {
   let next = 500 + image.endOffset;
-  const defaults = { defaultPartitions: 3, defaultReplicationFactor: 3 };
-  const context = { ...defaults, maxReplicationFactor, newTopicId: () => uuid(next++) };
+  const context = { defaultPartitions: 3, defaultReplicationFactor, newTopicId: () => uuid(next++) };
   const decision = decideCreateTopics(image, { topics, validateOnly, forwarded: false }, context);
   const result = after(image, ...decision.records);
   return { records: decision.records, image: result, response: decision.respond(result) };
@@ -112,9 +111,9 @@ describe('createTopics', () => {
     ['zero partitions', { partitions: 0 }, 'INVALID_PARTITIONS', /at least 1/],
     ['negative partitions', { partitions: -2 }, 'INVALID_PARTITIONS', /-2/],
     ['too many', { partitions: MAX_PARTITIONS_PER_REQUEST + 1 }, 'POLICY_VIOLATION', /several requests/],
-    ['two replicas', { replicationFactor: 2 }, 'INVALID_REPLICATION_FACTOR', /stores one replica per partition/],
+    ['too many replicas', { replicationFactor: 5 }, 'INVALID_REPLICATION_FACTOR', /there are 4 brokers/],
     ['no replicas', { replicationFactor: 0 }, 'INVALID_REPLICATION_FACTOR', /at least 1/],
-    ['assigned replicas', assigned([1, 2]), 'INVALID_REPLICATION_FACTOR', /stores one replica per partition/],
+    ['more assigned than there are', assigned([1, 2, 3, 4, 5]), 'INVALID_REPLICATION_FACTOR', /at most 4/],
     ['an unknown config', { configs: { 'segment.byte': '1' } }, 'INVALID_CONFIG', /segment\.bytes/],
     ['a bad config', { configs: { 'segment.bytes': 'x' } }, 'INVALID_CONFIG', /segment\.bytes/],
     ['an unknown broker', assigned([1], [9]), 'INVALID_REPLICA_ASSIGNMENT', /broker 9.*not registered/],

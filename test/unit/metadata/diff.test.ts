@@ -48,7 +48,7 @@ describe('the difference of two images', () => {
     );
     expect(lines(image, story.image)).toEqual([
       'broker 4: state active | state fenced since offset 10: session expired',
-      'partition orders-0: leader 4, leader epoch 0, ISR [4,5], partition epoch 0 | leader 5, leader epoch 1, ISR [5], partition epoch 1',
+      'partition orders-0: leader 4, leader epoch 0, ISR [4,5], ELR [], partition epoch 0 | leader 5, leader epoch 1, ISR [5], ELR [4], partition epoch 1',
       'config all brokers: - | num.io.threads=3',
       'config topic orders: min.insync.replicas not set, segment.bytes=1000 | min.insync.replicas=2, segment.bytes=2000',
       'producer ids: next 0 | next 1000',

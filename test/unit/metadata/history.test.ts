@@ -106,7 +106,7 @@ describe('the history of a topic', () => {
       '-1 stateAtSnapshot: topic with 2 partitions, segment.bytes=1000',
       '0 stateAtSnapshot: leader 4, leader epoch 0, replicas [4,5], ISR [4,5], partition epoch 0',
       '1 stateAtSnapshot: leader 5, leader epoch 0, replicas [5], ISR [5], partition epoch 0',
-      '0 leaderChanged: leader 4 → 5, leader epoch 0 → 1, ISR [4,5] → [5], partition epoch 0 → 1 (broker 4 fenced: session expired)',
+      '0 leaderChanged: leader 4 → 5, leader epoch 0 → 1, ISR [4,5] → [5], ELR [] → [4], partition epoch 0 → 1 (broker 4 fenced: session expired)',
     ]);
     expect(entries[0]).toMatchObject({ offset: before.image.endOffset - 1, timestampMs: -1, topicId: uuid(1) });
     expect(lines(historyOf(story, 'orders', 1, before)).map((line) => line.split(':')[0])).toEqual([

@@ -71,11 +71,11 @@ describe('the configs of a topic', () => {
     const image = set(plain, ConfigScope.BROKER, '1', 'min.insync.replicas', '4');
     const config = node(1, 'min.insync.replicas=3');
     expect(sources(entryOf(one(image, ConfigScope.TOPIC, 't', config), 'min.insync.replicas'))).toEqual([
-      [DEFAULT, 'min.insync.replicas', '1'],
+      [DEFAULT, 'min.insync.replicas', '2'],
     ]);
-    const agreed = set(image, ConfigScope.BROKER, '', 'min.insync.replicas', '2');
+    const agreed = set(image, ConfigScope.BROKER, '', 'min.insync.replicas', '3');
     expect(entryOf(one(agreed, ConfigScope.TOPIC, 't', config), 'min.insync.replicas')).toMatchObject({
-      value: '2',
+      value: '3',
       source: CLUSTER_DEFAULT,
     });
   });
