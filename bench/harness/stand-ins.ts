@@ -45,7 +45,7 @@ export class StandIns {
         bootCounter: 1,
         previousBrokerEpoch: -1,
         minMetadataLevel: 1,
-        maxMetadataLevel: 2,
+        maxMetadataLevel: 3,
       };
       const { registerBroker } = ControllerServiceDefinition.methods;
       const { brokerEpoch } = await channel.call(ControllerServiceDefinition, registerBroker, request, TIMEOUT_MS, {

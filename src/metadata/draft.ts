@@ -18,6 +18,8 @@ export interface Draft {
   nextProducerId: number;
   commands: MetadataImage['commands'];
   commandBytes: number;
+  losses: MetadataImage['losses'];
+  lossCount: number;
   /** When the batch that is being applied was decided, -1 if not known. */
   timestampMs: number;
   /** Partitions of topics that are being changed in place; undefined where nothing may be. */
@@ -32,7 +34,8 @@ export interface Draft {
 
 /** A draft that begins as this image, all of whose maps are persistent values. */
 export function draftOf(image: MetadataImage): Draft {
-  const { level, brokers, topics, topicIds, collidingNames, configs, nextProducerId, commands, commandBytes } = image;
+  const { level, brokers, topics, topicIds, collidingNames, configs, nextProducerId } = image;
+  const { commands, commandBytes, losses, lossCount } = image;
   return {
     before: image,
     level,
@@ -45,6 +48,8 @@ export function draftOf(image: MetadataImage): Draft {
     nextProducerId,
     commands,
     commandBytes,
+    losses,
+    lossCount,
     timestampMs: -1,
     open: undefined,
     changed: {
@@ -87,7 +92,7 @@ export function closeTopics(draft: Draft): void {
 /** The image that the draft has become, whose last record, at `endOffset` - 1, is of `epoch`; once. */
 export function imageOf(draft: Draft, endOffset: Offset, epoch: Epoch): MetadataImage {
   closeTopics(draft);
-  const { before, level, topics, nextProducerId, commands, commandBytes } = draft;
+  const { before, level, topics, nextProducerId, commands, commandBytes, losses, lossCount } = draft;
   return {
     endOffset,
     epoch,
@@ -101,5 +106,7 @@ export function imageOf(draft: Draft, endOffset: Offset, epoch: Epoch): Metadata
     nextProducerId,
     commands,
     commandBytes,
+    losses,
+    lossCount,
   };
 }

@@ -2,11 +2,12 @@
 import type { Epoch, Offset } from '../base/ids.ts';
 import { NO_NODE } from '../base/ids.ts';
 import type { Uuid } from '../base/uuid.ts';
-import type { MetadataRecord, PartitionRecord } from '../gen/kvorum/v1/metadata.ts';
+import type { MetadataRecord, PartitionLossRecord, PartitionRecord } from '../gen/kvorum/v1/metadata.ts';
 import { ConfigScope } from '../gen/kvorum/v1/metadata.ts';
 import type { BrokerRegistration, ConfigEntity, MetadataImage, PartitionState, TopicImage } from './image.ts';
 import { brokersInOrder, EMPTY_IMAGE, topicsInOrder } from './image.ts';
 import { ImageBuilder } from './image-builder.ts';
+import type { PartitionLoss } from './loss-entry.ts';
 import { metadataRecord } from './record.ts';
 
 /** Records that make this image again: see {@link imageFromRecords}. Equal images, equal records. */
@@ -38,7 +39,10 @@ function* recordsOf(
     yield metadataRecord({ $case: 'metadataLevel', metadataLevel: { level: image.level } });
   }
   for (const broker of brokersInOrder(image)) yield brokerRecord(broker);
-  for (const topic of topics) yield* topicRecords(topic);
+  for (const topic of topics) {
+    yield* topicRecords(topic);
+    yield* lossRecords(image, topic.topicId);
+  }
   for (const entity of entities) yield* configRecords(image, entity);
   if (image.nextProducerId > 0) {
     const { nextProducerId } = image;
@@ -70,6 +74,28 @@ function* topicRecords({ name, topicId, partitions }: TopicImage): Generator<Met
   for (const [partition, state] of partitions.entries()) {
     yield metadataRecord({ $case: 'partition', partition: partitionRecord(topicId, partition, state) });
   }
+}
+
+/** By partition, oldest first. */
+function* lossRecords({ losses }: MetadataImage, topicId: Uuid): Generator<MetadataRecord, void, undefined> {
+  const partitions = losses.get(topicId);
+  if (partitions === undefined) return;
+  for (const [partition, entries] of [...partitions].toSorted(([a], [b]) => a - b)) {
+    for (const entry of entries) {
+      yield metadataRecord({ $case: 'partitionLoss', partitionLoss: lossRecord(topicId, partition, entry) });
+    }
+  }
+}
+
+function lossRecord(topicId: Uuid, partition: number, loss: PartitionLoss): PartitionLossRecord {
+  const { offset, timestampMs, awaited, replicas, oldIsr, oldElr, ...election } = loss;
+  return {
+    election: { topicId, partition, ...election, oldIsr: [...oldIsr], oldElr: [...oldElr] },
+    offset,
+    timestampMs,
+    awaited: [...awaited],
+    replicas: replicas.map((replica) => ({ topicId, partition, ...replica })),
+  };
 }
 
 /** Field by field: an image has many partitions, and a snapshot has all of them. */

@@ -4,6 +4,7 @@ import type { List } from 'immutable';
 import { Map as ImmutableMap, OrderedMap } from 'immutable';
 import type { Epoch, NodeId, Offset } from '../base/ids.ts';
 import type { Uuid } from '../base/uuid.ts';
+import type { PartitionLoss } from './loss-entry.ts';
 
 /** Where a node can be reached; `listener` is the name as in `listeners`, e.g. PLAINTEXT. */
 export interface BrokerEndpoint {
@@ -118,6 +119,10 @@ export interface MetadataImage {
   readonly commands: OrderedMap<Uuid, CommandReply>;
   /** Of all answers in {@link commands}. */
   readonly commandBytes: number;
+  /** The loss ledger: entries of a partition, oldest first, by topic and partition. None is empty; below metadata level 3 all are. */
+  readonly losses: ImmutableMap<Uuid, ImmutableMap<number, readonly PartitionLoss[]>>;
+  /** Of all entries in {@link losses}. */
+  readonly lossCount: number;
 }
 
 /** Whose configs: `topic:<name>`, `broker:<id>`, or `broker:` for the default of all brokers. */
@@ -136,6 +141,8 @@ export const EMPTY_IMAGE: MetadataImage = {
   nextProducerId: 0,
   commands: OrderedMap(),
   commandBytes: 0,
+  losses: ImmutableMap(),
+  lossCount: 0,
 };
 
 export function topicEntity(name: string): ConfigEntity {

@@ -4,6 +4,9 @@ import type { MetadataRecord, PartitionChangeRecord, PartitionRecord } from '../
 /** From this level on there are ELRs, unclean elections, reassignments, named commands, and log dirs that go offline. */
 export const ELR_LEVEL = 2;
 
+/** From this level on there is the loss ledger (S-D8). */
+export const LEDGER_LEVEL = 3;
+
 /** The least metadata level at which the record may be written. */
 export function levelOf({ kind }: MetadataRecord): number {
   switch (kind?.$case) {
@@ -11,6 +14,9 @@ export function levelOf({ kind }: MetadataRecord): number {
     case 'command':
     case 'unregisterBroker':
       return ELR_LEVEL;
+    case 'replicaLoss':
+    case 'partitionLoss':
+      return LEDGER_LEVEL;
     case 'brokerChange':
       return kind.brokerChange.logDirs === undefined ? 1 : ELR_LEVEL;
     case 'partition':

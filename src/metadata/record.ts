@@ -9,7 +9,7 @@ export type RecordKind = NonNullable<MetadataRecord['kind']>;
 
 /** The metadata levels that this version can read and write. */
 export const MIN_METADATA_LEVEL = 1;
-export const LATEST_METADATA_LEVEL = 2;
+export const LATEST_METADATA_LEVEL = 3;
 
 /** Wraps a kind into a record that every node must know. */
 export function metadataRecord(kind: RecordKind): MetadataRecord {

@@ -10,6 +10,7 @@ import type { Draft } from './draft.ts';
 import { closeTopics, setPartitionOf } from './draft.ts';
 import type { PartitionState, TopicImage } from './image.ts';
 import { collisionKey, topicEntity } from './image.ts';
+import { dropLosses, noteGone } from './replay-losses.ts';
 import { sharedDirectories, sharedIds } from './shared-lists.ts';
 
 export function applyTopic(draft: Draft, { name, topicId }: TopicRecord): void {
@@ -84,7 +85,7 @@ export function applyPartitionChange(draft: Draft, record: PartitionChangeRecord
   const state = must(topic.partitions.get(record.partition), `partition ${topic.name}-${record.partition}`);
   const setsLeader = record.leader !== undefined;
   const replicas = changed(record.replicas?.replicas, state.replicas);
-  setPartition(draft, topic, record.partition, {
+  const next: PartitionState = {
     replicas,
     isr: changed(record.isr?.replicas, state.isr),
     elr: changed(record.elr?.replicas, state.elr),
@@ -98,7 +99,9 @@ export function applyPartitionChange(draft: Draft, record: PartitionChangeRecord
     adding: changed(record.adding?.replicas, state.adding),
     removing: changed(record.removing?.replicas, state.removing),
     leaderOffset: setsLeader ? offset : state.leaderOffset,
-  });
+  };
+  setPartition(draft, topic, record.partition, next);
+  noteGone(draft, { topicId: record.topicId, partition: record.partition, offset }, state, next);
 }
 
 function changed(to: readonly NodeId[] | undefined, from: readonly NodeId[]): readonly NodeId[] {
@@ -119,6 +122,7 @@ export function applyRemoveTopic(draft: Draft, topicId: Uuid): void {
   const topic = must(draft.topics.get(topicId), `topic ${topicId}, which a record removes,`);
   closeTopics(draft);
   for (const state of topic.partitions) draft.loads.changed(state, undefined);
+  dropLosses(draft, topicId);
   draft.topics = draft.topics.delete(topicId);
   draft.topicIds = draft.topicIds.delete(topic.name);
   const key = collisionKey(topic.name);

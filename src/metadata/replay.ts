@@ -1,5 +1,6 @@
 // Applies records to an image: total, deterministic and pure (C-0.4, C-0.5). Leaders, followers and brokers run exactly this.
-// A record that does not fit the image is a bug or a damaged log, and ends the node. Topics and partitions: replay-topics.ts.
+// A record that does not fit the image is a bug or a damaged log, and ends the node. Topics and partitions: replay-topics.ts;
+// the loss ledger: replay-losses.ts.
 import type { Map as ImmutableMap } from 'immutable';
 import { Map as ImmutableMapOf } from 'immutable';
 import { assert, must, unreachable } from '../base/assert.ts';
@@ -20,6 +21,7 @@ import { draftInPlaceOf, imageOf } from './draft.ts';
 import type { ConfigEntity, MetadataImage, Provenance } from './image.ts';
 import { topicEntity } from './image.ts';
 import { LATEST_METADATA_LEVEL, MIN_METADATA_LEVEL } from './record.ts';
+import { applyReplicaLoss, openLoss, restoreLoss } from './replay-losses.ts';
 import { applyPartition, applyPartitionChange, applyRemoveTopic, applyTopic } from './replay-topics.ts';
 
 /** One atomic batch of the metadata log; records take offsets baseOffset, baseOffset+1, …, all below endOffset. */
@@ -76,8 +78,11 @@ export function applyRecord(draft: Draft, record: MetadataRecord, offset: Offset
     case 'unregisterBroker':
       return applyUnregisterBroker(draft, kind.unregisterBroker);
     case 'uncleanElection':
+      return openLoss(draft, kind.uncleanElection, offset);
     case 'replicaLoss':
+      return applyReplicaLoss(draft, kind.replicaLoss, offset);
     case 'partitionLoss':
+      return restoreLoss(draft, kind.partitionLoss);
     case 'noOp':
       return;
     default:

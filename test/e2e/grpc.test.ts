@@ -91,11 +91,11 @@ it('administers topics, configs, leaders and levels: one answer per item', async
     });
     const features = await answers(tool, 'DescribeFeatures', {});
     expect(features['nodes']).toMatchObject(
-      [4, 5, 6, 1, 2, 3].map((node_id) => ({ node_id, unknown_reason: '', max_metadata_level: 2 })),
+      [4, 5, 6, 1, 2, 3].map((node_id) => ({ node_id, unknown_reason: '', max_metadata_level: 3 })),
     );
     expect(await answers(tool, 'UpdateFeatures', { metadata_level: 0 })).toMatchObject({
       error: null,
-      metadata_level: 2,
+      metadata_level: 3,
     });
     expect(await answers(tool, 'UnregisterBroker', { broker_id: 99 })).toMatchObject({
       error: { name: 'BROKER_ID_NOT_REGISTERED' },

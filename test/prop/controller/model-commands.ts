@@ -81,7 +81,7 @@ function register(id: number, how: 'retry' | 'clean' | 'unclean'): Run {
       bootCounter: boot,
       previousBrokerEpoch: how === 'clean' ? (known?.epoch ?? -1) : -1,
       minMetadataLevel: 1,
-      maxMetadataLevel: 2,
+      maxMetadataLevel: 3,
     };
     const send = () => real.h.call(Control, Control.methods.registerBroker, request);
     const epoch = (): number => model.working.brokers[id]?.epoch ?? -1;

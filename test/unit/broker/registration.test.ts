@@ -126,6 +126,6 @@ test('B85: an incarnation that never registered has no epoch to leave behind', (
     expect(controller.registrations[0]).toMatchObject({
       previousBrokerEpoch: -1,
       minMetadataLevel: 1,
-      maxMetadataLevel: 2,
+      maxMetadataLevel: 3,
     });
   }));

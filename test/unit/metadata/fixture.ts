@@ -6,7 +6,7 @@ import type { MetadataRecord, PartitionRecord, RegisterBrokerRecord } from '../.
 import type { MetadataImage } from '../../../src/metadata/image.ts';
 import { EMPTY_IMAGE } from '../../../src/metadata/image.ts';
 import type { RecordKind } from '../../../src/metadata/record.ts';
-import { metadataRecord } from '../../../src/metadata/record.ts';
+import { LATEST_METADATA_LEVEL, metadataRecord } from '../../../src/metadata/record.ts';
 import { replay } from '../../../src/metadata/replay.ts';
 
 /** A valid id for each small number, 0 excluded. */
@@ -30,7 +30,7 @@ export function registration(brokerId: NodeId, fields: Partial<RegisterBrokerRec
       cleanStart: true,
       inControlledShutdown: false,
       minMetadataLevel: 1,
-      maxMetadataLevel: 2,
+      maxMetadataLevel: LATEST_METADATA_LEVEL,
       stateOffset: -1,
       stateTimestampMs: -1,
       stateCause: '',

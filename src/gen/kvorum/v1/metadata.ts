@@ -22,6 +22,11 @@ export const LossKind = {
   HOLE: 3,
   /** SHORT - It leads, and its log ends below what it knew to be committed: a power cut or a damaged disk took the rest (D-10.2). */
   SHORT: 4,
+  /**
+   * GONE - It will never say what it had: it is no replica any more, or its log dir is lost. Written by nobody: it follows from other records.
+   * Offsets and high watermark are -1.
+   */
+  GONE: 5,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -33,6 +38,7 @@ export namespace LossKind {
   export type CUT = typeof LossKind.CUT;
   export type HOLE = typeof LossKind.HOLE;
   export type SHORT = typeof LossKind.SHORT;
+  export type GONE = typeof LossKind.GONE;
   export type UNRECOGNIZED = typeof LossKind.UNRECOGNIZED;
 }
 
@@ -53,6 +59,9 @@ export function lossKindFromJSON(object: any): LossKind {
     case 4:
     case "LOSS_KIND_SHORT":
       return LossKind.SHORT;
+    case 5:
+    case "LOSS_KIND_GONE":
+      return LossKind.GONE;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -72,6 +81,8 @@ export function lossKindToJSON(object: LossKind): string {
       return "LOSS_KIND_HOLE";
     case LossKind.SHORT:
       return "LOSS_KIND_SHORT";
+    case LossKind.GONE:
+      return "LOSS_KIND_GONE";
     case LossKind.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -311,8 +322,9 @@ export interface UncleanElectionRecord {
 }
 
 /**
- * What one replica says of its own log. In the ledger it belongs to the newest unclean election of the partition up to
- * `leader_epoch` that waits for this broker; where there is none, it is a loss of its own. Level 3.
+ * What one replica says of its own log. In the ledger it belongs to the unclean elections of the partition up to `leader_epoch`
+ * that wait for this broker, all of them: it cannot be known which of them cost it that. Where none waits it is a loss of its own. Said
+ * again in the same leader epoch, it widens what it said before. Level 3.
  */
 export interface ReplicaLossRecord {
   topicId: string;
@@ -326,11 +338,16 @@ export interface ReplicaLossRecord {
   toOffset: number;
   /** What the replica knew to be committed; -1: nothing. */
   highWatermark: number;
+  /** Why it is gone, in words; in snapshots and descriptions only. */
+  reason: string;
 }
 
-/** One entry of the loss ledger, as of a snapshot: opened by an UncleanElectionRecord, or by a ReplicaLossRecord of its own. */
+/**
+ * One entry of the loss ledger, as of a snapshot: opened by an UncleanElectionRecord, by a ReplicaLossRecord of its own, or by the change
+ * of a partition whose last complete replica got another log dir, as its own is lost.
+ */
 export interface PartitionLossRecord {
-  /** Opened by this. Of an entry without an election: the epochs are that of the report, no ISR, no ELR, leader -1. */
+  /** Opened by this. Of an entry without an election: the epochs are that of the report, no ISR, no ELR, no cause, leader -1. */
   election?:
     | UncleanElectionRecord
     | undefined;
@@ -2515,6 +2532,7 @@ function createBaseReplicaLossRecord(): ReplicaLossRecord {
     fromOffset: 0,
     toOffset: 0,
     highWatermark: 0,
+    reason: "",
   };
 }
 
@@ -2543,6 +2561,9 @@ export const ReplicaLossRecord: MessageFns<ReplicaLossRecord> = {
     }
     if (message.highWatermark !== 0) {
       writer.uint32(64).int64(message.highWatermark);
+    }
+    if (message.reason !== "") {
+      writer.uint32(74).string(message.reason);
     }
     return writer;
   },
@@ -2624,6 +2645,14 @@ export const ReplicaLossRecord: MessageFns<ReplicaLossRecord> = {
             message.highWatermark = longToNumber(reader.int64());
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2670,6 +2699,7 @@ export const ReplicaLossRecord: MessageFns<ReplicaLossRecord> = {
         : isSet(object.high_watermark)
         ? globalThis.Number(object.high_watermark)
         : 0,
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
     };
   },
 
@@ -2698,6 +2728,9 @@ export const ReplicaLossRecord: MessageFns<ReplicaLossRecord> = {
     }
     if (message.highWatermark !== 0) {
       obj.highWatermark = Math.round(message.highWatermark);
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
     }
     return obj;
   },

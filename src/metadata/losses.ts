@@ -1,0 +1,54 @@
+// Questions to the loss ledger (S-D8, from metadata level 3 on). What makes it is in replay-losses.ts.
+import type { Epoch, NodeId, Offset } from '../base/ids.ts';
+import type { Uuid } from '../base/uuid.ts';
+import { LossKind } from '../gen/kvorum/v1/metadata.ts';
+import type { MetadataImage } from './image.ts';
+import type { PartitionLoss } from './loss-entry.ts';
+
+type Ledger = Pick<MetadataImage, 'losses'>;
+
+const NONE: readonly PartitionLoss[] = [];
+
+/** Those of the partition, oldest first. */
+export function lossesOf({ losses }: Ledger, topicId: Uuid, partition: number): readonly PartitionLoss[] {
+  return losses.get(topicId)?.get(partition) ?? NONE;
+}
+
+/**
+ * The new leader epochs of the unclean elections that wait for what this broker says of its replica, oldest first; empty: none does.
+ * One report answers all of those up to its leader epoch.
+ */
+export function awaitedBy(image: Ledger, topicId: Uuid, partition: number, brokerId: NodeId): readonly Epoch[] {
+  const entries = lossesOf(image, topicId, partition);
+  if (entries.length === 0) return [];
+  return entries.filter(({ awaited }) => awaited.includes(brokerId)).map(({ newLeaderEpoch }) => newLeaderEpoch);
+}
+
+/** [firstOffset, endOffset); equal: nothing. */
+export interface LossRange {
+  readonly firstOffset: Offset;
+  readonly endOffset: Offset;
+}
+
+/** The smallest range that holds both; one that is empty adds nothing. */
+export function hullOf(a: LossRange, b: LossRange): LossRange {
+  if (a.firstOffset >= a.endOffset) return b;
+  if (b.firstOffset >= b.endOffset) return a;
+  return { firstOffset: Math.min(a.firstOffset, b.firstOffset), endOffset: Math.max(a.endOffset, b.endOffset) };
+}
+
+/** What is lost as far as is known, of all replicas together; nothing is 0 to 0. */
+export function lostRange({ replicas }: Pick<PartitionLoss, 'replicas'>): LossRange {
+  return replicas.reduce(
+    (sum, { fromOffset, toOffset }) => hullOf(sum, { firstOffset: fromOffset, endOffset: toOffset }),
+    {
+      firstOffset: 0,
+      endOffset: 0,
+    },
+  );
+}
+
+/** Replicas that will never say what they had: no replicas any more, or their log dirs are lost. */
+export function goneFrom({ replicas }: Pick<PartitionLoss, 'replicas'>): NodeId[] {
+  return replicas.filter(({ kind }) => kind === LossKind.GONE).map(({ brokerId }) => brokerId);
+}
