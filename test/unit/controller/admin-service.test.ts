@@ -68,10 +68,10 @@ describe('UpdateFeatures', () => {
     expect(await outcome(raised)).toBe('pending');
     expect(harness.publisher.image.level).toBe(1);
     harness.commit();
-    expect(await outcome(raised)).toMatchObject({ value: { error: undefined, metadataLevel: 2 } });
-    expect(harness.publisher.image.level).toBe(2);
+    expect(await outcome(raised)).toMatchObject({ value: { error: undefined, metadataLevel: 3 } });
+    expect(harness.publisher.image.level).toBe(3);
     const end = harness.quorum.endOffset;
-    expect(await outcome(updateFeatures(harness, 2))).toMatchObject({ value: { error: undefined, metadataLevel: 2 } });
+    expect(await outcome(updateFeatures(harness, 3))).toMatchObject({ value: { error: undefined, metadataLevel: 3 } });
     expect(harness.quorum.endOffset).toBe(end);
   });
 

@@ -6,7 +6,7 @@ import type { ControllerLevels } from '../../../src/metadata/features.ts';
 import { describeFeatures } from '../../../src/metadata/features.ts';
 import type { MetadataImage } from '../../../src/metadata/image.ts';
 import { EMPTY_IMAGE } from '../../../src/metadata/image.ts';
-import { metadataRecord } from '../../../src/metadata/record.ts';
+import { LATEST_METADATA_LEVEL, metadataRecord } from '../../../src/metadata/record.ts';
 import { replay } from '../../../src/metadata/replay.ts';
 import { LEVEL_1, registration } from '../metadata/fixture.ts';
 
@@ -14,9 +14,9 @@ function imageOf(...records: Parameters<typeof replay>[1]['records'][number][]):
   return replay(EMPTY_IMAGE, { baseOffset: 0, endOffset: records.length, epoch: 1, records }).image;
 }
 
-const LEVEL_2 = metadataRecord({ $case: 'metadataLevel', metadataLevel: { level: 2 } });
+const LATEST = metadataRecord({ $case: 'metadataLevel', metadataLevel: { level: LATEST_METADATA_LEVEL } });
 
-function controller(nodeId: number, max = 2): ControllerLevels {
+function controller(nodeId: number, max: number = LATEST_METADATA_LEVEL): ControllerLevels {
   return { nodeId, minMetadataLevel: 1, maxMetadataLevel: max, unknownReason: '' };
 }
 
@@ -40,28 +40,44 @@ function update(image: MetadataImage, metadataLevel: number, context = all, vali
 const young = imageOf(LEVEL_1, registration(4), registration(5));
 
 describe('UpdateFeatures', () => {
-  test.each([2, 0])('raises the level to %s: the highest that all can follow', (wanted) => {
-    expect(update(young, wanted)).toEqual({ levels: [2], error: undefined, message: undefined, level: 2 });
+  test.each([3, 0])('raises the level to %s: the highest that all can follow', (wanted) => {
+    expect(update(young, wanted)).toEqual({ levels: [3], error: undefined, message: undefined, level: 3 });
+  });
+
+  test('raises it step by step where that is asked for, and to the highest from where it is', () => {
+    expect(update(young, 2)).toMatchObject({ levels: [2], error: undefined, level: 2 });
+    const between = metadataRecord({ $case: 'metadataLevel', metadataLevel: { level: 2 } });
+    expect(update(imageOf(between, registration(4)), 0)).toMatchObject({ levels: [3], error: undefined, level: 3 });
+  });
+
+  test('stays below what one broker cannot follow', () => {
+    const image = imageOf(LEVEL_1, registration(4, { maxMetadataLevel: 2 }), registration(5));
+    expect(update(image, 0)).toMatchObject({ levels: [2], error: undefined, level: 2 });
+    expect(update(image, 3)).toMatchObject({ levels: [], error: 'FEATURE_UPDATE_FAILED', level: 1 });
   });
 
   test('a check alone writes nothing', () => {
     expect(update(young, 2, all, true)).toMatchObject({ levels: [], error: undefined, level: 2 });
   });
 
-  test.each([2, 0])('asked again for %s finds it in force, whoever can be asked', (wanted) => {
-    const image = imageOf(LEVEL_2, registration(4));
+  test.each([3, 0])('asked again for %s finds it in force, whoever can be asked', (wanted) => {
+    const image = imageOf(LATEST, registration(4));
     const unasked = { controllers: [silent], voters: [1, 2, 3] };
-    expect(update(image, wanted, unasked)).toEqual({ levels: [], error: undefined, message: undefined, level: 2 });
+    expect(update(image, wanted, unasked)).toEqual({ levels: [], error: undefined, message: undefined, level: 3 });
   });
 
   test('never lowers it', () => {
-    const answer = update(imageOf(LEVEL_2, registration(4)), 1);
-    expect(answer).toMatchObject({ levels: [], error: 'INVALID_UPDATE_VERSION', level: 2 });
-    expect(answer.message).toMatch(/level 2 is in force and is never lowered/);
+    const answer = update(imageOf(LATEST, registration(4)), 1);
+    expect(answer).toMatchObject({ levels: [], error: 'INVALID_UPDATE_VERSION', level: 3 });
+    expect(answer.message).toMatch(/level 3 is in force and is never lowered/);
   });
 
   test('knows no level beyond its own', () => {
-    expect(update(young, 3)).toMatchObject({ levels: [], error: 'INVALID_UPDATE_VERSION', level: 1 });
+    expect(update(young, LATEST_METADATA_LEVEL + 1)).toMatchObject({
+      levels: [],
+      error: 'INVALID_UPDATE_VERSION',
+      level: 1,
+    });
   });
 
   test('names the field of a number that is none', () => {
@@ -93,11 +109,11 @@ test('DescribeFeatures lists brokers, then controllers, and why one is not known
   expect(describeFeatures(young, [silent, controller(1)])).toEqual({
     metadataLevel: 1,
     minMetadataLevel: 1,
-    maxMetadataLevel: 2,
+    maxMetadataLevel: 3,
     nodes: [
-      { nodeId: 4, role: 'broker', unknownReason: '', minMetadataLevel: 1, maxMetadataLevel: 2 },
-      { nodeId: 5, role: 'broker', unknownReason: '', minMetadataLevel: 1, maxMetadataLevel: 2 },
-      { nodeId: 1, role: 'controller', unknownReason: '', minMetadataLevel: 1, maxMetadataLevel: 2 },
+      { nodeId: 4, role: 'broker', unknownReason: '', minMetadataLevel: 1, maxMetadataLevel: 3 },
+      { nodeId: 5, role: 'broker', unknownReason: '', minMetadataLevel: 1, maxMetadataLevel: 3 },
+      { nodeId: 1, role: 'controller', unknownReason: '', minMetadataLevel: 1, maxMetadataLevel: 3 },
       { ...silent, role: 'controller' },
     ],
     metadataEndOffset: 3,

@@ -66,7 +66,7 @@ describe('the difference of two images', () => {
     const texts = lines(image, story.image);
     expect(texts).toEqual([
       `broker 3: - | state fenced since offset 9: registered, broker epoch 9, incarnation ${uuid(103)}, boot counter 1, ` +
-        `endpoints [PLAINTEXT://broker-3:9092], rack r1, log dirs online [${uuid(1003)}], metadata levels 1 to 2`,
+        `endpoints [PLAINTEXT://broker-3:9092], rack r1, log dirs online [${uuid(1003)}], metadata levels 1 to 3`,
       `topic apples: - | id ${uuid(4)}, partitions 1`,
       'partition apples-0: - | leader 5, leader epoch 0, replicas [5], ISR [5], partition epoch 0',
       `topic orders: id ${uuid(1)}, partitions 2 | -`,

@@ -133,12 +133,12 @@ describe('C-9.1c: a failover in the middle of a write', () => {
 describe('the metadata level', () => {
   test('is described with what every broker and controller can follow, and who does not say', async () => {
     const cluster = await formed();
-    const known = { unknownReason: '', minMetadataLevel: 1, maxMetadataLevel: 2 };
+    const known = { unknownReason: '', minMetadataLevel: 1, maxMetadataLevel: 3 };
     for (const host of ['c1', 'node']) {
       expect(await call(cluster, host, Admin.describeFeatures, {})).toMatchObject({
-        metadataLevel: 2,
+        metadataLevel: 3,
         minMetadataLevel: 1,
-        maxMetadataLevel: 2,
+        maxMetadataLevel: 3,
         nodes: [
           { nodeId: 9, role: 'broker', ...known },
           { nodeId: 1, role: 'controller', ...known },
@@ -160,21 +160,21 @@ describe('the metadata level', () => {
 
   test('is raised through any node, as far as all can follow', async () => {
     const cluster = await formed();
-    for (const metadataLevel of [0, 2]) {
+    for (const metadataLevel of [0, 3]) {
       const request = { metadataLevel, validateOnly: false, forwarded: false };
       expect(await call(cluster, 'node', Admin.updateFeatures, request)).toMatchObject({
         error: undefined,
-        metadataLevel: 2,
+        metadataLevel: 3,
       });
     }
     for (const [metadataLevel, name] of [
       [1, 'INVALID_UPDATE_VERSION'],
-      [3, 'INVALID_UPDATE_VERSION'],
+      [4, 'INVALID_UPDATE_VERSION'],
       [-1, 'INVALID_REQUEST'],
     ] as const) {
       const request = { metadataLevel, validateOnly: false, forwarded: false };
       const answer = await call(cluster, 'c1', Admin.updateFeatures, request);
-      expect(answer).toMatchObject({ error: { name }, metadataLevel: 2 });
+      expect(answer).toMatchObject({ error: { name }, metadataLevel: 3 });
     }
   });
 });
