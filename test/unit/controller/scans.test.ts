@@ -310,11 +310,11 @@ describe('metadata levels', () => {
       brokers.carryOut(brokers.register(3, { minMetadataLevel: 0, maxMetadataLevel: 0 })),
     ).rejects.toMatchObject({
       status: 'INVALID_ARGUMENT',
-      message: expect.stringMatching(/level 2.*level 1 only.*version/),
+      message: expect.stringMatching(/level 3.*level 1 only.*version/),
     });
     await expect(
-      brokers.carryOut(brokers.register(3, { minMetadataLevel: 3, maxMetadataLevel: 4 })),
-    ).rejects.toMatchObject({ message: expect.stringMatching(/levels 3 to 4 only.*kvorum cluster upgrade/) });
+      brokers.carryOut(brokers.register(3, { minMetadataLevel: 4, maxMetadataLevel: 5 })),
+    ).rejects.toMatchObject({ message: expect.stringMatching(/levels 4 to 5 only.*kvorum cluster upgrade/) });
     expect(h.publisher.image.brokers.has(3)).toBe(false);
     await brokers.join(3, { minMetadataLevel: 1, maxMetadataLevel: 4, incarnationId: uuid(9) });
   });
