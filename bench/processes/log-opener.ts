@@ -179,6 +179,9 @@ async function run(): Promise<OpenerCosts> {
       logDirectories: [directory],
       offlineDirectories: [],
       values: nodeValues,
+      alterPartitions: { alter: () => new Promise(() => {}) },
+      lossReports: { report: async () => true },
+      brokerEpoch: () => 0,
       logDirWatch: { failed: () => {}, misplaced: () => {} },
     });
     publisher.subscribe((image, delta) => manager.apply(image, delta));

@@ -21,6 +21,7 @@ import { brokerOverrides } from '../replica/broker-overrides.ts';
 import { ReplicaManager } from '../replica/replica-manager.ts';
 import type { BrokerAdmin } from './admin-service.ts';
 import { adminService } from './admin-service.ts';
+import { AlterPartitionChannel } from './alter-partition-channel.ts';
 import type { BrokerContext } from './context.ts';
 import { FramePool } from './frame-pool.ts';
 import { KafkaServer } from './kafka-server.ts';
@@ -66,6 +67,7 @@ export class Broker {
   readonly #logger: Logger;
   readonly #replicas: ReplicaManager;
   readonly #replicaDirectories: ReplicaDirectories;
+  readonly #alterPartitions: AlterPartitionChannel;
   readonly #server: KafkaServer;
   readonly #context: BrokerContext;
   readonly #stopSignal = signal();
@@ -96,7 +98,26 @@ export class Broker {
       failed: (directory: LogDirectory) => void this.#logDirFailed(directory),
     };
     const directories = { logDirectories, offlineDirectories, logDirWatch };
-    this.#replicas = new ReplicaManager({ brokerId, clock, random, logger, values, ...directories });
+    this.#alterPartitions = new AlterPartitionChannel({
+      clock,
+      random,
+      logger,
+      controller,
+      brokerId,
+      brokerEpoch: () => this.#brokerEpoch,
+      requestTimeoutMs: values['request.timeout.ms'],
+    });
+    this.#replicas = new ReplicaManager({
+      brokerId,
+      clock,
+      random,
+      logger,
+      values,
+      ...directories,
+      alterPartitions: this.#alterPartitions,
+      lossReports: { report: async () => true },
+      brokerEpoch: () => this.#brokerEpoch,
+    });
     this.#server = new KafkaServer(env, config, deps.fatal);
     this.#context = {
       clusterId,
@@ -114,6 +135,11 @@ export class Broker {
       quorumLeader: () => deps.quorumLeader(),
     };
     this.service = adminService(deps.admin);
+  }
+
+  /** For observers. */
+  get replicas(): Pick<ReplicaManager, 'partitions'> {
+    return this.#replicas;
   }
 
   get #brokerEpoch(): Offset {
@@ -255,6 +281,7 @@ export class Broker {
     }
     registration?.stop();
     this.#replicaDirectories.stop();
+    this.#alterPartitions.stop();
     this.#unsubscribe();
     // Behaviour 57: who waits for this broker is told that it does not lead any more, then the sockets close.
     await this.#replicas.close();

@@ -6,7 +6,6 @@ import type { ErrorName } from '../protocol/error-codes.ts';
 import type { BatchRefusal } from '../record/validate.ts';
 import { validateBatch } from '../record/validate.ts';
 import { applyRules } from './append-rules.ts';
-import { effectiveMinIsr } from './high-watermark.ts';
 import type { AckFailure, Partition } from './partition.ts';
 
 export interface AppendRefused {
@@ -36,10 +35,9 @@ export function appendToPartition(partition: Partition, records: Buffer, acks: 0
   if (partition.failure !== undefined) return refused('KAFKA_STORAGE_ERROR', partition.failure.message);
   if (role === undefined) return refused('NOT_LEADER_OR_FOLLOWER', 'this broker does not lead the partition');
   const { config, log } = partition;
-  const { isr, replicas, leaderEpoch } = role.state;
-  const minIsr = effectiveMinIsr(config.minInsyncReplicas, replicas.length);
-  if (acks === -1 && isr.length < minIsr) {
-    return refused('NOT_ENOUGH_REPLICAS', `${isr.length} in-sync replicas, acks=all needs ${minIsr}`); // D-7.1
+  const { isr, leaderEpoch } = role.state;
+  if (acks === -1 && !role.hasEnoughInSync) {
+    return refused('NOT_ENOUGH_REPLICAS', `${isr.length} in-sync replicas, acks=all needs ${role.minIsr}`); // D-7.1
   }
   const refusal = validateBatch(records, config.maxMessageBytes);
   if (refusal !== undefined) return { kind: 'refused', ...refusal };
@@ -49,7 +47,7 @@ export function appendToPartition(partition: Partition, records: Buffer, acks: 0
     const result = log.append(ruled.bytes, leaderEpoch);
     if (result.kind === 'refused')
       return refused(result.error, 'the batch does not continue what its producer sent before');
-    if (result.kind === 'appended') partition.appended();
+    if (result.kind === 'appended') partition.appended(result.baseOffset);
     // D-7.5: a duplicate is acknowledged under the same condition as the first write.
     return {
       kind: 'appended',

@@ -3,24 +3,20 @@ import type { Offset } from '../base/ids.ts';
 
 export interface HighWatermarkInputs {
   readonly current: Offset;
-  /** Log ends of the *maximal* ISR, the leader's own included (flushed ends with log.flush.mode=sync, M-8). Not empty. */
-  readonly maximalIsrEndOffsets: readonly Offset[];
+  /** The leader's own log end (the flushed one with log.flush.mode=sync, M-8). */
+  readonly ownEndOffset: Offset;
+  /** Log ends of all others that it waits for: the *maximal* ISR (D-5.2), and who is about to join it (D-6.3). */
+  readonly othersEndOffsets: readonly Offset[];
   readonly committedIsrSize: number;
-  readonly minInsyncReplicas: number;
-  readonly replicationFactor: number;
-}
-
-/** D-6.1: min.insync.replicas, capped at the number of replicas. */
-export function effectiveMinIsr(minInsyncReplicas: number, replicationFactor: number): number {
-  return Math.min(minInsyncReplicas, replicationFactor);
+  /** effectiveMinIsr(): the same number for the controller. */
+  readonly minIsr: number;
 }
 
 /** The high watermark after a log end or the ISR changed. */
 export function nextHighWatermark(inputs: HighWatermarkInputs): Offset {
-  const { current, maximalIsrEndOffsets, committedIsrSize } = inputs;
-  // D-6.1 (strict min ISR)
-  if (committedIsrSize < effectiveMinIsr(inputs.minInsyncReplicas, inputs.replicationFactor)) return current;
-  let smallest = Number.POSITIVE_INFINITY;
-  for (const endOffset of maximalIsrEndOffsets) if (endOffset < smallest) smallest = endOffset;
-  return smallest > current && Number.isFinite(smallest) ? smallest : current; // D-6.2, D-6.4
+  const { current, ownEndOffset, othersEndOffsets, committedIsrSize, minIsr } = inputs;
+  if (committedIsrSize < minIsr) return current; // D-6.1 (strict min ISR)
+  let smallest = ownEndOffset;
+  for (const endOffset of othersEndOffsets) if (endOffset < smallest) smallest = endOffset;
+  return smallest > current ? smallest : current; // D-6.2, D-6.4
 }

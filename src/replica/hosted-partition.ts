@@ -64,11 +64,11 @@ export class HostedPartition {
 
   /** Stops serving at once; then, after what is under way, runs `dispose` (deletion, say). */
   retire(dispose: () => Promise<void>): Promise<void> {
-    this.#partition?.retire();
+    void this.#partition?.retire();
     this.#enqueue(async () => {
       const partition = this.#partition;
       this.#partition = undefined;
-      partition?.retire();
+      await partition?.retire();
       await dispose();
     });
     return this.#tail;

@@ -1,6 +1,10 @@
 // One replica of a partition on this broker: its log, its role, and the offsets that clients see.
 // Invariant: logStartOffset <= highWatermark <= logEndOffset; consumers see offsets below highWatermark only (D-8.1).
+// One role ends before the next begins: who was waited for is answered, and a follower has stopped to write (D-0.3, D-0.4).
+// One role ends before the next begins: who was waited for is answered, and a follower has stopped to write (D-0.3, D-0.4).
+import { assert } from '../base/assert.ts';
 import type { Epoch, NodeId, Offset } from '../base/ids.ts';
+import { NO_NODE } from '../base/ids.ts';
 import type { Uuid } from '../base/uuid.ts';
 import type { TopicConfig } from '../config/topic-config.ts';
 import type { Clock } from '../env/clock.ts';
@@ -8,19 +12,28 @@ import { EnvError } from '../env/error.ts';
 import type { Logger } from '../env/logger.ts';
 import type { PartitionLog } from '../log/partition-log.ts';
 import type { PartitionState } from '../metadata/image.ts';
-import { nextHighWatermark } from './high-watermark.ts';
 import { LazyFlush } from './lazy-flush.ts';
+import type { LeadershipDeps } from './leadership.ts';
+import { Leadership } from './leadership.ts';
+import type { LossReports } from './loss-reports.ts';
 import { OffsetWaiters } from './offset-waiters.ts';
-import type { LeaderRole, Role } from './role.ts';
+import type { FollowerHandle, Role } from './role.ts';
 import { decideRole } from './role.ts';
+import { lossAtStart } from './start-loss.ts';
+import { Watchers } from './watchers.ts';
 
 /** Why an append that was made is not acknowledged. Its records may or may not survive. */
-export type AckFailure = 'NOT_LEADER_OR_FOLLOWER' | 'KAFKA_STORAGE_ERROR';
+export type AckFailure = 'NOT_LEADER_OR_FOLLOWER' | 'KAFKA_STORAGE_ERROR' | 'NOT_ENOUGH_REPLICAS_AFTER_APPEND';
 
-export interface PartitionDeps {
+export interface PartitionDeps extends LeadershipDeps {
   readonly brokerId: NodeId;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly lossReports: LossReports;
+  /** The leader epochs of losses that wait for what this replica has to say, rising. */
+  readonly awaited: (partition: Partition) => readonly Epoch[];
+  /** Begins to fetch from the leader that the state names, in its leader epoch. */
+  readonly follow: (partition: Partition, state: PartitionState) => FollowerHandle;
   /** Told once, when the partition has gone offline for what its own log met: who tells the operator, and looks at the log dir. */
   readonly failed: (partition: Partition, error: EnvError) => void;
 }
@@ -31,19 +44,20 @@ export class Partition {
   readonly partition: number;
   readonly log: PartitionLog;
   readonly clock: Clock;
+  readonly #deps: PartitionDeps;
   #config: TopicConfig;
-  readonly #brokerId: NodeId;
-  readonly #logger: Logger;
-  readonly #failed: PartitionDeps['failed'];
   #role: Role | undefined;
   #highWatermark: Offset;
+  /** What it knew to be committed in an earlier life, and does not have. */
+  #missedHighWatermark: Offset = 0;
   #failure: EnvError | undefined;
   #flushing = false;
   readonly #lazyFlush: LazyFlush;
   #retired = false;
   readonly #flushed = new OffsetWaiters<AckFailure>();
   readonly #committed = new OffsetWaiters<AckFailure>();
-  readonly #watchers = new Set<() => void>();
+  readonly #watchers = new Watchers();
+  readonly #recordWatchers = new Watchers();
 
   constructor(
     deps: PartitionDeps,
@@ -58,13 +72,12 @@ export class Partition {
     this.partition = identity.partition;
     this.log = log;
     this.#config = config;
-    this.#brokerId = deps.brokerId;
+    this.#deps = deps;
     this.clock = deps.clock;
-    this.#logger = deps.logger;
-    this.#failed = deps.failed;
     this.#lazyFlush = new LazyFlush(deps.clock, () => this.#flushOnce());
     // D-6.5: what is known to be committed, until D-6.2 says more.
     this.#highWatermark = Math.max(log.logStartOffset, Math.min(knownHighWatermark, log.logEndOffset));
+    if (knownHighWatermark > log.logEndOffset) this.#missedHighWatermark = knownHighWatermark;
   }
 
   /** In force now. */
@@ -83,11 +96,16 @@ export class Partition {
     this.#config = config;
     this.advance();
     // Who waits until now for no flush may wait for one.
-    if (this.leader !== undefined) this.appended();
+    if (this.leader !== undefined) this.#flushAppended();
+  }
+
+  /** What this replica is; undefined before the first state, and once it is retired. */
+  get role(): Role | undefined {
+    return this.#role;
   }
 
   /** The role if this broker leads and its disk works. */
-  get leader(): LeaderRole | undefined {
+  get leader(): Leadership | undefined {
     return this.#role?.kind === 'leader' && this.#failure === undefined ? this.#role : undefined;
   }
 
@@ -97,6 +115,16 @@ export class Partition {
 
   get highWatermark(): Offset {
     return this.#highWatermark;
+  }
+
+  /** The high watermark, or a greater one of an earlier life whose records this replica does not have any more. */
+  get knownHighWatermark(): Offset {
+    return Math.max(this.#highWatermark, this.#missedHighWatermark);
+  }
+
+  /** The high watermark, or a greater one of an earlier life whose records this replica does not have any more. */
+  get knownHighWatermark(): Offset {
+    return Math.max(this.#highWatermark, this.#missedHighWatermark);
   }
 
   /** Set once the log failed: the partition is offline until the broker is started again (D-10.5). */
@@ -109,50 +137,122 @@ export class Partition {
     return this.#retired;
   }
 
-  /** Applies a committed partition state (D-0). Once retired or failed it stays what it is. */
+  /** Applies a committed partition state (D-0), one after the other. Once retired or failed it stays what it is. */
   async applyState(state: PartitionState): Promise<void> {
     if (this.#retired || this.#failure !== undefined) return;
-    const change = decideRole(this.#role, state, this.#brokerId);
+    const role = this.#role;
+    const change = decideRole(role, state, this.#deps.brokerId);
     switch (change.kind) {
       case 'stale':
         return;
-      case 'update':
-        this.#role = change.role;
+      case 'known':
+        this.leader?.complete(state);
         return this.advance();
-      case 'stand-by':
-        this.#role = { kind: 'standby', state };
-        this.#endLeadership('NOT_LEADER_OR_FOLLOWER');
-        return;
+      case 'update':
+        assert(role !== undefined, 'a role that goes on is there');
+        if (role.kind === 'leader') role.update(state);
+        else this.#role = { ...role, state };
+        return this.reconsider();
       case 'lead':
-        await this.#lead(state);
+        return this.#lead(state);
+      case 'follow':
+        return this.#follow(state);
+      case 'stand-by':
+        return this.#standBy(state);
     }
+  }
+
+  /** D-0.3, D-0.4: nothing of the role before goes on when this resolves. */
+  async #standBy(state: PartitionState): Promise<void> {
+    const before = this.#role;
+    this.#role = { kind: 'standby', state };
+    await this.#endRole(before, 'NOT_LEADER_OR_FOLLOWER');
   }
 
   /** D-0.3: the epoch's start is durable before anything is appended in it. */
   async #lead(state: PartitionState): Promise<void> {
-    this.#role = { kind: 'standby', state: { ...state, leader: -1 } };
-    this.#endLeadership('NOT_LEADER_OR_FOLLOWER');
+    await this.#standBy({ ...state, leader: NO_NODE });
+    if (this.#isOver) return;
     try {
       await this.log.assignEpoch(state.leaderEpoch);
     } catch (error) {
-      this.fail(error);
-      return;
+      return this.fail(error);
     }
-    if (this.#retired) return;
-    this.#role = { kind: 'leader', state, epochStartOffset: this.log.logEndOffset };
-    this.advance();
-    this.#logger.info('partition-leader', {
-      topic: this.topic,
-      partition: this.partition,
-      leaderEpoch: state.leaderEpoch,
-      logEndOffset: this.log.logEndOffset,
+    if (this.#isOver) return;
+    const loss = lossAtStart(this, state);
+    const leadership = new Leadership(this.#deps, this, state, loss === undefined);
+    this.#role = leadership;
+    const { topic, partition, log } = this;
+    const { leaderEpoch } = state;
+    this.#deps.logger.info('partition-leader', { topic, partition, leaderEpoch, logEndOffset: log.logEndOffset });
+    this.reconsider();
+    if (loss === undefined) return;
+    this.#deps.logger.warn('leader-without-records', { topic, partition, ...loss });
+    void this.#deps.lossReports.report(loss, leadership.signal).then((isReported) => {
+      if (!isReported) return;
+      this.#missedHighWatermark = 0;
+      leadership.recovered();
     });
   }
 
-  #endLeadership(failure: AckFailure): void {
+  /** D-0.4 */
+  async #follow(state: PartitionState): Promise<void> {
+    await this.#standBy(state);
+    if (this.#isOver) return;
+    this.#role = { kind: 'follower', state, following: this.#deps.follow(this, state) };
+  }
+
+  get #isOver(): boolean {
+    return this.#retired || this.#failure !== undefined;
+  }
+
+  /** Resolves when it has ended; who waited is answered at once. */
+  async #endRole(role: Role | undefined, failure: AckFailure): Promise<void> {
+    if (role?.kind === 'leader') role.end();
     this.#flushed.fail(failure);
     this.#committed.fail(failure);
-    this.#wake();
+    this.#wakeAll();
+    if (role?.kind === 'follower') await role.following.stop();
+  }
+
+  /** As leader: who may be in the ISR may be others now, or the time has come to look (D-6.8). */
+  reconsider(): void {
+    this.isrChanged();
+    this.leader?.consider();
+  }
+
+  /** As leader: the committed ISR, or how many are enough, may be others now (D-5.3). */
+  isrChanged(): void {
+    this.advance();
+    const role = this.leader;
+    // D-7.3: what is not acknowledged by now may have to wait for long.
+    if (role !== undefined && role.maximalIsr.length < role.minIsr) {
+      this.#committed.fail('NOT_ENOUGH_REPLICAS_AFTER_APPEND');
+    }
+  }
+
+  /**
+   * As follower: what an answer of the leader says (D-3.7), once its records are in the log. Resolves when the start of the log has
+   * moved, undefined if it need not.
+   */
+  followed(leader: { readonly highWatermark: Offset; readonly logStartOffset: Offset }): Promise<void> | undefined {
+    const { log } = this;
+    if (log.logEndOffset >= this.#missedHighWatermark) this.#missedHighWatermark = 0;
+    const highWatermark = Math.max(log.logStartOffset, Math.min(leader.highWatermark, log.logEndOffset));
+    if (highWatermark !== this.#highWatermark) {
+      this.#highWatermark = highWatermark;
+      this.#wakeAll();
+    }
+    const logStartOffset = Math.min(leader.logStartOffset, highWatermark);
+    if (logStartOffset <= log.logStartOffset) return undefined;
+    return log.advanceLogStart(logStartOffset).catch((error: unknown) => this.fail(error));
+  }
+
+  /** As follower: the log was truncated (D-3.6). */
+  truncated(): void {
+    const { logStartOffset, logEndOffset } = this.log;
+    this.#highWatermark = Math.max(logStartOffset, Math.min(this.#highWatermark, logEndOffset));
+    this.#wakeAll();
   }
 
   /** Takes the partition offline: its log cannot be trusted with more (R-14.2, D-10.5). A retired one's log is closed. */
@@ -160,18 +260,24 @@ export class Partition {
     if (!(error instanceof EnvError)) throw error;
     if (this.#failure !== undefined || this.#retired) return;
     this.goOffline(error);
-    this.#failed(this, error);
+    this.#deps.failed(this, error);
   }
 
   /** Its log dir is offline, as who calls this knows. */
   goOffline(error: EnvError): void {
     if (this.#failure !== undefined || this.#retired) return;
     this.#failure = error;
-    this.#endLeadership('KAFKA_STORAGE_ERROR');
+    void this.#endRole(this.#role, 'KAFKA_STORAGE_ERROR');
   }
 
-  /** After an append: gets it flushed if the topic asks for that, and moves the high watermark (D-6.8). */
-  appended(): void {
+  /** After an append as leader at `baseOffset`: gets it flushed if the topic asks for that, and moves the high watermark (D-6.8). */
+  appended(baseOffset: Offset): void {
+    this.leader?.appended(baseOffset);
+    this.#flushAppended();
+    this.#recordWatchers.wake();
+  }
+
+  #flushAppended(): void {
     if (this.config.flushMode === 'async') {
       this.advance();
       this.#lazyFlush.appended(this.log.logEndOffset - this.log.flushedEndOffset, this.config);
@@ -210,18 +316,14 @@ export class Partition {
   advance(): void {
     const role = this.leader;
     if (role === undefined) return;
-    this.#flushed.reached(this.#countedEndOffset);
-    const next = nextHighWatermark({
-      current: this.#highWatermark,
-      maximalIsrEndOffsets: [this.#countedEndOffset],
-      committedIsrSize: role.state.isr.length,
-      minInsyncReplicas: this.config.minInsyncReplicas,
-      replicationFactor: role.state.replicas.length,
-    });
+    const ownEndOffset = this.#countedEndOffset;
+    this.#flushed.reached(ownEndOffset);
+    const next = role.nextHighWatermark(this.#highWatermark, ownEndOffset);
     if (next === this.#highWatermark) return;
+    assert(next > this.#highWatermark && next <= this.log.logEndOffset, 'the high watermark rises, up to the log end');
     this.#highWatermark = next;
     this.#committed.reached(next);
-    this.#wake();
+    this.#wakeAll();
   }
 
   /** D-7.3, D-7.4: resolves when records below `endOffset` are acknowledged as `acks` asks; undefined if they are now. */
@@ -232,24 +334,33 @@ export class Partition {
     return this.#highWatermark >= endOffset ? undefined : this.#committed.wait(endOffset);
   }
 
-  /** Calls back at every move of the high watermark and at the end of leadership, until the returned function is called. */
+  /** Calls back at every move of the high watermark or the log start and at the end of a role, until the returned function is called. */
   watch(callback: () => void): () => void {
-    this.#watchers.add(callback);
-    return () => {
-      this.#watchers.delete(callback);
-    };
+    return this.#watchers.add(callback);
   }
 
-  #wake(): void {
-    for (const callback of [...this.#watchers]) callback();
+  /** As `watch`, and also when there are more records at the end of the log, committed or not. */
+  watchRecords(callback: () => void): () => void {
+    return this.#recordWatchers.add(callback);
   }
 
-  /** The replica is going: to be closed, or deleted with its topic. For good. */
-  retire(): void {
-    if (this.#retired) return;
+  /** Retention, or DeleteRecords, has moved the start of the log. */
+  logStartMoved(): void {
+    this.#wakeAll();
+  }
+
+  #wakeAll(): void {
+    this.#watchers.wake();
+    this.#recordWatchers.wake();
+  }
+
+  /** The replica is going: to be closed, or deleted with its topic. For good. Resolves when its role has ended. */
+  async retire(): Promise<void> {
+    const role = this.#role;
     this.#retired = true;
     this.#lazyFlush.cancel();
+    if (role?.kind !== 'follower') this.#role = undefined;
+    await this.#endRole(role, 'NOT_LEADER_OR_FOLLOWER');
     this.#role = undefined;
-    this.#endLeadership('NOT_LEADER_OR_FOLLOWER');
   }
 }

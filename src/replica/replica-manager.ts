@@ -16,15 +16,18 @@ import { isDiskFailure } from '../log/directory-health.ts';
 import type { LogDirectory } from '../log/log-directory.ts';
 import type { MetadataDelta } from '../metadata/delta.ts';
 import type { MetadataImage, PartitionState, TopicImage } from '../metadata/image.ts';
-import { brokerEntity, configsOf, topicByName, topicEntity } from '../metadata/image.ts';
+import { brokerEntity, configsOf, EMPTY_IMAGE, isActive, topicByName, topicEntity } from '../metadata/image.ts';
 import { ELR_LEVEL } from '../metadata/level.ts';
 import type { ErrorName } from '../protocol/error-codes.ts';
+import type { AlterPartitions } from './alter-partitions.ts';
 import { brokerOverrides } from './broker-overrides.ts';
 import { Checkpointer } from './checkpointer.ts';
 import { Cleaner } from './cleaner.ts';
 import { HostedPartition } from './hosted-partition.ts';
+import { IsrWatch } from './isr-watch.ts';
 import type { ReplicaPlace } from './log-dirs.ts';
 import { LogDirs } from './log-dirs.ts';
+import type { LossReports } from './loss-reports.ts';
 import type { PartitionDeps } from './partition.ts';
 import { Partition } from './partition.ts';
 import { moveStraysAside } from './strays.ts';
@@ -39,6 +42,10 @@ export interface ReplicaManagerDeps {
   /** Those of log.dirs that could not be opened. */
   readonly offlineDirectories?: readonly OfflineDirectory[];
   readonly values: NodeValues;
+  readonly alterPartitions: AlterPartitions;
+  readonly lossReports: LossReports;
+  /** Of this broker's registration. */
+  readonly brokerEpoch: () => Offset;
   /** What the cluster is to hear of log dirs. */
   readonly logDirWatch?: LogDirWatch;
 }
@@ -73,6 +80,9 @@ export class ReplicaManager {
   readonly #checkpointer: Checkpointer;
   readonly #upkeep: Upkeep;
   readonly #cleaner: Cleaner;
+  readonly #isrWatch: IsrWatch;
+  /** The newest. */
+  #image: MetadataImage = EMPTY_IMAGE;
   #closing = false;
 
   constructor(deps: ReplicaManagerDeps) {
@@ -82,6 +92,14 @@ export class ReplicaManager {
       brokerId: deps.brokerId,
       clock: deps.clock,
       logger: deps.logger,
+      replicaLagTimeMaxMs: deps.values['replica.lag.time.max.ms'],
+      alterPartitions: deps.alterPartitions,
+      lossReports: deps.lossReports,
+      brokerEpoch: deps.brokerEpoch,
+      registeredEpoch: (brokerId) => this.#image.brokers.get(brokerId)?.brokerEpoch,
+      eligible: (state, brokerId, brokerEpoch) => this.#isEligible(state, brokerId, brokerEpoch),
+      awaited: () => [],
+      follow: () => ({ stop: async () => {} }),
       failed: (partition, error) => this.#partitionFailed(partition, error),
     };
     this.#checkpointer = new Checkpointer({
@@ -92,6 +110,7 @@ export class ReplicaManager {
     });
     this.#upkeep = new Upkeep({ ...deps, partitions: () => this.partitions() });
     this.#cleaner = new Cleaner({ ...deps, partitions: () => this.partitions() });
+    this.#isrWatch = new IsrWatch({ ...deps, partitions: () => this.partitions() });
     for (const directory of deps.logDirectories) {
       directory.health.whenFailed((error) => this.#directoryFailed(directory, error));
     }
@@ -116,25 +135,37 @@ export class ReplicaManager {
       if (this.#closing) return;
     } while (image !== currentImage());
     this.#level = image.level;
+    this.#image = image;
     for (const topic of image.topics.values()) this.#applyTopic(image, topic);
     this.#opened = true;
     this.#checkpointer.start();
     this.#upkeep.start();
     this.#cleaner.start();
+    this.#isrWatch.start();
   }
 
   /** Follows one committed batch. Before `open` there is nothing to do. */
   apply(image: MetadataImage, delta: MetadataDelta): void {
     if (!this.#opened || this.#closing) return;
+    this.#image = image;
     for (const topicId of delta.removedTopics.keys()) this.#removeTopic(topicId);
     this.#applyConfigs(image, delta);
     for (const topicId of delta.topics) {
       const topic = image.topics.get(topicId);
       if (topic !== undefined) this.#applyTopic(image, topic);
     }
+    if (delta.brokers.size > 0) for (const { leader } of this.partitions()) leader?.consider();
     if (this.#level >= ELR_LEVEL || image.level < ELR_LEVEL) return;
     this.#level = image.level;
     for (const topic of image.topics.values()) this.#applyTopic(image, topic);
+  }
+
+  /** C-5.1, as the newest image has it. */
+  #isEligible({ replicas, directories }: PartitionState, brokerId: NodeId, brokerEpoch: Offset): boolean {
+    const broker = this.#image.brokers.get(brokerId);
+    if (broker === undefined || broker.brokerEpoch !== brokerEpoch || !isActive(broker)) return false;
+    const directory = directories[replicas.indexOf(brokerId)] ?? ZERO_UUID;
+    return directory === ZERO_UUID || broker.logDirs.includes(directory);
   }
 
   /** Configs first: a partition state acts on those of its image (C-10.1). */
@@ -325,6 +356,7 @@ export class ReplicaManager {
   async close(): Promise<void> {
     this.#closing = true;
     this.#checkpointer.stop();
+    this.#isrWatch.stop();
     const rested = Promise.all([this.#upkeep.stop(), this.#cleaner.stop()]);
     const places = [...this.#places.values()].flatMap((partitions) => [...partitions.values()]);
     await Promise.all(places.map(({ hosted }) => hosted.retire(async () => {})));

@@ -11,6 +11,8 @@ import { createLogShared } from '../../../src/log/log-shared.ts';
 import { writeMetaProperties } from '../../../src/log/storage.ts';
 import { MetadataPublisher } from '../../../src/metadata/publisher.ts';
 import { encodeRecord } from '../../../src/metadata/record.ts';
+import type { AlterPartitions } from '../../../src/replica/alter-partitions.ts';
+import type { LossReports } from '../../../src/replica/loss-reports.ts';
 import type { Partition } from '../../../src/replica/partition.ts';
 import { ReplicaManager } from '../../../src/replica/replica-manager.ts';
 import { World } from '../../../src/sim/world/world.ts';
@@ -36,6 +38,15 @@ export interface Replicas {
   readonly partition: (topicId: string) => Promise<Partition>;
 }
 
+/** A controller that does not answer leaders, and takes every loss. */
+export const SILENT_CONTROLLER = {
+  alterPartitions: {
+    alter: (_alteration, signal) =>
+      new Promise((resolve) => signal.addEventListener('abort', () => resolve(undefined), { once: true })),
+  } satisfies AlterPartitions,
+  lossReports: { report: async () => true } satisfies LossReports,
+};
+
 /** Runs `body` in a process whose disk is `world.process('host').disk`; `lives` is how often it was run on the disk before. */
 export async function withReplicas(
   body: (replicas: Replicas) => Promise<void>,
@@ -48,6 +59,10 @@ export async function withReplicas(
     /** Of `paths`, those that cannot be opened. */
     readonly unopened?: readonly string[];
     readonly level?: number;
+    /** Default: one that has not answered yet when the test ends. */
+    readonly alterPartitions?: AlterPartitions;
+    /** Default: everything is in the ledger at once. */
+    readonly lossReports?: LossReports;
   } = {},
 ): Promise<World> {
   const { paths = ['/data'], unopened = [] } = options;
@@ -84,16 +99,20 @@ export async function withReplicas(
       logDirectories: directories,
       offlineDirectories: unopened.map((path) => ({ path, failure: new EnvError('IO', `${path} does not answer`) })),
       values,
+      alterPartitions: options.alterPartitions ?? SILENT_CONTROLLER.alterPartitions,
+      lossReports: options.lossReports ?? SILENT_CONTROLLER.lossReports,
+      brokerEpoch: () => brokerEpoch,
       logDirWatch: {
         failed: ({ meta }) => told.failed.push(meta.directoryId),
         misplaced: ({ topicId, partition, directoryId }) => told.misplaced.set(`${topicId}/${partition}`, directoryId),
       },
     });
+    let brokerEpoch = -1;
     publisher.subscribe((image, delta) => manager.apply(image, delta));
     if (options.level !== undefined)
       commit(record({ $case: 'metadataLevel', metadataLevel: { level: options.level } }));
     commit(registration(SELF));
-    const brokerEpoch = publisher.image.endOffset - 1;
+    brokerEpoch = publisher.image.endOffset - 1;
     if (options.before !== undefined) commit(...options.before);
     await manager.open(() => publisher.image, brokerEpoch);
     const partition = async (topicId: string): Promise<Partition> => {

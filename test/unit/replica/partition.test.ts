@@ -144,6 +144,8 @@ describe('acknowledgement', () => {
         await partition.applyState(state({ replicas: [SELF, 2], partitionEpoch: 1, leaderEpoch: 1, isr: [SELF] }));
         expect((await findOffset(partition, -1, -1)).error).toBe('OFFSET_NOT_AVAILABLE');
         await partition.applyState(state({ replicas: [SELF, 2], partitionEpoch: 2, leaderEpoch: 1, isr: [SELF, 2] }));
+        partition.leader?.fetched({ brokerId: 2, brokerEpoch: 7, logEndOffset: 1, logStartOffset: 0 });
+        partition.advance();
         expect(await findOffset(partition, -1, -1)).toMatchObject({ error: 'NONE', offset: 1 });
       },
       { before: [allBrokers('min.insync.replicas', '2')] },

@@ -6,7 +6,7 @@ import { Partition } from '../../../src/replica/partition.ts';
 import { batchOf } from '../broker/bench.ts';
 import { partitionRecord, record, topicRecord, uuid } from '../metadata/fixture.ts';
 import type { Replicas } from './bench.ts';
-import { SELF, topic, withReplicas } from './bench.ts';
+import { SELF, SILENT_CONTROLLER, topic, withReplicas } from './bench.ts';
 
 const [T, U, V] = [uuid(50), uuid(51), uuid(52)];
 
@@ -80,6 +80,8 @@ describe('opening', () => {
         logger,
         logDirectories: [directory],
         values,
+        ...SILENT_CONTROLLER,
+        brokerEpoch: () => 0,
       });
       const early = manager.open(() => publisher.image, publisher.image.endOffset);
       await expect(early).rejects.toBeInstanceOf(AssertionError);
@@ -130,7 +132,16 @@ describe('opening', () => {
       async ({ env, directory, publisher }) => {
         const { clock, random, logger } = env;
         const { values } = parsed(configText());
-        const second = new ReplicaManager({ brokerId: 7, clock, random, logger, logDirectories: [directory], values });
+        const second = new ReplicaManager({
+          brokerId: 7,
+          clock,
+          random,
+          logger,
+          logDirectories: [directory],
+          values,
+          ...SILENT_CONTROLLER,
+          brokerEpoch: () => 0,
+        });
         const opening = second.open(() => publisher.image, 0);
         await second.close();
         await opening;
