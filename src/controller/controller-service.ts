@@ -69,7 +69,10 @@ export function controllerService(
       controller.execute(context, asRegistered(request, decideAssignReplicasToDirs), {
         operation: `AssignReplicasToDirs of broker ${request.brokerId}`,
       }),
-    reportLosses: (request, context) => controller.execute(context, asRegistered(request, decideReportLosses)),
+    reportLosses: (request, context) =>
+      controller.execute(context, asRegistered(request, decideReportLosses), {
+        operation: `ReportLosses of broker ${request.brokerId}`,
+      }),
     allocateProducerIds: (request, context) =>
       controller.execute(context, asRegistered(request, decideAllocateProducerIds), {
         operation: `AllocateProducerIds of broker ${request.brokerId}`,
