@@ -25,6 +25,7 @@ import { AlterPartitionChannel } from './alter-partition-channel.ts';
 import type { BrokerContext } from './context.ts';
 import { FramePool } from './frame-pool.ts';
 import { KafkaServer } from './kafka-server.ts';
+import { LossReportChannel } from './loss-report-channel.ts';
 import { ProducerIds } from './producer-ids.ts';
 import { Registration } from './registration.ts';
 import { ReplicaDirectories } from './replica-directories.ts';
@@ -68,6 +69,7 @@ export class Broker {
   readonly #replicas: ReplicaManager;
   readonly #replicaDirectories: ReplicaDirectories;
   readonly #alterPartitions: AlterPartitionChannel;
+  readonly #lossReports: LossReportChannel;
   readonly #server: KafkaServer;
   readonly #context: BrokerContext;
   readonly #stopSignal = signal();
@@ -98,7 +100,7 @@ export class Broker {
       failed: (directory: LogDirectory) => void this.#logDirFailed(directory),
     };
     const directories = { logDirectories, offlineDirectories, logDirWatch };
-    this.#alterPartitions = new AlterPartitionChannel({
+    const toController = {
       clock,
       random,
       logger,
@@ -106,7 +108,9 @@ export class Broker {
       brokerId,
       brokerEpoch: () => this.#brokerEpoch,
       requestTimeoutMs: values['request.timeout.ms'],
-    });
+    };
+    this.#alterPartitions = new AlterPartitionChannel(toController);
+    this.#lossReports = new LossReportChannel(toController);
     this.#replicas = new ReplicaManager({
       brokerId,
       clock,
@@ -115,7 +119,7 @@ export class Broker {
       values,
       ...directories,
       alterPartitions: this.#alterPartitions,
-      lossReports: { report: async () => true },
+      lossReports: this.#lossReports,
       brokerEpoch: () => this.#brokerEpoch,
     });
     this.#server = new KafkaServer(env, config, deps.fatal);
@@ -282,6 +286,7 @@ export class Broker {
     registration?.stop();
     this.#replicaDirectories.stop();
     this.#alterPartitions.stop();
+    this.#lossReports.stop();
     this.#unsubscribe();
     // Behaviour 57: who waits for this broker is told that it does not lead any more, then the sockets close.
     await this.#replicas.close();
