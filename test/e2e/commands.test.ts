@@ -168,9 +168,9 @@ describe('says in a sentence', () => {
       code: 1,
       sentence: "taken: TOPIC_ALREADY_EXISTS: topic 'taken' exists already",
     });
-    expect(await failure(['topic', 'create', 'three', '--replication-factor', '3'])).toEqual({
+    expect(await failure(['topic', 'create', 'four', '--replication-factor', '4'])).toEqual({
       code: 1,
-      sentence: expect.stringMatching(/INVALID_REPLICATION_FACTOR: .*this version stores one replica per partition/),
+      sentence: expect.stringMatching(/INVALID_REPLICATION_FACTOR: .*there are 3 brokers/),
     });
     expect(await failure(['topic', 'create', 'bad/name'])).toEqual({
       code: 1,
@@ -180,7 +180,7 @@ describe('says in a sentence', () => {
       code: 1,
       sentence: expect.stringContaining('the nearest is segment.bytes'),
     });
-    expect((await ask(['topic', 'list'])).stdout.match(/^(three|bad|x)/m)).toBeNull();
+    expect((await ask(['topic', 'list'])).stdout.match(/^(four|bad|x)/m)).toBeNull();
   });
 
   it('that there is no such topic', async () => {
