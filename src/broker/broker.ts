@@ -11,6 +11,7 @@ import { isEnvError } from '../env/error.ts';
 import type { Logger } from '../env/logger.ts';
 import type { RpcService } from '../env/network.ts';
 import { randomUuid } from '../env/random.ts';
+import type { ReplicaDescription } from '../gen/kvorum/v1/admin.ts';
 import type { ReplicaDirectory } from '../gen/kvorum/v1/controller.ts';
 import type { Endpoint } from '../gen/kvorum/v1/metadata.ts';
 import type { OfflineDirectory } from '../log/directory-health.ts';
@@ -28,6 +29,7 @@ import { KafkaServer } from './kafka-server.ts';
 import { LossReportChannel } from './loss-report-channel.ts';
 import { ProducerIds } from './producer-ids.ts';
 import { Registration } from './registration.ts';
+import { describeReplicas } from './replica-descriptions.ts';
 import { ReplicaDirectories } from './replica-directories.ts';
 import { SERVED_APIS } from './routes.ts';
 import { TopicCommands } from './topic-commands.ts';
@@ -139,6 +141,14 @@ export class Broker {
       quorumLeader: () => deps.quorumLeader(),
     };
     this.service = adminService(deps.admin);
+  }
+
+  /** Its own replicas of the topics, of all if none is named. */
+  describeReplicas(topics: readonly string[]): ReplicaDescription[] {
+    const { env, config, publisher } = this.#deps;
+    const { nodeId: brokerId } = config;
+    const { image } = publisher;
+    return describeReplicas({ brokerId, image, replicas: this.#replicas, nowMs: env.clock.now() }, topics);
   }
 
   /** For observers. */

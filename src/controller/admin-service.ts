@@ -56,8 +56,8 @@ function writes(controller: CommandRunner, deps: ControllerDeps): AdminWrites {
     alterConfigs: write('alterConfigs', ({ working }, request) =>
       carriedOutOnce(working, request, alterConfigs, () => decideAlterConfigs(working, request)),
     ),
-    electLeaders: write('electLeaders', ({ working }, request) =>
-      decideElectLeaders(working, request, electionPolicyOf(working)),
+    electLeaders: admin.withPossibleLosses(
+      write('electLeaders', ({ working }, request) => decideElectLeaders(working, request, electionPolicyOf(working))),
     ),
     unregisterBroker: write('unregisterBroker', (claim, request, now) =>
       unregisterBroker(claim, request, { now, voterIds: new Set(voterIds()) }),

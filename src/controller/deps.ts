@@ -2,7 +2,7 @@
 import type { Ms, NodeId } from '../base/ids.ts';
 import type { Uuid } from '../base/uuid.ts';
 import type { AdminForwarder } from '../client/admin-forwarder.ts';
-import type { AdminReads } from '../client/admin-writes.ts';
+import type { AdminReads, AdminWrites } from '../client/admin-writes.ts';
 import type { NodeConfig } from '../config/node-config.ts';
 import type { Env } from '../env/env.ts';
 import type { RpcContext, RpcError } from '../env/network.ts';
@@ -18,6 +18,8 @@ import type { Forwarder } from './forwarder.ts';
 export interface ControllerAdmin {
   readonly reads: AdminReads;
   readonly forwarder: AdminForwarder;
+  /** Has checks of unclean elections say what they may cost. */
+  readonly withPossibleLosses: (elect: AdminWrites['electLeaders']) => AdminWrites['electLeaders'];
   /** The levels that the voters can follow, asked now. */
   readonly controllerLevels: () => Promise<readonly ControllerLevels[]>;
 }

@@ -22,6 +22,8 @@ import { quorumAdmin } from '../quorum/admin.ts';
 import type { Quorum } from '../quorum/quorum.ts';
 import { describeConfigs } from './describe-configs.ts';
 import { durabilityPolicy } from './durability.ts';
+import type { Elect } from './election-checks.ts';
+import { withPossibleLosses } from './election-checks.ts';
 import { askControllers } from './features.ts';
 import type { LogDirsAdmin } from './log-dirs-admin.ts';
 import { logDirsAdmin } from './log-dirs-admin.ts';
@@ -30,6 +32,8 @@ import { metadataAdmin } from './metadata-admin.ts';
 import { checkDescribeConfigs, checkDescribeTopics } from './read-limits.ts';
 import type { RecordsAdmin } from './records-admin.ts';
 import { recordsAdmin } from './records-admin.ts';
+import type { ReplicasAdmin, ReplicasAdminDeps } from './replicas-admin.ts';
+import { replicasAdmin } from './replicas-admin.ts';
 import { identify } from './voters.ts';
 
 export interface NodeAdminDeps {
@@ -45,13 +49,15 @@ export interface NodeAdminDeps {
   /** Who answers at `host:port`; RpcError. */
   readonly identify: (endpoint: string) => Promise<IdentifyResponse>;
   /** The handlers that other parts of the node have. */
-  readonly parts: QuorumAdmin & MetadataAdmin & RecordsAdmin & LogDirsAdmin;
+  readonly parts: QuorumAdmin & MetadataAdmin & RecordsAdmin & LogDirsAdmin & ReplicasAdmin;
 }
 
 /** What a node's AdminService is made of. */
 export interface NodeAdmin {
   readonly reads: AdminReads;
   readonly forwarder: AdminForwarder;
+  /** Has checks of unclean elections say what they may cost. */
+  readonly withPossibleLosses: (elect: Elect) => Elect;
   /** The levels that the voters can follow, asked now. */
   readonly controllerLevels: () => Promise<ControllerLevels[]>;
 }
@@ -85,10 +91,10 @@ export function composeAdmin(deps: NodeAdminDeps): NodeAdmin {
       return describeConfigs(publisher.image, request, config);
     },
     describeLosses: async () => ({ losses: [], metadataEndOffset: publisher.image.endOffset }),
-    describeReplicas: async () => ({ replicas: [], silent: [] }),
     ...deps.parts,
   };
-  return { reads, forwarder, controllerLevels };
+  const asked = { clock, publisher, describeReplicas: deps.parts.describeReplicas };
+  return { reads, forwarder, controllerLevels, withPossibleLosses: (elect) => withPossibleLosses(asked, elect) };
 }
 
 /** The same for a node in the world. */
@@ -99,9 +105,10 @@ export function composeNodeAdmin(
   links: Pick<NodeAdminDeps, 'publisher' | 'leaderId'> & {
     readonly quorum: Quorum;
     readonly channel: ControllerChannel;
+    readonly ownReplicas: ReplicasAdminDeps['ownReplicas'];
   },
 ): NodeAdmin {
-  const { quorum, channel, publisher, leaderId } = links;
+  const { quorum, channel, publisher, leaderId, ownReplicas } = links;
   const { clock, random } = env;
   const { nodeId } = config;
   const requestTimeoutMs = config.values['request.timeout.ms'];
@@ -113,6 +120,7 @@ export function composeNodeAdmin(
     ...metadataAdmin({ clock, quorum, publisher }),
     ...recordsAdmin({ clock, random, network: env.network, publisher, requestTimeoutMs }),
     ...logDirsAdmin({ clock, network: env.network, publisher, requestTimeoutMs }),
+    ...replicasAdmin({ network: env.network, config, publisher, ownReplicas, requestTimeoutMs }),
   };
   return composeAdmin({
     clock,

@@ -3,6 +3,7 @@
 import type { NodeId } from '../base/ids.ts';
 import { NO_NODE } from '../base/ids.ts';
 import type { Uuid } from '../base/uuid.ts';
+import type { Broker } from '../broker/broker.ts';
 import { ControllerChannel } from '../client/controller-channel.ts';
 import type { NodeConfig } from '../config/node-config.ts';
 import { Controller } from '../controller/controller.ts';
@@ -61,11 +62,13 @@ export class Node {
   readonly ready: Promise<boolean>;
   readonly quorum: Quorum;
   readonly publisher: MetadataPublisher;
+  /** The partitions of a broker, for observers only. */
+  readonly replicas: Broker['replicas'] | undefined;
   readonly #stop: () => Promise<void>;
   #stopped: Promise<void> | undefined;
 
   constructor(
-    parts: Pick<Node, 'nodeId' | 'clusterId' | 'addresses' | 'ready' | 'quorum' | 'publisher'>,
+    parts: Pick<Node, 'nodeId' | 'clusterId' | 'addresses' | 'ready' | 'quorum' | 'publisher' | 'replicas'>,
     stop: () => Promise<void>,
   ) {
     this.nodeId = parts.nodeId;
@@ -74,6 +77,7 @@ export class Node {
     this.ready = parts.ready;
     this.quorum = parts.quorum;
     this.publisher = parts.publisher;
+    this.replicas = parts.replicas;
     this.#stop = stop;
   }
 
@@ -104,6 +108,15 @@ async function undoOne(env: Env, step: () => Promise<void> | void): Promise<void
   }
 }
 
+/** What is there by now. */
+interface Running {
+  raft?: RpcService;
+  controller?: Controller;
+  quorum?: Quorum;
+  channel?: ControllerChannel;
+  broker?: Broker;
+}
+
 async function compose(
   env: Env,
   config: NodeConfig,
@@ -112,7 +125,7 @@ async function compose(
 ): Promise<Node> {
   const meta = await verifyStorage(env, config);
   const { clusterId } = meta;
-  const running: { raft?: RpcService; controller?: Controller; quorum?: Quorum; channel?: ControllerChannel } = {};
+  const running: Running = {};
   const controllerListeners = await listenForControllers(env, config, meta, running);
   undo.push(() => closeAll(controllerListeners));
 
@@ -145,7 +158,9 @@ async function compose(
   undo.push(() => channel.close());
   let stateMachine = metadataStateMachine(publisher, { leaderChanged: () => {} });
   const leader = (): NodeId => presentLeader(quorum);
-  const admin = composeNodeAdmin(env, known, clusterId, { quorum, channel, publisher, leaderId: leader });
+  const ownReplicas = (topics: readonly string[]) => running.broker?.describeReplicas(topics) ?? [];
+  const links = { quorum, channel, publisher, leaderId: leader, ownReplicas };
+  const admin = composeNodeAdmin(env, known, clusterId, links);
   if (config.isController) {
     const controller = new Controller({
       env,
@@ -164,7 +179,10 @@ async function compose(
   const broker = config.isBroker
     ? await createBroker(env, known, meta, { publisher, channel, admin, quorumLeader: leader, fatal }, undo)
     : undefined;
-  if (broker !== undefined) undo.push(() => broker.stop());
+  if (broker !== undefined) {
+    running.broker = broker;
+    undo.push(() => broker.stop());
+  }
   const endpoints = (await broker?.bind()) ?? [];
   const grpcListeners = await listen(config, 'grpc', (at) =>
     env.network.serve(at, broker === undefined ? (running.controller?.services ?? []) : [broker.service]),
@@ -192,7 +210,8 @@ async function compose(
   void ready.then((serving) => {
     probes.brokerReady = serving;
   });
-  return new Node({ nodeId: config.nodeId, clusterId, addresses, ready, quorum, publisher }, () => {
+  const replicas = broker?.replicas;
+  return new Node({ nodeId: config.nodeId, clusterId, addresses, ready, quorum, publisher, replicas }, () => {
     probes.brokerReady = false;
     return inTurn([
       () => broker?.stop(),

@@ -230,6 +230,7 @@ export function startHarness(properties = '') {
       ...metadataAdmin({ clock, quorum, publisher }),
       deleteRecords: () => Promise.reject(new RpcError('UNIMPLEMENTED', 'there are no brokers here')),
       describeLogDirs: () => Promise.reject(new RpcError('UNIMPLEMENTED', 'there are no brokers here')),
+      describeReplicas: () => Promise.reject(new RpcError('UNIMPLEMENTED', 'there are no brokers here')),
     },
   });
   const controller = new Controller({

@@ -588,12 +588,20 @@ export interface PossibleLoss {
    * broker does not answer.
    */
   firstOffset: number;
-  /** The end of the longest log among the replicas that answer: [first_offset, known_end_offset) would surely go. */
+  /**
+   * The end of the longest log among the replicas that answer and have something that the elected one has not: [first_offset,
+   * known_end_offset) would surely go; equal: nothing of what they have.
+   */
   knownEndOffset: number;
-  /** The highest of what the replicas that answer know to be committed. */
+  /** The highest of what the replicas that answer know to be committed; -1: nobody answers. */
   highWatermark: number;
-  /** Replicas that do not answer: what only they have would go too, from first_offset on. */
+  /** Replicas that do not answer: what only they have would go too. */
   silent: number[];
+  /**
+   * From here on that may be: the elected replica knows what is below to be committed, so that they have the same there. -1: nobody is
+   * silent, or the elected replica is.
+   */
+  silentFromOffset: number;
 }
 
 export interface ElectLeadersResponse {
@@ -847,9 +855,14 @@ export interface LossDescription {
   replicas: ReplicaLossRecord[];
   /** Replicas that have not said yet what they had: while there are any, more may have been lost. */
   awaited: number[];
-  /** What is lost as far as known, of all replicas together: [first_offset, end_offset); equal: nothing. */
+  /**
+   * What is lost as far as known, of all replicas together: [first_offset, end_offset); equal: nothing. A hole adds nothing: its leader had
+   * those records, and deleted them.
+   */
   firstOffset: number;
   endOffset: number;
+  /** Of `awaited`: brokers that are not registered any more. They say nothing unless they come back. */
+  unregistered: number[];
 }
 
 export interface DescribeLossesResponse {
@@ -4284,7 +4297,7 @@ export const ElectedLeader: MessageFns<ElectedLeader> = {
 };
 
 function createBasePossibleLoss(): PossibleLoss {
-  return { firstOffset: 0, knownEndOffset: 0, highWatermark: 0, silent: [] };
+  return { firstOffset: 0, knownEndOffset: 0, highWatermark: 0, silent: [], silentFromOffset: 0 };
 }
 
 export const PossibleLoss: MessageFns<PossibleLoss> = {
@@ -4304,6 +4317,9 @@ export const PossibleLoss: MessageFns<PossibleLoss> = {
         writer.int32(v);
       }
       writer.join();
+    }
+    if (message.silentFromOffset !== 0) {
+      writer.uint32(40).int64(message.silentFromOffset);
     }
     return writer;
   },
@@ -4363,6 +4379,14 @@ export const PossibleLoss: MessageFns<PossibleLoss> = {
 
             break;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.silentFromOffset = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4393,6 +4417,11 @@ export const PossibleLoss: MessageFns<PossibleLoss> = {
         ? globalThis.Number(object.high_watermark)
         : 0,
       silent: globalThis.Array.isArray(object?.silent) ? object.silent.map((e: any) => globalThis.Number(e)) : [],
+      silentFromOffset: isSet(object.silentFromOffset)
+        ? globalThis.Number(object.silentFromOffset)
+        : isSet(object.silent_from_offset)
+        ? globalThis.Number(object.silent_from_offset)
+        : 0,
     };
   },
 
@@ -4409,6 +4438,9 @@ export const PossibleLoss: MessageFns<PossibleLoss> = {
     }
     if (message.silent?.length) {
       obj.silent = message.silent.map((e) => Math.round(e));
+    }
+    if (message.silentFromOffset !== 0) {
+      obj.silentFromOffset = Math.round(message.silentFromOffset);
     }
     return obj;
   },
@@ -7207,6 +7239,7 @@ function createBaseLossDescription(): LossDescription {
     awaited: [],
     firstOffset: 0,
     endOffset: 0,
+    unregistered: [],
   };
 }
 
@@ -7268,6 +7301,13 @@ export const LossDescription: MessageFns<LossDescription> = {
     }
     if (message.endOffset !== 0) {
       writer.uint32(120).int64(message.endOffset);
+    }
+    if (message.unregistered.length !== 0) {
+      writer.uint32(130).fork();
+      for (const v of message.unregistered) {
+        writer.int32(v);
+      }
+      writer.join();
     }
     return writer;
   },
@@ -7435,6 +7475,24 @@ export const LossDescription: MessageFns<LossDescription> = {
             message.endOffset = longToNumber(reader.int64());
             continue;
           }
+          case 16: {
+            if (tag === 128) {
+              message.unregistered.push(reader.int32());
+
+              continue;
+            }
+
+            if (tag === 130) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.unregistered.push(reader.int32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -7498,6 +7556,9 @@ export const LossDescription: MessageFns<LossDescription> = {
         : isSet(object.end_offset)
         ? globalThis.Number(object.end_offset)
         : 0,
+      unregistered: globalThis.Array.isArray(object?.unregistered)
+        ? object.unregistered.map((e: any) => globalThis.Number(e))
+        : [],
     };
   },
 
@@ -7547,6 +7608,9 @@ export const LossDescription: MessageFns<LossDescription> = {
     }
     if (message.endOffset !== 0) {
       obj.endOffset = Math.round(message.endOffset);
+    }
+    if (message.unregistered?.length) {
+      obj.unregistered = message.unregistered.map((e) => Math.round(e));
     }
     return obj;
   },
