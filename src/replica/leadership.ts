@@ -64,8 +64,8 @@ export class Leadership {
   /** Both of `#state` and `#pending`. */
   #maximalIsr: readonly NodeId[] = [];
   #outside: readonly NodeId[] = [];
-  /** What was warned of in this epoch. */
-  readonly #warned = new Set<string>();
+  /** What there is a line of in the log. */
+  readonly #told = new Set<string>();
   #isRecovered: boolean;
   readonly #over = new AbortController();
 
@@ -85,15 +85,6 @@ export class Leadership {
   /** As committed, as far as is known: its ISR is the committed one. */
   get state(): PartitionState {
     return this.#state;
-  }
-
-  /** Aborted when the leader epoch is over. */
-  get signal(): AbortSignal {
-    return this.#over.signal;
-  }
-
-  get #isOver(): boolean {
-    return this.#over.signal.aborted;
   }
 
   /** Aborted when the leader epoch is over. */
@@ -270,7 +261,7 @@ export class Leadership {
   #answered(pending: PendingChange, outcome: AlterationOutcome): void {
     if (outcome.kind !== 'altered') {
       const { error, message } = outcome;
-      this.warnOnce(`isr ${error}`, 'isr-change-refused', { change: pending.kind, error, message });
+      this.tellOnce(`isr ${error}`, 'warn', { event: 'isr-change-refused', change: pending.kind, error, message });
     }
     if (outcome.kind === 'superseded') return; // D-5.5: pending until the metadata shows what came first
     const before = this.#state;
@@ -309,10 +300,21 @@ export class Leadership {
     this.#logger.info('isr-changed', { partitionEpoch, from: before.isr, to: isr });
   }
 
-  /** A line of the log for each `what` of this epoch, at most. */
-  warnOnce(what: string, event: string, fields: Readonly<Record<string, unknown>>): void {
-    if (this.#warned.has(what)) return;
-    this.#warned.add(what);
-    this.#logger.warn(event, fields);
+  /** KIP-903: the newest incarnation of a broker that is known here; -1 if none is. */
+  newestEpoch(brokerId: NodeId): Offset {
+    const { registeredEpoch } = this.#deps;
+    return Math.max(this.#followers.get(brokerId)?.brokerEpoch ?? -1, registeredEpoch(brokerId) ?? -1);
+  }
+
+  /** A line of the log, unless there was one for this `key` in this epoch. */
+  tellOnce(
+    key: string,
+    level: 'info' | 'warn',
+    line: { readonly event: string; readonly [fact: string]: unknown },
+  ): void {
+    if (this.#told.has(key)) return;
+    this.#told.add(key);
+    const { event, ...facts } = line;
+    this.#logger[level](event, facts);
   }
 }

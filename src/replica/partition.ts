@@ -1,7 +1,6 @@
 // One replica of a partition on this broker: its log, its role, and the offsets that clients see.
 // Invariant: logStartOffset <= highWatermark <= logEndOffset; consumers see offsets below highWatermark only (D-8.1).
 // One role ends before the next begins: who was waited for is answered, and a follower has stopped to write (D-0.3, D-0.4).
-// One role ends before the next begins: who was waited for is answered, and a follower has stopped to write (D-0.3, D-0.4).
 import { assert } from '../base/assert.ts';
 import type { Epoch, NodeId, Offset } from '../base/ids.ts';
 import { NO_NODE } from '../base/ids.ts';
@@ -122,11 +121,6 @@ export class Partition {
     return Math.max(this.#highWatermark, this.#missedHighWatermark);
   }
 
-  /** The high watermark, or a greater one of an earlier life whose records this replica does not have any more. */
-  get knownHighWatermark(): Offset {
-    return Math.max(this.#highWatermark, this.#missedHighWatermark);
-  }
-
   /** Set once the log failed: the partition is offline until the broker is started again (D-10.5). */
   get failure(): EnvError | undefined {
     return this.#failure;
@@ -187,7 +181,7 @@ export class Partition {
     this.#deps.logger.info('partition-leader', { topic, partition, leaderEpoch, logEndOffset: log.logEndOffset });
     this.reconsider();
     if (loss === undefined) return;
-    this.#deps.logger.warn('leader-without-records', { topic, partition, ...loss });
+    this.#deps.logger.warn('leader-without-records', { topic, ...loss });
     void this.#deps.lossReports.report(loss, leadership.signal).then((isReported) => {
       if (!isReported) return;
       this.#missedHighWatermark = 0;
@@ -231,21 +225,19 @@ export class Partition {
     }
   }
 
-  /**
-   * As follower: what an answer of the leader says (D-3.7), once its records are in the log. Resolves when the start of the log has
-   * moved, undefined if it need not.
-   */
-  followed(leader: { readonly highWatermark: Offset; readonly logStartOffset: Offset }): Promise<void> | undefined {
-    const { log } = this;
-    if (log.logEndOffset >= this.#missedHighWatermark) this.#missedHighWatermark = 0;
-    const highWatermark = Math.max(log.logStartOffset, Math.min(leader.highWatermark, log.logEndOffset));
-    if (highWatermark !== this.#highWatermark) {
-      this.#highWatermark = highWatermark;
-      this.#wakeAll();
-    }
-    const logStartOffset = Math.min(leader.logStartOffset, highWatermark);
-    if (logStartOffset <= log.logStartOffset) return undefined;
-    return log.advanceLogStart(logStartOffset).catch((error: unknown) => this.fail(error));
+  /** As follower, after an append: what flush.messages and flush.ms ask for. */
+  appendedAsFollower(): void {
+    this.#lazyFlush.appended(this.log.logEndOffset - this.log.flushedEndOffset, this.config);
+  }
+
+  /** As follower: what an answer of the leader says, once its records are in the log (D-3.7). */
+  followed(leader: { readonly highWatermark: Offset }): void {
+    const { logStartOffset, logEndOffset } = this.log;
+    if (logEndOffset >= this.#missedHighWatermark) this.#missedHighWatermark = 0;
+    const next = Math.max(logStartOffset, Math.min(leader.highWatermark, logEndOffset));
+    if (next === this.#highWatermark) return;
+    this.#highWatermark = next;
+    this.#wakeAll();
   }
 
   /** As follower: the log was truncated (D-3.6). */

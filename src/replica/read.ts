@@ -1,6 +1,7 @@
 // Fetch, ListOffsets and OffsetForLeaderEpoch on one partition. The high watermark is read once per answer (D-8.1).
 import type { Epoch, Offset } from '../base/ids.ts';
 import { EnvError } from '../env/error.ts';
+import type { EpochEndOffset } from '../log/leader-epoch-cache.ts';
 import type { ErrorName } from '../protocol/error-codes.ts';
 import { RecordError } from '../record/record.ts';
 import type { Partition } from './partition.ts';
@@ -26,7 +27,7 @@ export interface PartitionRead {
   readonly highWatermark: Offset;
   readonly logStartOffset: Offset;
   /** D-8.2: where the reader's log leaves ours. */
-  readonly diverging: { readonly epoch: Epoch; readonly endOffset: Offset } | undefined;
+  readonly diverging: EpochEndOffset | undefined;
   /** Whole batches; the first may begin before the fetch offset (behaviour 31). */
   readonly records: Buffer;
 }
@@ -39,7 +40,7 @@ export function unreadable(error: ErrorName): PartitionRead {
 }
 
 /** Why this replica cannot answer a client that names `currentLeaderEpoch`; undefined if it can. */
-function refusal(partition: Partition, currentLeaderEpoch: Epoch): ErrorName | undefined {
+export function refusal(partition: Partition, currentLeaderEpoch: Epoch): ErrorName | undefined {
   if (partition.failure !== undefined) return 'KAFKA_STORAGE_ERROR';
   if (partition.isRetired) return 'NOT_LEADER_OR_FOLLOWER';
   // D-2.2: the epoch before the leadership, so that a client that is ahead waits and one that is behind refreshes.
@@ -53,7 +54,7 @@ function refusal(partition: Partition, currentLeaderEpoch: Epoch): ErrorName | u
  * What a read gives, or why it gives nothing. A failing disk takes the partition offline; records that a client garbled, and a
  * log that was closed under the read, are the reader's answer only.
  */
-async function onDisk<T extends object | undefined>(
+export async function onDisk<T extends object | undefined>(
   partition: Partition,
   work: () => Promise<T>,
 ): Promise<T | 'KAFKA_STORAGE_ERROR' | 'CORRUPT_MESSAGE' | 'NOT_LEADER_OR_FOLLOWER'> {
@@ -96,7 +97,12 @@ export async function readPartition(partition: Partition, fetch: PartitionFetch)
   return { ...answer, records };
 }
 
-function divergence(partition: Partition, lastFetchedEpoch: Epoch, fetchOffset: Offset) {
+/** Where a log that ends at `fetchOffset` with that epoch leaves ours, if it does; 'unknown': that cannot be told. */
+export function divergence(
+  partition: Partition,
+  lastFetchedEpoch: Epoch,
+  fetchOffset: Offset,
+): EpochEndOffset | 'unknown' | undefined {
   const found = partition.log.endOffsetFor(lastFetchedEpoch);
   if (found === undefined) return 'unknown';
   return found.epoch < lastFetchedEpoch || found.endOffset < fetchOffset ? found : undefined;
@@ -110,6 +116,8 @@ export interface FoundOffset {
 }
 
 const NOT_FOUND: FoundOffset = { error: 'NONE', offset: -1, timestamp: -1, leaderEpoch: -1 };
+/** D-6.6: what is committed beyond the high watermark is not known yet. */
+const NOT_AVAILABLE: FoundOffset = { ...NOT_FOUND, error: 'OFFSET_NOT_AVAILABLE' };
 
 /** Behaviour 39: -1 latest, -2 earliest, -3 of the maximal timestamp, -4 as -2, -5 none (nothing is tiered), else by time. */
 export async function findOffset(
@@ -127,7 +135,7 @@ export async function findOffset(
       return NOT_FOUND;
     case -1:
       // D-6.6 (KIP-207): rather no answer than one that goes back.
-      if (highWatermark < role.epochStartOffset) return { ...NOT_FOUND, error: 'OFFSET_NOT_AVAILABLE' };
+      if (highWatermark < role.epochStartOffset) return NOT_AVAILABLE;
       return { ...NOT_FOUND, offset: highWatermark, leaderEpoch };
     case -2:
     case -4:
@@ -140,7 +148,8 @@ export async function findOffset(
       : log.offsetForTimestamp(Number(timestamp), highWatermark),
   );
   if (typeof found === 'string') return { ...NOT_FOUND, error: found };
-  return found === undefined ? NOT_FOUND : { error: 'NONE', ...found };
+  if (found !== undefined) return { error: 'NONE', ...found };
+  return highWatermark < role.epochStartOffset ? NOT_AVAILABLE : NOT_FOUND;
 }
 
 export interface EpochEnd {
@@ -156,7 +165,12 @@ export function findEpochEnd(partition: Partition, leaderEpoch: Epoch, currentLe
   if (error !== undefined) return { error, leaderEpoch: -1, endOffset: -1 };
   const found = partition.log.endOffsetFor(leaderEpoch);
   if (found === undefined) return { error: 'NONE', leaderEpoch: -1, endOffset: -1 };
-  return { error: 'NONE', leaderEpoch: found.epoch, endOffset: Math.min(found.endOffset, partition.highWatermark) };
+  const { highWatermark, leader } = partition;
+  // D-6.6: an end that goes back would look like a truncation.
+  if (found.endOffset > highWatermark && highWatermark < (leader?.epochStartOffset ?? 0)) {
+    return { error: 'OFFSET_NOT_AVAILABLE', leaderEpoch: -1, endOffset: -1 };
+  }
+  return { error: 'NONE', leaderEpoch: found.epoch, endOffset: Math.min(found.endOffset, highWatermark) };
 }
 
 /** The epoch of the record at `offset`; of an empty log, the one that leads. */

@@ -29,6 +29,7 @@ export async function deleteRecords(partition: Partition, offset: number | bigin
     partition.fail(failure);
     return refused('KAFKA_STORAGE_ERROR');
   }
+  partition.logStartMoved();
   return { error: 'NONE', lowWatermark: lowWatermarkOf([log.logStartOffset]) };
 }
 

@@ -66,7 +66,9 @@ export class Upkeep {
     const limits = { highWatermark, nowMs: this.#deps.clock.wallTime() };
     if (!log.exceeds(limits)) return;
     try {
+      const { logStartOffset } = log;
       await log.retain(limits);
+      if (log.logStartOffset > logStartOffset) partition.logStartMoved();
     } catch (error) {
       if (!isEnvError(error)) throw error;
       partition.fail(error);
