@@ -28,11 +28,14 @@ export interface RequestOptions {
   readonly timeoutMs?: Ms;
   /** Do not go above this version although both sides could. */
   readonly maxVersion?: number;
+  /** Memory for the answer, exactly that size, of which what is decoded has views; fresh memory unless given. */
+  readonly allocate?: (size: number) => Buffer;
 }
 
 interface Waiting {
   readonly correlationId: number;
   readonly timer: Timer;
+  readonly allocate: ((size: number) => Buffer) | undefined;
   /** Decodes and resolves; throws if the frame cannot be decoded. */
   answer(frame: Buffer): void;
   reject(error: ClientError): void;
@@ -60,7 +63,9 @@ export class KafkaConnection {
     this.#clock = clock;
     this.address = address;
     this.#options = options;
-    this.#splitter = new FrameSplitter(options.maxResponseBytes ?? DEFAULT_MAX_RESPONSE_BYTES);
+    // Answers come in the order of the requests: what begins now is the answer to the first that waits.
+    const allocate = (size: number): Buffer => this.#waiting[0]?.allocate?.(size) ?? Buffer.allocUnsafe(size);
+    this.#splitter = new FrameSplitter(options.maxResponseBytes ?? DEFAULT_MAX_RESPONSE_BYTES, allocate);
     this.#onClosed = onClosed;
   }
 
@@ -112,7 +117,7 @@ export class KafkaConnection {
       const message = `${nameOf(this.address)} serves no version of ${api.name} that this client speaks`;
       return Promise.reject(new ClientError('UNSUPPORTED_VERSION', message));
     }
-    return this.#exchange(api, version ?? api.minVersion, request, options.timeoutMs, decodeResponseFrame);
+    return this.#exchange(api, version ?? api.minVersion, request, options, decodeResponseFrame);
   }
 
   /** Ends the connection; what waits fails. */
@@ -137,7 +142,7 @@ export class KafkaConnection {
     api: ApiDefinition<Req, Res, ReqInput, ResInput>,
     version: number,
     request: ReqInput,
-    timeoutMs: Ms = this.#options.requestTimeoutMs,
+    { timeoutMs = this.#options.requestTimeoutMs, allocate }: RequestOptions,
     decode: (api: ApiDefinition<Req, Res, ReqInput, ResInput>, version: number, frame: Buffer) => { response: Res },
   ): Promise<Res> {
     return new Promise((resolve, reject) => {
@@ -161,6 +166,7 @@ export class KafkaConnection {
       this.#waiting.push({
         correlationId,
         timer,
+        allocate,
         answer: (bytes) => resolve(decode(api, version, bytes).response),
         reject,
       });
@@ -214,11 +220,11 @@ export class KafkaConnection {
   }
 
   async #negotiate(): Promise<void> {
-    const { connectTimeoutMs } = this.#options;
+    const timeout = { timeoutMs: this.#options.connectTimeoutMs };
     let version = apiVersionsApi.maxVersion;
     for (;;) {
       const asked = version;
-      const answer = await this.#exchange(apiVersionsApi, asked, SOFTWARE, connectTimeoutMs, decodeApiVersions);
+      const answer = await this.#exchange(apiVersionsApi, asked, SOFTWARE, timeout, decodeApiVersions);
       if (answer.errorCode === ErrorCode.NONE) {
         for (const served of answer.apiKeys) this.#versions.set(served.apiKey, served);
         return;

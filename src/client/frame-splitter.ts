@@ -1,17 +1,19 @@
 // Cuts a byte stream into Kafka's frames (an int32 size, then so many bytes). Each frame is copied once, into memory of
-// its own, since chunks are the network's and are gone after the call.
+// its own unless the owner says otherwise, since chunks are the network's and are gone after the call.
 import { BytesError } from '../base/bytes.ts';
 
 export class FrameSplitter {
   readonly #maxBytes: number;
+  readonly #allocate: (size: number) => Buffer;
   readonly #size = Buffer.alloc(4);
   #sizeBytes = 0;
   #frame: Buffer | undefined;
   #filled = 0;
 
-  /** Frames above `maxBytes` are refused before memory is taken for them. */
-  constructor(maxBytes: number) {
+  /** Frames above `maxBytes` are refused before memory is taken for them; `allocate` gives exactly what it is asked for. */
+  constructor(maxBytes: number, allocate = (size: number): Buffer => Buffer.allocUnsafe(size)) {
     this.#maxBytes = maxBytes;
+    this.#allocate = allocate;
   }
 
   /** Takes the next bytes and hands over each frame that they complete, without its size. BytesError for a bad size. */
@@ -35,7 +37,7 @@ export class FrameSplitter {
       const size = this.#size.readInt32BE(0);
       if (size <= 0 || size > this.#maxBytes)
         throw new BytesError(`frame of ${size} bytes, 1 to ${this.#maxBytes} allowed`);
-      this.#frame = Buffer.allocUnsafe(size);
+      this.#frame = this.#allocate(size);
       this.#filled = 0;
     }
     return at + count;

@@ -98,6 +98,23 @@ describe('KafkaConnection', () => {
     expect(answers.map(({ topics }) => topics[0]?.partitions.length)).toEqual([1, 2, 0, 2, 1]);
   });
 
+  test('each answer goes into the memory that its request has for it', async () => {
+    const cluster = await scripted(1);
+    const connection = await open(cluster.addresses.get(1) as never);
+    const sizes: [string, number][] = [];
+    const into = (name: string) => (size: number) => {
+      sizes.push([name, size]);
+      return Buffer.allocUnsafe(size);
+    };
+    await Promise.all([
+      connection.request(metadataApi, NO_TOPICS, { allocate: into('first') }),
+      connection.request(metadataApi, NO_TOPICS),
+      connection.request(metadataApi, NO_TOPICS, { allocate: into('third') }),
+    ]);
+    expect(sizes.map(([name]) => name)).toEqual(['first', 'third']);
+    expect(sizes[0]?.[1]).toBe(sizes[1]?.[1]);
+  });
+
   test('a lost connection fails all that waits, and what comes later', async () => {
     const cluster = await scripted(1);
     let closed = 0;

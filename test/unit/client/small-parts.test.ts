@@ -41,6 +41,15 @@ describe('FrameSplitter', () => {
     );
   });
 
+  test('puts a frame where it is told to', () => {
+    const memory = Buffer.alloc(8);
+    const splitter = new FrameSplitter(30, (size) => memory.subarray(0, size));
+    const got: Buffer[] = [];
+    splitter.push(framed([Buffer.from('first')]), (frame) => got.push(frame));
+    expect(got[0]?.toString()).toBe('first');
+    expect(memory.toString('latin1', 0, 5)).toBe('first');
+  });
+
   test.each([0, -1, 31, 0x7fff_ffff])('refuses a size of %i', (size) => {
     const bytes = Buffer.alloc(4);
     bytes.writeInt32BE(size);
