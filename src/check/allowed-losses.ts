@@ -85,10 +85,17 @@ function isInTail(loss: TailLoss, { offset, leaderEpoch, invokedAtMs }: Suspect)
 
 function isInEntry(entry: LossEntry, { offset, leaderEpoch }: Suspect): boolean {
   if (leaderEpoch !== undefined && leaderEpoch >= entry.newLeaderEpoch) return false;
-  if (entry.awaited.length > 0) return true;
-  return entry.ranges.some(({ fromOffset, toOffset }) =>
-    offset < 0 ? fromOffset < toOffset : fromOffset <= offset && offset < toOffset,
-  );
+  if (isOpen(entry)) return true;
+  return entry.ranges.some(({ kind, fromOffset, toOffset }) => {
+    // What a leader deleted before is not lost with a follower that missed it.
+    if (kind === 'hole') return false;
+    return offset < 0 ? fromOffset < toOffset : fromOffset <= offset && offset < toOffset;
+  });
+}
+
+/** Whether more may be gone than the entry says. */
+export function isOpen({ awaited, ranges }: LossEntry): boolean {
+  return awaited.length > 0 || ranges.some(({ kind }) => kind === 'gone');
 }
 
 function keyOf(place: Place, offset: Offset, text: string): string {

@@ -73,7 +73,8 @@ export interface TailLoss extends Place {
 /** What one replica says of its own log in the loss ledger; see ReplicaLossRecord in metadata.proto. */
 export interface LossRange {
   readonly brokerId: NodeId;
-  readonly kind: 'led' | 'cut' | 'hole' | 'short';
+  /** `gone`: it will never say what it had; its offsets are -1. */
+  readonly kind: 'led' | 'cut' | 'hole' | 'short' | 'gone';
   /** In which the replica leads or follows. */
   readonly leaderEpoch: Epoch;
   /** [fromOffset, toOffset); equal: it lost nothing. */
@@ -91,7 +92,7 @@ export interface LossEntry extends Place {
   /** What was acknowledged in an earlier epoch may be gone, nothing of this one or a later one. */
   readonly newLeaderEpoch: Epoch;
   readonly ranges: readonly LossRange[];
-  /** Replicas that have not said yet what they had. While there are any the entry is open: more may be gone than it says. */
+  /** Replicas that have not said yet what they had. While there are any, or any never will, more may be gone than the entry says. */
   readonly awaited: readonly NodeId[];
 }
 

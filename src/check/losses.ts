@@ -1,5 +1,6 @@
 // The loss ledger against what is gone (S-D8), and whether there was a reason for losses at all (S-D3). That nothing else is gone is
 // for the checkers of writes and reads to say.
+import { isOpen } from './allowed-losses.ts';
 import type { ClientHistory, LossEntry, Read } from './history.ts';
 import { groupBy, logsByPlace, placeName } from './history.ts';
 import type { Violation } from './violation.ts';
@@ -39,7 +40,7 @@ export function checkLossesHaveReasons({ ledger }: ClientHistory, hazards: Hazar
 export function checkLedgerIsTrue({ ledger, logs }: ClientHistory): Violation | undefined {
   const byPlace = logsByPlace(logs);
   return firstViolation(groupBy(ledger, placeName), ([place, [entry, ...more]]) => {
-    if (entry === undefined || more.length > 0 || entry.awaited.length > 0) return undefined;
+    if (entry === undefined || more.length > 0 || isOpen(entry)) return undefined;
     const records = byPlace.get(place)?.records ?? [];
     const cuts = entry.ranges.filter(({ kind }) => kind === 'cut');
     return firstViolation(cuts, ({ brokerId, fromOffset, toOffset, highWatermark }) => {

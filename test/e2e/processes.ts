@@ -2,6 +2,7 @@
 // the test process, whatever happened before.
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
+import type { WriteStream } from 'node:fs';
 import { mkdtempSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { connect, createServer } from 'node:net';
@@ -23,6 +24,8 @@ export interface ProcessOptions {
   readonly temporary?: string;
   /** Begin a process group, in which whatever the process leaves behind can be found. */
   readonly group?: boolean;
+  /** Where what it says on both of its streams goes too. */
+  readonly log?: WriteStream;
 }
 
 const running = new Set<ChildProcess>();
@@ -72,7 +75,7 @@ export class Process {
 
   constructor(command: string, args: readonly string[], options: ProcessOptions = {}) {
     this.#command = [command, ...args].join(' ');
-    const { cwd, temporary, group = false } = options;
+    const { cwd, temporary, group = false, log } = options;
     const env = { ...globalThis.process.env, ...(temporary === undefined ? {} : { TMPDIR: temporary }) };
     const child = spawn(command, args, { cwd, env, detached: group });
     this.#child = child;
@@ -83,6 +86,7 @@ export class Process {
     running.add(child);
     collect(child.stdout, (text) => this.#heard(() => (this.#stdout += text)));
     collect(child.stderr, (text) => this.#heard(() => (this.#stderr += text)));
+    if (log !== undefined) for (const stream of [child.stdout, child.stderr]) stream.pipe(log, { end: false });
     this.#ended = new Promise((resolve, reject) => {
       child.once('error', reject);
       child.once('close', (code, signal) => {
@@ -100,6 +104,10 @@ export class Process {
 
   get stderr(): string {
     return this.#stderr;
+  }
+
+  get isEnded(): boolean {
+    return this.#isEnded;
   }
 
   kill(signal: NodeJS.Signals): void {

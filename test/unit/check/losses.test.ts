@@ -44,6 +44,16 @@ describe('S-D1: an acknowledged record that is gone must be in a range of an epo
     expect(violated(lossy({ writes, ledger: [open] }))).toContain('S-D1');
   });
 
+  test('so it is for good with a replica that will never say what it had', () => {
+    const gone = range(1, -1, -1, { kind: 'gone', highWatermark: -1 });
+    expect(violated(lossy({ ledger: [{ ...ENTRY, ranges: [gone] }] }))).toEqual([]);
+    expect(violated(lossy({ ledger: [{ ...ENTRY, partition: 1, ranges: [gone] }] }))).toContain('S-D1');
+  });
+
+  test('a hole is no loss: the leader had it, and deleted it', () => {
+    expect(violated(lossy({ ledger: [{ ...ENTRY, ranges: [range(1, 1, 3, { kind: 'hole' })] }] }))).toContain('S-D1');
+  });
+
   test('a duplicate without an offset may be gone where anything is', () => {
     const writes = [write(0), write(1, { offset: -1 }), write(0, { producer: 'q', text: 'q-0=', offset: 1 })];
     const reads = lossy().reads.filter(({ session }) => session === 'final');
