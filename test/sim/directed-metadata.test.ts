@@ -13,12 +13,18 @@ beforeAll(loadCodecs);
 const [FIRST, SECOND, THIRD] = [3, 4, 5];
 const CONTROLLERS = [0, 1, 2];
 
-/** A cluster with replicated topics, of which the controllers keep three replicas; nothing else is going on. */
+/** A cluster with topics of three replicas; nothing else is going on. */
 function replicated({ config, workload, ...rest }: Wanted): Promise<ClusterVerdict> {
   return runWell(
     scenario({
-      config: { brokers: 3, faultPhaseMs: 12_000, ...config },
-      workload: { replicatedTopics: 2, keepEveryMs: 50, producers: 1, intervalMs: 500, consumers: 1, ...workload },
+      config: {
+        brokers: 3,
+        faultPhaseMs: 12_000,
+        topics: 2,
+        topicShapes: [{ replicationFactor: 3, minIsr: 2, flushMode: '' }],
+        ...config,
+      },
+      workload: { producers: 1, intervalMs: 500, consumers: 1, ...workload },
       ...rest,
     }),
   );
@@ -36,8 +42,6 @@ test('DS-10, B32: a topic is created on a controller that is cut off: nobody see
       contestedTopics: 2,
       registerEveryMs: 30,
       requestTimeoutMs: 1500,
-      replicatedTopics: 0,
-      keepEveryMs: 0,
     },
   });
   expect(verdict.stats.faults.get('cutFromControllers')).toBeGreaterThan(2);
@@ -62,7 +66,6 @@ test('DS-12: answers about ISRs are lost, requests come twice and seconds late',
       links: { ...CALM_CONFIG.links, lossPermille: 50, duplicatePermille: 200, latePermille: 100, lateMs: 5000 },
     },
     faults: [{ kind: 'kill', i: THIRD, dt: 3000 }],
-    workload: { keepEveryMs: 15 },
   });
   expect(happened(verdict, 'AlterPartition INVALID_UPDATE_VERSION')).toBeGreaterThan(10);
   expect(happened(verdict, 'AlterPartition NOT_CONTROLLER')).toBeGreaterThan(0);

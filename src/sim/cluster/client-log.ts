@@ -54,6 +54,8 @@ export interface ClientLog {
   readonly truncations: string[];
   /** Topics that were created, with their partitions. */
   readonly topics: Map<string, number>;
+  /** Topics that are written to too, and may be deleted and made again: nobody knows into which of them a record came. */
+  readonly fleeting: Map<string, number>;
   readonly kept: KeptTopics;
 }
 
@@ -73,6 +75,7 @@ export function newClientLog(): ClientLog {
     undecided: 0,
     truncations: [],
     topics: new Map(),
+    fleeting: new Map(),
     kept: new KeptTopics(),
   };
 }

@@ -3,6 +3,7 @@
 import type { Ms, Offset } from '../../base/ids.ts';
 import { placeName } from '../../check/history.ts';
 import type { TopicCreation } from '../../check/topics.ts';
+import type { TopicToCreate } from '../../client/admin.ts';
 import { createTopics } from '../../client/admin.ts';
 import { ClientError } from '../../client/client-error.ts';
 import { ClusterClient } from '../../client/cluster.ts';
@@ -16,7 +17,8 @@ import type { Spawned } from '../world/world.ts';
 import type { ClientLog, PendingWrite, Stop } from './client-log.ts';
 import type { SimCluster } from './cluster.ts';
 import { recordText } from './disk-logs.ts';
-import type { Workload } from './scenario.ts';
+import type { ClusterConfig, Workload } from './scenario.ts';
+import { must } from './violated.ts';
 
 /** Starts `main` on a host of its own, which faults may hit too. */
 export function spawnClient<T>(cluster: SimCluster, name: string, main: (env: Env) => Promise<T>): Spawned<T> {
@@ -46,7 +48,7 @@ export async function produce(
   const draw = (what: string, bound: number): number => env.random.below(`workload.${what}`, bound);
   for (let order = 0; !stop.producing; ) {
     await sleep(env.clock, draw('pause', 2 * workload.intervalMs + 1));
-    const places = [...log.topics];
+    const places = [...log.topics, ...log.fleeting];
     const [topic, partitions] = places[draw('topic', Math.max(1, places.length))] ?? ['', 0];
     if (partitions === 0 || producer.unresolved >= workload.maxUnresolved) continue;
     const partition = draw('partition', partitions);
@@ -63,7 +65,7 @@ export async function produce(
         outcome: 'unknown',
         offset: -1,
       };
-      log.writes.push(write);
+      if (log.topics.has(topic)) log.writes.push(write);
       void settle(write, producer.send(message));
     }
   }
@@ -106,7 +108,7 @@ export async function consume(
     };
     env.clock.schedule(500, watch);
     try {
-      await readAll(consumer, `${name}.${session}`, log, positions);
+      await readAll(cluster, consumer, `${name}.${session}`, log, positions);
     } catch (error) {
       if (!(error instanceof ClientError)) throw error;
       if (error.code === 'LOG_TRUNCATED' || error.kafkaError === 'OFFSET_OUT_OF_RANGE') {
@@ -129,7 +131,7 @@ export async function readEverything(
 ): Promise<void> {
   const client = clusterClient(cluster, env, workload);
   const options = { ...fetchLimits(workload), readToEnd: true };
-  await readAll(new Consumer(client, assignments(log, new Map()), options), name, log, new Map());
+  await readAll(cluster, new Consumer(client, assignments(log, new Map()), options), name, log, new Map());
   client.close();
 }
 
@@ -146,11 +148,27 @@ function assignments(log: ClientLog, positions: ReadonlyMap<string, Offset>) {
   );
 }
 
-async function readAll(consumer: Consumer, session: string, log: ClientLog, positions: Map<string, Offset>) {
+async function readAll(
+  { ghost }: SimCluster,
+  consumer: Consumer,
+  session: string,
+  log: ClientLog,
+  positions: Map<string, Offset>,
+): Promise<void> {
   for await (const { topic, partition, offset, leaderEpoch, key, value } of consumer.records()) {
+    must(ghost.read({ topic, partition, offset, session }));
     log.reads.push({ session, topic, partition, offset, leaderEpoch, text: recordText(key, value) });
     positions.set(placeName({ topic, partition }), offset + 1);
   }
+}
+
+/** Replication factor and configs of a topic, by the number at the end of its name. */
+export function shapeOf({ topicShapes, brokers }: ClusterConfig, topic: string) {
+  const number = Number(/\d+$/.exec(topic)?.[0] ?? 1);
+  const shape = topicShapes[(number - 1) % Math.max(1, topicShapes.length)];
+  const { replicationFactor, minIsr, flushMode } = shape ?? { replicationFactor: 1, minIsr: 1, flushMode: '' };
+  const configs = { 'min.insync.replicas': String(minIsr), ...(flushMode !== '' && { 'log.flush.mode': flushMode }) };
+  return { replicationFactor: Math.min(replicationFactor, brokers), configs };
 }
 
 /** Answers that leave open whether the creation was or will be carried out. */
@@ -169,7 +187,8 @@ export async function createTopic(
   const hasCopies = cluster.scenario.config.links.duplicatePermille > 0;
   const unsure = hasCopies ? [...UNSURE, 'TOPIC_ALREADY_EXISTS'] : UNSURE;
   const index = log.creations.push({ topic, partitions, outcome: 'unknown', reason: 'no answer yet' }) - 1;
-  const { outcome, reason } = await createdOrNot(client, topic, partitions, timeoutMs, unsure);
+  const wanted = { name: topic, partitions, ...shapeOf(cluster.scenario.config, topic) };
+  const { outcome, reason } = await createdOrNot(client, wanted, timeoutMs, unsure);
   log.creations[index] = { topic, partitions, outcome, reason };
   if (outcome === 'created') log.topics.set(topic, partitions);
   return outcome;
@@ -177,13 +196,12 @@ export async function createTopic(
 
 async function createdOrNot(
   client: ClusterClient,
-  topic: string,
-  partitions: number,
+  wanted: TopicToCreate,
   timeoutMs: Ms,
   unsure: readonly string[],
 ): Promise<Pick<TopicCreation, 'outcome' | 'reason'>> {
   try {
-    const [answer] = await createTopics(client, [{ name: topic, partitions, replicationFactor: 1 }], { timeoutMs });
+    const [answer] = await createTopics(client, [wanted], { timeoutMs });
     if (answer === undefined) return { outcome: 'unknown', reason: 'the answer does not mention the topic' };
     if (answer.error === undefined) return { outcome: 'created', reason: '' };
     const { kafkaError = '', message } = answer.error;

@@ -12,9 +12,10 @@ import type { DiskOperation } from '../disk/sim-disk.ts';
 import type { SimProcess } from '../process/process.ts';
 import { World } from '../world/world.ts';
 import type { SimNode } from './node.ts';
-import { DATA_DIRECTORY, METADATA_DIRECTORY, mayRefuseToStart, SNAPSHOT_DIRECTORY } from './node.ts';
+import { DATA_DIRECTORY, METADATA_DIRECTORY, mayRefuseToStart, SNAPSHOT_DIRECTORY, seeReplicas } from './node.ts';
 import { Ghost } from './observe.ts';
 import { RaftWatch } from './raft-watch.ts';
+import { ReplicaWatch } from './replica-watch.ts';
 import type { ClusterConfig, ClusterScenario, Moment } from './scenario.ts';
 import { ViolatedError } from './violated.ts';
 
@@ -57,6 +58,18 @@ export function createCluster(
   });
   ghost.committed = watch.ghost.committed;
   ghost.now = () => world.nowMs;
+  ghost.replicas = new ReplicaWatch(
+    {
+      metadata: ghost.metadata.state,
+      flushMode: config.flushMode,
+      dataDirectory: DATA_DIRECTORY,
+      now: () => world.nowMs,
+      count: (what) => ghost.count(what),
+      happened: (brokerId, moment) => ghost.happened(brokerId, moment),
+      failed: (violation) => world.fail(violation.property, new ViolatedError(violation)),
+    },
+    ghost.appends,
+  );
   const nodes = Array.from({ length: config.controllers + config.brokers }, (_, index): SimNode => {
     const id = index + 1;
     const isController = index < config.controllers;
@@ -88,6 +101,9 @@ export function createCluster(
     return node;
   });
   const brokers = nodes.slice(config.controllers);
+  world.addCheck('S-M11', () => {
+    for (const broker of brokers) seeReplicas(broker);
+  });
   return {
     scenario,
     world,

@@ -7,7 +7,7 @@ import type { SimDisk } from '../disk/sim-disk.ts';
 import { DirectoryNode } from '../disk/tree.ts';
 import type { SimCluster } from './cluster.ts';
 import type { SimNode } from './node.ts';
-import { DATA_DIRECTORY, killLife, METADATA_DIRECTORY, startLife } from './node.ts';
+import { DATA_DIRECTORY, endLife, killLife, METADATA_DIRECTORY, startLife } from './node.ts';
 
 const KIB = 1024;
 const DERIVED = /\.(index|timeindex|snapshot)$/;
@@ -17,6 +17,7 @@ export function fillDisk(node: SimNode, roomKib: number): void {
   const { disk } = node.process;
   disk.settings.capacityBytes = disk.usedBytes + roomKib * KIB;
   node.isExcused = true;
+  if (node.config.isBroker) node.ghost.replicas.shaken(node.id);
 }
 
 /** Room enough. A node that met the full disk is started again, as the operator was told to do. */
@@ -49,6 +50,20 @@ export function loseDisk(node: SimNode, isFoundDamaged: boolean, durationMs: Ms)
     if (node.diskState === 'damaged') replaceDisk(node);
     startLife(node);
   });
+}
+
+/**
+ * The disk of a broker is gone; an empty one takes its place after `durationMs`. Nothing happens if no other replica of some partition
+ * may lead and has all that is committed.
+ */
+export function loseBrokerDisk(node: SimNode, durationMs: Ms): void {
+  if (node.diskState !== 'good' || !node.ghost.replicas.maySpare(node.id)) return;
+  node.watch.diskLost();
+  endLife(node);
+  replaceDisk(node);
+  node.ghost.replicas.crashed(node.id, node.process.disk, 'disk');
+  node.ghost.count('broker disk lost');
+  node.world.after(durationMs, () => startLife(node));
 }
 
 /** An empty disk in place of the one that it has. */

@@ -7,6 +7,7 @@ import type {
   FaultKind,
   LinkSwarm,
   TimedFault,
+  TopicShape,
   Trigger,
   Workload,
 } from './scenario.ts';
@@ -23,13 +24,14 @@ export function drawScenario(seed: number): ClusterScenario {
 
 function drawConfig(draw: SwarmDraw): ClusterConfig {
   const controllers = draw.pick('controllers', [1, 3, 3, 3, 3, 3, 3, 5]);
-  const brokers = draw.between('brokers', 1, 3);
+  const brokers = draw.pick('brokers', [1, 2, 2, 3, 3, 3, 3, 3, 4, 5]);
   const drifting = draw.chance('drifting', 0.25);
   return {
     controllers,
     brokers,
     topics: draw.between('topics', 1, 2),
     partitions: draw.between('partitions', 1, 3),
+    topicShapes: drawShapes(draw, brokers),
     flushMode: draw.chance('async', 0.3) ? 'async' : 'sync',
     timingProfile: draw.pick('timing', ['default', 'fast', 'dev', 'dev']),
     segmentBytes: draw.pick('segment', [1024, 8 * 1024, 1024 * 1024]),
@@ -42,6 +44,20 @@ function drawConfig(draw: SwarmDraw): ClusterConfig {
     fetchMaxBytes: draw.chance('tiny fetches', 0.25) ? draw.spread('fetch max', 1, 2000) : 0,
     snapshotChunkBytes: draw.chance('tiny pieces', 0.25) ? draw.spread('piece', 16, 2000) : 0,
   };
+}
+
+function drawShapes(draw: SwarmDraw, brokers: number): TopicShape[] {
+  return Array.from({ length: 3 }, () => {
+    const replicationFactor = draw.chance('all brokers', 0.6)
+      ? Math.min(3, brokers)
+      : draw.between('replicas', 1, brokers);
+    const flush = draw.chance('own flush mode', 0.2);
+    return {
+      replicationFactor,
+      minIsr: draw.between('min isr', 1, replicationFactor),
+      flushMode: flush ? draw.pick('topic flush mode', ['sync', 'async'] as const) : '',
+    };
+  });
 }
 
 /** Hostile clocks (S-X4) in one of five nodes whose clocks drift. */
@@ -62,7 +78,24 @@ function drawSettings(draw: SwarmDraw): Record<string, string> {
   if (draw.chance('balance', 0.4)) {
     settings['leader.imbalance.check.interval.seconds'] = String(draw.between('balance scan', 1, 5));
   }
+  drawReplication(draw, settings);
   return settings;
+}
+
+/** Followers that fall behind soon, and fetches that bring little. */
+function drawReplication(draw: SwarmDraw, settings: Record<string, string>): void {
+  if (draw.chance('replica lag', 0.75)) {
+    settings['replica.lag.time.max.ms'] = String(draw.spread('replica lag ms', 100, 8000));
+  }
+  if (draw.chance('replica fetch', 0.25)) {
+    settings['replica.fetch.max.bytes'] = String(draw.spread('replica fetch bytes', 1, 4096));
+  }
+  if (draw.chance('replica answer', 0.25)) {
+    settings['replica.fetch.response.max.bytes'] = String(draw.spread('replica answer bytes', 1, 4096));
+  }
+  if (draw.chance('replica wait', 0.25)) {
+    settings['replica.fetch.wait.max.ms'] = String(draw.spread('replica wait ms', 1, 500));
+  }
 }
 
 function drawLinks(draw: SwarmDraw): LinkSwarm {
@@ -79,7 +112,7 @@ function drawLinks(draw: SwarmDraw): LinkSwarm {
 
 function drawWorkload(draw: SwarmDraw, kinds: readonly FaultKind[]): Workload {
   const requestTimeoutMs = draw.spread('request timeout', 500, 10_000);
-  const replicatedTopics = draw.chance('replicated?', 0.5) ? draw.between('replicated', 1, 3) : 0;
+  const governedTopics = draw.chance('governed?', 0.5) ? draw.between('governed', 1, 3) : 0;
   return {
     producers: draw.between('producers', 1, 2),
     intervalMs: draw.spread('interval', 5, 500),
@@ -100,9 +133,8 @@ function drawWorkload(draw: SwarmDraw, kinds: readonly FaultKind[]): Workload {
     registrars: draw.chance('register?', 0.5) ? draw.between('registrars', 1, 4) : 0,
     contestedTopics: draw.between('contested', 1, 3),
     registerEveryMs: draw.spread('register', 20, 1000),
-    replicatedTopics,
-    keepEveryMs: replicatedTopics > 0 && draw.chance('keepers?', 0.8) ? draw.spread('keep', 20, 1000) : 0,
-    governEveryMs: replicatedTopics > 0 && draw.chance('governor?', 0.6) ? draw.spread('govern', 50, 2000) : 0,
+    governedTopics,
+    governEveryMs: governedTopics > 0 && draw.chance('governor?', 0.8) ? draw.spread('govern', 50, 2000) : 0,
     uncleanElections: draw.chance('unclean', 0.4),
     operateEveryMs: draw.chance('operator?', 0.5) ? draw.spread('operate', 100, 3000) : 0,
     // What the operator takes out and what disks take away together could be a majority.
@@ -124,13 +156,15 @@ function drawKinds(draw: SwarmDraw): FaultKind[] {
   if (draw.chance('disk failures', 0.15)) kinds.push('failDisk');
   if (draw.chance('full disks', 0.1)) kinds.push('fullDisk');
   if (draw.chance('lost disks', 0.2)) kinds.push('loseDisk');
+  if (draw.chance('power at several', 0.3)) kinds.push('powerBrokers', 'powerBrokers');
+  if (draw.chance('lost broker disks', 0.2)) kinds.push('loseBrokerDisk');
   if (draw.chance('rot', 0.05)) kinds.push('rot');
   if (draw.chance('jumps', 0.15)) kinds.push('jumpClock');
   return kinds;
 }
 
 /** Their duration is the time until the node starts again. */
-const DEATHS: readonly FaultKind[] = ['kill', 'power', 'stop', 'failDisk'];
+const DEATHS: readonly FaultKind[] = ['kill', 'power', 'powerBrokers', 'stop', 'failDisk'];
 
 function drawFaults(draw: SwarmDraw, config: ClusterConfig, kinds: readonly FaultKind[]): TimedFault[] {
   const faults: TimedFault[] = [];
@@ -170,6 +204,7 @@ const TRIGGER_ACTIONS: readonly FaultKind[] = [
   'power',
   'power',
   'power',
+  'powerBrokers',
   'stop',
   'pause',
   'isolate',

@@ -3,7 +3,7 @@ import { unreachable } from '../../base/assert.ts';
 import type { DiskFaultKind } from '../disk/faults.ts';
 import type { SimProcess } from '../process/process.ts';
 import type { SimCluster } from './cluster.ts';
-import { fillDisk, freeDisk, loseDisk, replaceDisk, rotFile } from './disk-faults.ts';
+import { fillDisk, freeDisk, loseBrokerDisk, loseDisk, replaceDisk, rotFile } from './disk-faults.ts';
 import type { SimNode } from './node.ts';
 import { cutPower, killLife, startLife, stopLife } from './node.ts';
 import type { FaultAction, Trigger } from './scenario.ts';
@@ -109,6 +109,16 @@ export class Nemesis {
         if (node.process.disk.settings.capacityBytes < Number.POSITIVE_INFINITY) return;
         fillDisk(node, j);
         return world.after(durationMs, () => freeDisk(node));
+      case 'powerBrokers': {
+        const chosen = brokers.filter((_, bit) => (j >> bit) % 2 === 1);
+        const hit = chosen.length === 0 ? brokers : chosen;
+        for (const each of hit) cutPower(each);
+        return world.after(durationMs, () => {
+          for (const each of hit) startLife(each);
+        });
+      }
+      case 'loseBrokerDisk':
+        return loseBrokerDisk(brokers[i % brokers.length] as SimNode, durationMs);
       case 'loseDisk':
         return loseDisk(controllers[i % controllers.length] as SimNode, j % 2 === 1, durationMs);
       case 'rot':
@@ -137,6 +147,7 @@ export class Nemesis {
   #failDisk(node: SimNode, kind: DiskFaultKind, durationMs: number): void {
     if (!node.process.isAlive) return;
     node.isExcused = true;
+    if (node.config.isBroker) this.#cluster.ghost.replicas.shaken(node.id);
     node.process.disk.failNext(kind);
     this.#cluster.world.after(durationMs, () => {
       if (!node.isExcused) return;

@@ -12,7 +12,7 @@ import { configsOf, topicByName, topicEntity, topicsInOrder } from '../../metada
 import type { ClientLog } from './client-log.ts';
 import type { SimCluster } from './cluster.ts';
 import { diskLogs, logRecords } from './disk-logs.ts';
-import { REPLICATED } from './isr-keepers.ts';
+import { FLEETING, GOVERNED } from './governors.ts';
 import { COMPACTED, KEPT, PRUNED } from './kept-notes.ts';
 import { DATA_DIRECTORY } from './node.ts';
 import { CONTESTED_KEY } from './registrar-calls.ts';
@@ -25,14 +25,14 @@ export const FINAL_READER = 'final';
 /** Everything about clients and topics. `image`: of the active controller, at the end. */
 export function checkClients(cluster: SimCluster, log: ClientLog, image: MetadataImage): ClientHistory {
   const { writes, reads } = log;
-  const { losses } = cluster.ghost;
+  const losses = cluster.ghost.allLosses();
   const history: ClientHistory = { writes, reads, losses, ledger: [], logs: finalLogs(cluster, image) };
   must(
     checkTopics(
-      log.creations.filter(({ topic }) => !topic.startsWith(CONTESTED)),
+      log.creations.filter(({ topic }) => !topic.startsWith(CONTESTED) && topic !== GOVERNED),
       new Map(
         topicsInOrder(image)
-          .filter(({ name }) => ![CONTESTED, REPLICATED, KEPT].some((prefix) => name.startsWith(prefix)))
+          .filter(({ name }) => ![CONTESTED, FLEETING, GOVERNED, KEPT].some((prefix) => name.startsWith(prefix)))
           .map(({ name, partitions }) => [name, partitions.size]),
       ),
     ),
@@ -94,10 +94,10 @@ function finalLogs(cluster: SimCluster, image: MetadataImage): FinalLog[] {
   for (const { process, id } of cluster.brokers) {
     for (const log of diskLogs(process.disk, DATA_DIRECTORY, 'cached')) {
       const { topic, partition } = log;
-      if (topic.startsWith(KEPT)) continue;
+      if (topic.startsWith(KEPT) || topic.startsWith(FLEETING)) continue;
       const topicId = image.topicIds.get(topic) ?? '';
       const state = image.topics.get(topicId)?.partitions.get(partition);
-      const holder = state === undefined || state.leader >= 0 ? state?.leader : state.isr[0];
+      const holder = state === undefined || state.leader >= 0 ? state?.leader : (state.isr[0] ?? state.elr[0]);
       if (holder === id) logs.push({ topic, partition, topicId, records: logRecords(log) });
     }
   }

@@ -1,6 +1,5 @@
 // Administrators of the replicated topics: create, delete and grow them, change what elections go by, elect leaders. Most commands
 // have a name, and are repeated until they are answered and then on purpose, at whatever controller (S-M10).
-import type { Ms } from '../../base/ids.ts';
 import { sleep } from '../../env/clock.ts';
 import type { Env } from '../../env/env.ts';
 import type { RpcClient } from '../../env/network.ts';
@@ -9,14 +8,18 @@ import { randomUuid } from '../../env/random.ts';
 import type { CommandId, ElectLeadersRequest } from '../../gen/kvorum/v1/admin.ts';
 import { AdminServiceDefinition as Admin, ConfigOperation, ElectionType } from '../../gen/kvorum/v1/admin.ts';
 import { ConfigScope } from '../../gen/kvorum/v1/metadata.ts';
-import type { Stop } from './client-log.ts';
+import type { ClientLog, Stop } from './client-log.ts';
+import { shapeOf } from './clients.ts';
 import type { SimCluster } from './cluster.ts';
 import { CONTROLLER_PORT } from './cluster.ts';
-import { REPLICATED } from './isr-keepers.ts';
 import type { Workload } from './scenario.ts';
 import { must } from './violated.ts';
 
-/** Replicated topics grow to so many partitions. */
+/** The topic that stays, and how the names of those begin that are deleted and made again. */
+export const GOVERNED = 'governed-1';
+export const FLEETING = 'fleeting-';
+
+/** Governed topics grow to so many partitions. */
 const MAX_PARTITIONS = 4;
 const TIMEOUT_MS = 2000;
 /** How often a command is sent before it is given up. */
@@ -38,16 +41,23 @@ interface Command {
 interface Governor {
   readonly cluster: SimCluster;
   readonly workload: Workload;
+  readonly log: ClientLog;
   readonly draw: (what: string, bound: number) => number;
 }
 
 /** Administrates until it is asked to stop. */
-export async function govern(cluster: SimCluster, env: Env, workload: Workload, stop: Stop): Promise<void> {
+export async function govern(
+  cluster: SimCluster,
+  env: Env,
+  workload: Workload,
+  log: ClientLog,
+  stop: Stop,
+): Promise<void> {
   const clients = cluster.controllers.map(({ process }) =>
     env.network.client({ host: process.name, port: CONTROLLER_PORT }),
   );
   const draw = (what: string, bound: number): number => env.random.below(`governor.${what}`, bound);
-  const governor = { cluster, workload, draw };
+  const governor = { cluster, workload, log, draw };
   const clientId = randomUuid(env.random, 'governor.id');
   for (let sequence = 1; !stop.producing; sequence++) {
     await sleep(env.clock, draw('pause', 2 * workload.governEveryMs + 1));
@@ -89,48 +99,46 @@ async function carryOut(
 
 function nextCommand(governor: Governor): Command {
   const { draw, workload } = governor;
-  const topic = `${REPLICATED}${1 + draw('topic', workload.replicatedTopics)}`;
+  const number = 1 + draw('topic', workload.governedTopics);
+  const topic = number === 1 ? GOVERNED : `${FLEETING}${number}`;
   const what = draw('what', 20);
   if (what < 5) return { send: create(governor, topic), canBeNamed: true };
-  if (what < 6) return { send: remove(topic), canBeNamed: true };
-  if (what < 8) return { send: grow(topic, 2 + draw('grow', MAX_PARTITIONS - 1)), canBeNamed: true };
+  if (what < 6 && topic !== GOVERNED) return { send: remove(governor, topic), canBeNamed: true };
+  if (what < 8) return { send: grow(governor, topic, 2 + draw('grow', MAX_PARTITIONS - 1)), canBeNamed: true };
   if (what < 13) return { send: configure(governor, topic), canBeNamed: true };
   return { send: elect(governor, topic), canBeNamed: false };
 }
 
-/** Creates a replicated topic; to be sent to the active controller. */
-export function createReplicated(
-  client: RpcClient,
-  name: string,
-  partitions: number,
-  replicationFactor: number,
-  timeoutMs: Ms,
-  command?: CommandId,
-) {
-  const topics = [{ name, partitions, replicationFactor, configs: {}, assignments: [] }];
-  const request = { topics, validateOnly: false, forwarded: true, command };
-  return client.call(Admin, Admin.methods.createTopics, request, timeoutMs);
-}
-
-function create({ cluster, draw }: Governor, name: string): Send {
-  const replicationFactor = 1 + draw('replication factor', Math.min(3, cluster.scenario.config.brokers));
+function create({ cluster, draw, log }: Governor, name: string): Send {
+  const { replicationFactor, configs } = shapeOf(cluster.scenario.config, name);
   const partitions = 1 + draw('partitions', 3);
-  return (client, command) => createReplicated(client, name, partitions, replicationFactor, TIMEOUT_MS, command);
+  const topics = [{ name, partitions, replicationFactor, configs, assignments: [] }];
+  return async (client, command) => {
+    const request = { topics, validateOnly: false, forwarded: true, command };
+    const answer = await client.call(Admin, Admin.methods.createTopics, request, TIMEOUT_MS);
+    if (name !== GOVERNED && answer.topics[0]?.error === undefined) log.fleeting.set(name, partitions);
+    return answer;
+  };
 }
 
-function remove(name: string): Send {
+function remove({ log }: Governor, name: string): Send {
   const topics = [{ name, topicId: '' }];
   return (client, command) => {
     const request = { topics, validateOnly: false, forwarded: true, command };
+    log.fleeting.delete(name);
     return client.call(Admin, Admin.methods.deleteTopics, request, TIMEOUT_MS);
   };
 }
 
-function grow(topic: string, totalCount: number): Send {
+function grow({ log }: Governor, topic: string, totalCount: number): Send {
   const topics = [{ topic, totalCount, assignments: [] }];
-  return (client, command) => {
+  return async (client, command) => {
     const request = { topics, validateOnly: false, forwarded: true, command };
-    return client.call(Admin, Admin.methods.createPartitions, request, TIMEOUT_MS);
+    const answer = await client.call(Admin, Admin.methods.createPartitions, request, TIMEOUT_MS);
+    const written = log.topics.has(topic) ? log.topics : log.fleeting;
+    const isDone = answer.topics[0]?.error === undefined && (written.get(topic) ?? totalCount) < totalCount;
+    if (isDone) written.set(topic, totalCount);
+    return answer;
   };
 }
 

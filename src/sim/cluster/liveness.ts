@@ -9,7 +9,6 @@ import type { ClientLog } from './client-log.ts';
 import { clusterClient, createTopic, produce, spawnClient } from './clients.ts';
 import type { SimCluster } from './cluster.ts';
 import { CONTROLLER_PORT } from './cluster.ts';
-import { REPLICATED } from './isr-keepers.ts';
 import type { SimNode } from './node.ts';
 import { seenImage } from './observe.ts';
 import { createContested } from './registrars.ts';
@@ -29,12 +28,16 @@ const BALANCE_INTERVAL = 'leader.imbalance.check.interval.seconds';
 const COMMIT_LIMIT_MS = 2000;
 const LOOK_EVERY_MS = 50;
 
+/** `as far as it can`: partitions of which nobody surely has all records wait for somebody who asks for an unclean election. */
+type Extent = 'wholly' | 'as far as it can';
+
 /** Runs until the cluster has converged; L-M1 if it does not. */
-export async function converge(cluster: SimCluster): Promise<void> {
+export async function converge(cluster: SimCluster, extent: Extent = 'wholly'): Promise<void> {
   const { world } = cluster;
   const healedAt = world.nowMs;
   let isQuorumWell = false;
-  for (let missing = notConverged(cluster); missing !== undefined; missing = notConverged(cluster)) {
+  const look = (): string | undefined => notConverged(cluster, extent);
+  for (let missing = look(); missing !== undefined; missing = look()) {
     isQuorumWell ||= divided(cluster.controllers) === undefined;
     const passedMs = world.nowMs - healedAt;
     const why = isQuorumWell ? undefined : divided(cluster.controllers);
@@ -64,7 +67,7 @@ function divided(nodes: readonly SimNode[]): string | undefined {
 }
 
 /** What is not as it should be; undefined if all is well. */
-function notConverged(cluster: SimCluster): string | undefined {
+function notConverged(cluster: SimCluster, extent: Extent): string | undefined {
   if (cluster.nodes.some(({ isStopping }) => isStopping)) return 'a node is still stopping';
   const running = cluster.nodes.map(({ node }) => node);
   if (running.some((node) => node === undefined)) return 'not every node is up';
@@ -92,32 +95,26 @@ function notConverged(cluster: SimCluster): string | undefined {
   if (fenced !== undefined) return `broker ${fenced.id} is fenced`;
   if (brokersInOrder(image).length !== cluster.brokers.length) return 'there are brokers that nobody started';
   const isBalanced = BALANCE_INTERVAL in cluster.scenario.config.nodeSettings;
-  const isKept = cluster.scenario.workload.keepEveryMs > 0;
   for (const { name, partitions } of topicsInOrder(image)) {
     for (const [partition, state] of partitions.entries()) {
-      const why = whyNotWell(state, { isKept: isKept && name.startsWith(REPLICATED), isBalanced });
+      if (extent !== 'wholly' && isOrphaned(state)) continue;
+      const why = whyNotWell(state, isBalanced);
       if (why !== undefined) return `${name}-${partition} ${why}`;
     }
   }
   return undefined;
 }
 
-interface Care {
-  /** There is somebody who makes its ISR whole. */
-  readonly isKept: boolean;
-  /** Leadership goes back to preferred replicas soon. */
-  readonly isBalanced: boolean;
+/** Without anybody who surely has all records somebody must ask for an unclean election (C-5.7). */
+export function isOrphaned({ leader, isr, elr }: PartitionState): boolean {
+  return leader < 0 && isr.length === 0 && elr.length === 0;
 }
 
-/** Of a partition, while all brokers are in service. */
-function whyNotWell(state: PartitionState, { isKept, isBalanced }: Care): string | undefined {
-  const { leader, isr, elr, replicas, recovering } = state;
-  // Without anybody who surely has all records somebody must ask for an unclean election (C-5.7).
-  const isLost = isr.length === 0 && elr.length === 0 && replicas.length > 1;
-  if (isLost) return undefined;
+/** Of a partition, while all brokers are in service. `isBalanced`: leadership goes back to preferred replicas soon. */
+function whyNotWell(state: PartitionState, isBalanced: boolean): string | undefined {
+  const { leader, isr, replicas, recovering } = state;
   if (leader < 0) return 'has no leader';
   if (isBalanced && leader !== replicas[0] && isr.includes(replicas[0] ?? -1)) return 'has not its preferred leader';
-  if (!isKept) return undefined;
   if (recovering) return 'has not recovered';
   return isr.length < replicas.length ? `has the ISR [${isr.join()}] of [${replicas.join()}]` : undefined;
 }
@@ -183,7 +180,7 @@ export async function probe(cluster: SimCluster, log: ClientLog): Promise<void> 
     return topic;
   });
   await world.runUntil(() => creating.isDone, PROBE_LIMIT_MS, 'L-M1: a topic is created after the heal');
-  const only: ClientLog = { ...log, topics: new Map([[creating.value, 1]]) };
+  const only: ClientLog = { ...log, topics: new Map([[creating.value, 1]]), fleeting: new Map() };
   const stop = { producing: false, consuming: false };
   const from = log.writes.length;
   const producing = spawnClient(cluster, 'probing-producer', (env) =>

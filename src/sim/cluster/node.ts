@@ -11,10 +11,11 @@ import { startNode } from '../../server/node.ts';
 import { formatStorage } from '../../server/storage.ts';
 import type { SimProcess } from '../process/process.ts';
 import type { World } from '../world/world.ts';
+import { watchAlterations } from './alterations.ts';
 import { diskLogs, endOffsetOf } from './disk-logs.ts';
-import { COMPACTED } from './kept-notes.ts';
+import { KEPT } from './kept-notes.ts';
 import type { Ghost, SeenLine } from './observe.ts';
-import { batchesOf, observedLogger } from './observe.ts';
+import { observedLogger } from './observe.ts';
 import type { NodeWatch } from './raft-watch.ts';
 import { must, ViolatedError } from './violated.ts';
 
@@ -73,7 +74,8 @@ export function startLife(node: SimNode): void {
     const logger = observedLogger(env.logger, (line) => {
       if (process.lives === life) seeLine(node, line);
     });
-    const watched = node.watch.newLife({ ...env, logger });
+    const network = watchAlterations(env.network, node);
+    const watched = node.watch.newLife({ ...env, logger, network });
     const started = await startNode(node.tamper(watched.env, node), node.config, {
       fatal: (reason, cause) => fail(node, reason, cause),
       trace: watched.trace,
@@ -135,7 +137,14 @@ export function killLife(node: SimNode): void {
   node.process.kill();
 }
 
-/** Power goes. Where acknowledged records need not be synced, notes which ones may be lost (S-D1). */
+/** What the living partitions of a broker show, after each event. */
+export function seeReplicas({ node, process, id, ghost }: SimNode): void {
+  if (node?.replicas === undefined || !process.isAlive) return;
+  const { disk, lives } = process;
+  ghost.replicas.look({ id, life: `${process.name}#${lives}`, disk, partitions: node.replicas.partitions() });
+}
+
+/** Power goes. Of topics that nobody else watches it notes which records may be lost (S-D1). */
 export function cutPower(node: SimNode): void {
   endLife(node);
   const { process, config, ghost, world } = node;
@@ -143,6 +152,7 @@ export function cutPower(node: SimNode): void {
     const durable = diskLogs(process.disk, DATA_DIRECTORY, 'durable');
     for (const log of diskLogs(process.disk, DATA_DIRECTORY, 'cached')) {
       const { topic, partition } = log;
+      if (!topic.startsWith(KEPT)) continue;
       const fromOffset = endOffsetOf(durable.find((other) => other.topic === topic && other.partition === partition));
       const leaderEpoch = log.batches.at(-1)?.partitionLeaderEpoch ?? -1;
       if (fromOffset < endOffsetOf(log)) {
@@ -151,6 +161,7 @@ export function cutPower(node: SimNode): void {
     }
   }
   process.powerCut();
+  if (config.isBroker) ghost.replicas.crashed(node.id, process.disk, 'power');
 }
 
 /** Stops in good order. Resolves when it has; the process is gone then. */
@@ -168,12 +179,7 @@ export async function stopLife(node: SimNode): Promise<void> {
 export function endLife(node: SimNode): void {
   node.node = undefined;
   if (!node.process.isAlive || !node.config.isBroker) return;
-  const appender = `${node.process.name}#${node.process.lives}`;
-  for (const log of diskLogs(node.process.disk, DATA_DIRECTORY, 'cached')) {
-    // Compaction writes batches anew.
-    if (log.topic === COMPACTED) continue;
-    for (const batch of batchesOf(log)) must(node.ghost.appends.see(appender, batch));
-  }
+  node.ghost.replicas.ended(node.id);
 }
 
 /** S-X2: what a node calls an error needs a human, so a fault must explain it. */

@@ -2,7 +2,8 @@
 import type { Ms, NodeId, Offset } from '../../base/ids.ts';
 import { hash32 } from '../../base/keyed-random.ts';
 import { AppendHistory } from '../../check/appends.ts';
-import type { TailLoss } from '../../check/history.ts';
+import type { Place, TailLoss } from '../../check/history.ts';
+import { placeName } from '../../check/history.ts';
 import type { SeenImage } from '../../check/images.ts';
 import { checkFold, ImageHistory } from '../../check/images.ts';
 import { MetadataHistory } from '../../check/metadata.ts';
@@ -15,8 +16,8 @@ import { EMPTY_IMAGE, topicsInOrder } from '../../metadata/image.ts';
 import { imageToRecords } from '../../metadata/image-records.ts';
 import { decodeRecords, encodeRecord } from '../../metadata/record.ts';
 import type { LogEntry } from '../raft/log-entry.ts';
-import type { DiskLog } from './disk-logs.ts';
 import { Reigns } from './reigns.ts';
+import type { ReplicaWatch } from './replica-watch.ts';
 
 /** Between two events that are one for people. */
 const AT_ONCE_MS = 20;
@@ -26,7 +27,10 @@ export class Ghost {
   readonly metadata = new MetadataHistory();
   readonly appends = new AppendHistory();
   readonly reigns = new Reigns();
+  /** Of topics with one replica that {@link replicas} does not watch. */
   readonly losses: TailLoss[] = [];
+  /** Set once there are nodes. */
+  replicas!: ReplicaWatch;
   /** What the quorum has committed, by batch; grows. */
   committed: readonly LogEntry[] = [];
   /** Told of each line that a node logs: of its id and what happened. */
@@ -81,8 +85,22 @@ export class Ghost {
       const records = control ? [] : decodeRecords(bytes, baseOffset);
       const found = this.metadata.commit({ baseOffset, endOffset: entry.endOffset, records });
       if (found !== undefined) return found;
+      this.replicas.applied(records);
     }
     return undefined;
+  }
+
+  /** S-C1: a consumer got this record. */
+  read({ topic, partition, offset, session }: Place & { offset: Offset; session: string }): Violation | undefined {
+    const end = this.replicas.highestOf(topic, partition);
+    if (offset < end) return undefined;
+    const detail = `${session} read offset ${offset} of ${placeName({ topic, partition })}, committed is what is below ${end}`;
+    return violation('S-C1', detail);
+  }
+
+  /** What may be gone: where it lay, and of which epochs it was. */
+  allLosses(): TailLoss[] {
+    return [...this.losses, ...this.replicas.losses()];
   }
 
   /** Who comes first to an offset is compared with the log, the others with the first. */
@@ -148,11 +166,4 @@ export function observedLogger(logger: Logger, see: (line: SeenLine) => void): L
     error: also('error'),
     child: (fields) => observedLogger(logger.child(fields), see),
   };
-}
-
-/** The batches of a log as they lie there at the end of a life of their broker. */
-export function* batchesOf({ topic, partition, batches }: DiskLog) {
-  for (const { baseOffset, partitionLeaderEpoch, crc } of batches) {
-    yield { topic, partition, baseOffset, leaderEpoch: partitionLeaderEpoch, crc };
-  }
 }

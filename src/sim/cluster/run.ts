@@ -4,24 +4,22 @@
 import type { Ms } from '../../base/ids.ts';
 import { hash32 } from '../../base/keyed-random.ts';
 import type { Violation } from '../../check/violation.ts';
-import type { Env } from '../../env/env.ts';
 import { SimulationFailure } from '../world/failure.ts';
 import type { ClientLog, Stop } from './client-log.ts';
 import { newClientLog } from './client-log.ts';
 import { administrate, clusterClient, consume, createTopic, produce, readEverything, spawnClient } from './clients.ts';
 import type { SimCluster } from './cluster.ts';
-import { CONTROLLER_PORT, createCluster } from './cluster.ts';
+import { createCluster } from './cluster.ts';
 import { Nemesis } from './faults.ts';
 import { checkBounded, checkClients, checkNothingLeft, checkRegistrars, FINAL_READER } from './final-checks.ts';
-import { createReplicated, govern } from './governors.ts';
-import type { KeeperStop } from './isr-keepers.ts';
-import { keepIsrs, REPLICATED } from './isr-keepers.ts';
+import { GOVERNED, govern } from './governors.ts';
 import { createKept, readKept, writeKept } from './kept-topics.ts';
 import { CONVERGE_LIMIT_MS, converge, probe } from './liveness.ts';
 import type { SimNode } from './node.ts';
 import { endLife, formatNode, startLife } from './node.ts';
 import { operate } from './operator.ts';
 import { GROWING, operationsOf, register } from './registrars.ts';
+import { rescue } from './rescue.ts';
 import type { ClusterScenario } from './scenario.ts';
 import { CALM_WORKLOAD } from './scenario.ts';
 import { must, ViolatedError } from './violated.ts';
@@ -137,12 +135,8 @@ async function play(
   const admin = spawnClient(cluster, 'admin', (env) => administrate(cluster, env, workload, log, stop));
   const registrarsStop: Stop = { producing: false, consuming: false };
   const operatorStop: Stop = { producing: false, consuming: false };
-  const keeperStop: KeeperStop = { calm: false, isOver: false };
-  const keepers = clients('isr-keeper', workload.keepEveryMs > 0 ? 1 : 0, (name) =>
-    spawnClient(cluster, name, (env) => keepIsrs(cluster, env, workload, keeperStop)),
-  );
   const governors = clients('governor', workload.governEveryMs > 0 ? 1 : 0, (name) =>
-    spawnClient(cluster, name, (env) => govern(cluster, env, workload, registrarsStop)),
+    spawnClient(cluster, name, (env) => govern(cluster, env, workload, log, registrarsStop)),
   );
   const isCopying = config.links.duplicatePermille > 0;
   const registrars = clients('registrar', isCopying ? 0 : workload.registrars, (name, index) =>
@@ -163,18 +157,16 @@ async function play(
   await world.runFor(Math.max(...cluster.nodes.map(({ process }) => process.disk.stalledMs)));
   registrarsStop.producing = true;
   operatorStop.consuming = true;
-  keeperStop.calm = true;
+  await converge(cluster, 'as far as it can');
+  await rescue(cluster);
   await converge(cluster);
   phase('liveness');
   stop.producing = true;
   operatorStop.producing = true;
-  keeperStop.isOver = true;
   const patience = workload.deliveryTimeoutMs + CLIENT_SLACK_MS;
   await world.runUntil(
     () =>
-      [...producers, ...keptWriters, ...registrars, ...operators, ...keepers, ...governors, admin].every(
-        ({ isDone }) => isDone,
-      ),
+      [...producers, ...keptWriters, ...registrars, ...operators, ...governors, admin].every(({ isDone }) => isDone),
     patience,
     'L-M1: producers come to their end',
   );
@@ -215,23 +207,13 @@ async function bootstrap(cluster: SimCluster, log: ClientLog): Promise<void> {
     }
     await createTopic(cluster, client, log, GROWING, 1, BOOTSTRAP_LIMIT_MS);
     log.topics.delete(GROWING);
+    if (scenario.workload.governedTopics > 0) {
+      await createTopic(cluster, client, log, GOVERNED, 2, BOOTSTRAP_LIMIT_MS);
+    }
     client.close();
-    await createReplicatedTopics(cluster, env);
     if (scenario.workload.keptEveryMs > 0) await createKept(cluster, env);
   });
   await world.runUntil(() => founding.isDone, BOOTSTRAP_LIMIT_MS, 'L-M1: the first topics are created');
-}
-
-async function createReplicatedTopics(cluster: SimCluster, env: Env): Promise<void> {
-  const { workload, config } = cluster.scenario;
-  const leader = cluster.controllers.find(({ node }) => node?.quorum.describe().role === 'leader');
-  if (leader === undefined || workload.replicatedTopics === 0) return;
-  const client = env.network.client({ host: leader.process.name, port: CONTROLLER_PORT });
-  const replicationFactor = Math.min(3, config.brokers);
-  for (let number = 1; number <= workload.replicatedTopics; number++) {
-    await createReplicated(client, `${REPLICATED}${number}`, 2, replicationFactor, BOOTSTRAP_LIMIT_MS);
-  }
-  client.close();
 }
 
 async function finish(cluster: SimCluster, log: ClientLog): Promise<void> {

@@ -18,6 +18,15 @@ export interface LinkSwarm {
   readonly lateMs: Ms;
 }
 
+/** How the topics of the random workload are made. */
+export interface TopicShape {
+  /** Capped at the number of brokers. */
+  readonly replicationFactor: number;
+  readonly minIsr: number;
+  /** Empty: as the brokers have it. */
+  readonly flushMode: '' | 'sync' | 'async';
+}
+
 export interface ClusterConfig {
   /** 1, 3 or 5; node ids from 1. */
   readonly controllers: number;
@@ -26,6 +35,8 @@ export interface ClusterConfig {
   /** Topics that exist before the faults, and partitions of every topic. */
   readonly topics: number;
   readonly partitions: number;
+  /** Of topic n the shape n - 1, beginning again after the last; without any a topic has one replica. */
+  readonly topicShapes: readonly TopicShape[];
   readonly flushMode: 'sync' | 'async';
   readonly timingProfile: 'default' | 'fast' | 'dev';
   readonly segmentBytes: number;
@@ -69,6 +80,13 @@ export const FAULT_KINDS = [
   'failDisk',
   /** The disk of node i has room for j KiB more, for durationMs. */
   'fullDisk',
+  /** Power goes at the same moment at every broker whose bit in j is set, at all of them if none is. */
+  'powerBrokers',
+  /**
+   * The disk of broker i is replaced by an empty one, which is formatted and started after durationMs. Nothing if some partition had no
+   * other replica that may lead and has every committed record.
+   */
+  'loseBrokerDisk',
   /**
    * The disk of controller i is replaced by an empty one, which is formatted and started after durationMs; before, with odd j, its
    * database is found damaged at a start. Nothing if the disks of a minority of the voters were lost already.
@@ -123,6 +141,15 @@ export const MOMENTS = [
   'broker-ready',
   'log-recovered',
   'partition-leader',
+  'partition-recovered',
+  'isr-change-asked',
+  'isr-changed',
+  // What the observer sees of replicas.
+  'AlterPartition asked',
+  'AlterPartition done',
+  'leader-began',
+  'leader-committed',
+  'replica-cut',
 ] as const;
 
 export type Moment = (typeof MOMENTS)[number];
@@ -162,10 +189,8 @@ export interface Workload {
   readonly registrars: number;
   readonly contestedTopics: number;
   readonly registerEveryMs: Ms;
-  /** Topics with several replicas, to which nothing is written: `replicated-1` and so on. */
-  readonly replicatedTopics: number;
-  /** Mean pause between two changes of their ISRs in the name of leaders; 0: none. */
-  readonly keepEveryMs: Ms;
+  /** Topics that an administrator changes: `governed-1`, which stays, and `fleeting-2` and so on, which are deleted and made again. */
+  readonly governedTopics: number;
   /** Mean pause between two commands of their administrator; 0: there is none. */
   readonly governEveryMs: Ms;
   /** The administrator also allows unclean elections, and asks for them. */
@@ -192,6 +217,7 @@ export const CALM_CONFIG: ClusterConfig = {
   brokers: 2,
   topics: 1,
   partitions: 2,
+  topicShapes: [],
   flushMode: 'sync',
   timingProfile: 'dev',
   segmentBytes: 1024 * 1024,
@@ -222,8 +248,7 @@ export const CALM_WORKLOAD: Workload = {
   registrars: 0,
   contestedTopics: 1,
   registerEveryMs: 500,
-  replicatedTopics: 0,
-  keepEveryMs: 0,
+  governedTopics: 0,
   governEveryMs: 0,
   uncleanElections: false,
   operateEveryMs: 0,

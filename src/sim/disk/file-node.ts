@@ -17,6 +17,8 @@ export class FileNode {
   #order = 0;
   /** What reads see is not what is durable, and no sync will make it so. */
   #hasLost = false;
+  /** The first byte that was changed, not added, since the last {@link takeChange}. */
+  #changedFrom = Number.POSITIVE_INFINITY;
 
   /** Everything issued so far has this order or a lower one. */
   get mark(): number {
@@ -28,13 +30,22 @@ export class FileNode {
     return this.#pending.length === 0 && !this.#hasLost;
   }
 
+  /** For observers: from which byte on what was there has changed since this was asked last; Infinity: bytes were only added. */
+  takeChange(): number {
+    const from = this.#changedFrom;
+    this.#changedFrom = Number.POSITIVE_INFINITY;
+    return from;
+  }
+
   write(bytes: Uint8Array, position: number): void {
+    if (position < this.cached.size) this.#changedFrom = Math.min(this.#changedFrom, position);
     this.cached.write(bytes, position);
     // Not `slice`: on a Buffer, which this may be, that copies nothing.
     this.#pending.push({ type: 'write', order: ++this.#order, position, bytes: new Uint8Array(bytes) });
   }
 
   truncate(size: number): void {
+    this.#changedFrom = Math.min(this.#changedFrom, size);
     this.cached.truncate(size);
     this.#pending.push({ type: 'truncate', order: ++this.#order, size });
   }
@@ -59,6 +70,7 @@ export class FileNode {
       else apply(this.durable, operation);
     }
     this.cached = this.durable.clone();
+    this.#changedFrom = 0;
     this.#hasLost = false;
   }
 

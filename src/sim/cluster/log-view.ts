@@ -1,0 +1,118 @@
+// The batches of one replica's log as they lie on its simulated disk, followed as files grow and are cut: what was added costs what it
+// is, nothing is read twice. Shares the record format with the product, and nothing else.
+import type { Epoch, Offset } from '../../base/ids.ts';
+import { parseLogFileName } from '../../log/file-names.ts';
+import { splitBatches } from '../../record/scan.ts';
+import { FileNode } from '../disk/file-node.ts';
+import type { SimDisk } from '../disk/sim-disk.ts';
+import { DirectoryNode } from '../disk/tree.ts';
+
+export interface ViewedBatch {
+  readonly baseOffset: Offset;
+  readonly nextOffset: Offset;
+  readonly leaderEpoch: Epoch;
+  readonly crc: number;
+  /** Where it ends, and in which file. */
+  readonly file: FileNode;
+  readonly end: number;
+}
+
+interface Segment {
+  readonly name: string;
+  readonly file: FileNode;
+  /** Index of its first batch. */
+  readonly first: number;
+  /** Bytes that were read. */
+  readTo: number;
+}
+
+export class LogView {
+  /** In offset order, without holes. */
+  readonly batches: ViewedBatch[] = [];
+  readonly #folder: DirectoryNode | undefined;
+  #segments: Segment[] = [];
+
+  /** Follows the folder that has this path now, even if it is renamed. */
+  constructor(disk: SimDisk, path: string) {
+    const found = disk.tree.find(path);
+    this.#folder = found instanceof DirectoryNode ? found : undefined;
+    this.refresh();
+  }
+
+  /** Whether there was a folder to follow. */
+  get exists(): boolean {
+    return this.#folder !== undefined;
+  }
+
+  get endOffset(): Offset {
+    return this.batches.at(-1)?.nextOffset ?? 0;
+  }
+
+  /** Takes in what was added at the end. */
+  grow(): void {
+    if (this.#segments.length === 0) this.#find();
+    for (let last = this.#segments.at(-1); last !== undefined; ) {
+      this.#read(last);
+      const name = `${String(this.endOffset).padStart(20, '0')}.log`;
+      const file = this.#folder?.entries.get(name);
+      if (name === last.name || !(file instanceof FileNode)) return;
+      last = { name, file, first: this.batches.length, readTo: 0 };
+      this.#segments.push(last);
+    }
+  }
+
+  /** Takes in whatever has happened. Returns the batches that are not there any more. */
+  refresh(): ViewedBatch[] {
+    const changed = this.#segments.findIndex(({ name, file, readTo }) => {
+      return this.#folder?.entries.get(name) !== file || file.takeChange() < readTo;
+    });
+    let same = this.#segments[changed]?.first ?? this.batches.length;
+    const before = this.batches.splice(same);
+    if (changed >= 0) this.#segments.length = changed;
+    this.grow();
+    const first = same;
+    while (isSame(before[same - first], this.batches[same])) same++;
+    return before.slice(same - first);
+  }
+
+  #find(): void {
+    const names = [...(this.#folder?.entries.keys() ?? [])].filter((name) => parseLogFileName(name)?.kind === 'log');
+    const first = names.toSorted()[0];
+    const file = first === undefined ? undefined : this.#folder?.entries.get(first);
+    if (first === undefined || !(file instanceof FileNode)) return;
+    file.takeChange();
+    this.#segments.push({ name: first, file, first: 0, readTo: 0 });
+  }
+
+  #read(segment: Segment): void {
+    const { file, readTo } = segment;
+    const length = file.cached.size - readTo;
+    if (length <= 0) return;
+    const bytes = Buffer.allocUnsafe(length);
+    file.cached.read(bytes, 0, length, readTo);
+    for (const batch of splitBatches(bytes)) {
+      const { baseOffset, nextOffset, partitionLeaderEpoch, crc, end } = batch;
+      // Not of this log: what follows a place that was to be written again.
+      if (this.batches.length > 0 && baseOffset !== this.endOffset) return;
+      segment.readTo = readTo + end;
+      this.batches.push({ baseOffset, nextOffset, leaderEpoch: partitionLeaderEpoch, crc, file, end: readTo + end });
+    }
+  }
+}
+
+/** The same records, written by the same leader. */
+export function isSame(a: ViewedBatch | undefined, b: ViewedBatch | undefined): boolean {
+  return (
+    a !== undefined &&
+    b !== undefined &&
+    a.baseOffset === b.baseOffset &&
+    a.nextOffset === b.nextOffset &&
+    a.leaderEpoch === b.leaderEpoch &&
+    a.crc === b.crc
+  );
+}
+
+/** Whether a power cut would leave it. */
+export function isDurable({ file, end }: ViewedBatch): boolean {
+  return file.durable.size >= end;
+}

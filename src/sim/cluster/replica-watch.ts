@@ -1,0 +1,413 @@
+// The god's eye over all replicas (safety.md 6): sees after each event what the living partitions show, and on the disks what logs hold,
+// and tells the truth of each partition (src/check/partition-truth.ts). Costs what changes: logs are never read again.
+import type { Epoch, Ms, NodeId, Offset } from '../../base/ids.ts';
+import type { Uuid } from '../../base/uuid.ts';
+import type { AppendHistory } from '../../check/appends.ts';
+import type { TailLoss } from '../../check/history.ts';
+import type { MetadataState, PartitionFacts } from '../../check/metadata-state.ts';
+import { PartitionTruth } from '../../check/partition-truth.ts';
+import type { LossReport, ReplicaCut } from '../../check/replica-cuts.ts';
+import { checkAnnounced } from '../../check/replica-cuts.ts';
+import type { Violation } from '../../check/violation.ts';
+import type { SimDisk } from '../disk/sim-disk.ts';
+import { KEPT } from './kept-notes.ts';
+import type { ViewedBatch } from './log-view.ts';
+import { isDurable, LogView } from './log-view.ts';
+
+/** What the ghost reads of a living partition; src/replica/partition.ts is one. */
+export interface LivePartition {
+  readonly topic: string;
+  readonly topicId: Uuid;
+  readonly partition: number;
+  readonly leaderEpoch: Epoch;
+  readonly highWatermark: Offset;
+  /** Set if it leads. */
+  readonly leader: object | undefined;
+  readonly log: { readonly logEndOffset: Offset };
+}
+
+/** A running broker. */
+export interface LiveBroker {
+  readonly id: NodeId;
+  /** e.g. `broker4#2`. */
+  readonly life: string;
+  readonly disk: SimDisk;
+  readonly partitions: Iterable<LivePartition>;
+}
+
+/** A committed record as far as it matters here; what `decodeRecords` gives fits. */
+export interface WatchedRecord {
+  readonly kind?:
+    | { readonly $case: 'registerBroker'; readonly registerBroker: { readonly brokerId: NodeId } }
+    | { readonly $case: 'partition'; readonly partition: Place }
+    | { readonly $case: 'partitionChange'; readonly partitionChange: Place }
+    | { readonly $case: 'uncleanElection'; readonly uncleanElection: Place & { readonly newLeaderEpoch: Epoch } }
+    | { readonly $case: 'replicaLoss'; readonly replicaLoss: LossReport }
+    | { readonly $case: 'removeTopic'; readonly removeTopic: { readonly topicId: Uuid } }
+    | { readonly $case: string }
+    | undefined;
+}
+
+interface Place {
+  readonly topicId: Uuid;
+  readonly partition: number;
+}
+
+/** What was seen last of a living partition. */
+interface Seen {
+  readonly replica: Replica;
+  leaderEpoch: Epoch;
+  leads: boolean;
+  highWatermark: Offset;
+  logEndOffset: Offset;
+}
+
+interface Replica {
+  readonly brokerId: NodeId;
+  readonly at: Watched;
+  view: LogView;
+}
+
+interface Watched {
+  readonly topic: string;
+  readonly topicId: Uuid;
+  readonly partition: number;
+  readonly truth: PartitionTruth<ViewedBatch>;
+  readonly replicas: Map<NodeId, Replica>;
+  /** Of its leaders, by epoch. */
+  readonly highWatermarks: Map<Epoch, Offset>;
+  /** Replicas that something happened to after which they need not vouch for their log. */
+  readonly shaken: Set<NodeId>;
+}
+
+export interface ReplicaWatchHooks {
+  readonly metadata: MetadataState;
+  /** `sync` or `async`, where the topic does not say. */
+  readonly flushMode: string;
+  readonly dataDirectory: string;
+  now(): Ms;
+  count(what: string): void;
+  happened(brokerId: NodeId, moment: string): void;
+  /** A property does not hold. */
+  failed(violation: Violation): void;
+}
+
+export class ReplicaWatch {
+  readonly appends: AppendHistory;
+  readonly cuts: ReplicaCut[] = [];
+  readonly reports: LossReport[] = [];
+  readonly #hooks: ReplicaWatchHooks;
+  readonly #partitions = new Map<string, Watched>();
+  /** The newest partition of a name. */
+  readonly #named = new Map<string, Watched>();
+  readonly #seen = new WeakMap<LivePartition, Seen>();
+  readonly #losses: TailLoss[] = [];
+
+  constructor(hooks: ReplicaWatchHooks, appends: AppendHistory) {
+    this.#hooks = hooks;
+    this.appends = appends;
+  }
+
+  /** All partitions that ever were, and are not deleted. */
+  *partitions(): Generator<{
+    readonly topicId: Uuid;
+    readonly topic: string;
+    readonly partition: number;
+    readonly truth: PartitionTruth<ViewedBatch>;
+  }> {
+    yield* this.#partitions.values();
+  }
+
+  /** S-C1: the end of all that was ever committed in the partition of that name. */
+  highestOf(topic: string, partition: number): Offset {
+    return this.#named.get(`${topic}-${partition}`)?.truth.highest ?? 0;
+  }
+
+  /** Committed records that are gone, as a reason allows. */
+  losses(): readonly TailLoss[] {
+    return this.#losses;
+  }
+
+  // ---- living partitions ----
+
+  /** To be called after every event, for every broker that runs. */
+  look(broker: LiveBroker): void {
+    for (const partition of broker.partitions) {
+      if (partition.topic.startsWith(KEPT)) continue;
+      const seen = this.#seen.get(partition);
+      if (seen === undefined) this.#begin(broker, partition);
+      else if (
+        seen.logEndOffset !== partition.log.logEndOffset ||
+        seen.highWatermark !== partition.highWatermark ||
+        seen.leaderEpoch !== partition.leaderEpoch ||
+        seen.leads !== (partition.leader !== undefined)
+      ) {
+        this.#changed(broker, partition, seen);
+      }
+    }
+  }
+
+  #begin(broker: LiveBroker, partition: LivePartition): void {
+    const watched = this.#watched(partition);
+    const path = `${this.#hooks.dataDirectory}/${partition.topic}-${partition.partition}`;
+    const view = new LogView(broker.disk, path);
+    const replica: Replica = watched.replicas.get(broker.id) ?? { brokerId: broker.id, at: watched, view };
+    replica.view = view;
+    watched.replicas.set(broker.id, replica);
+    const { logEndOffset } = partition.log;
+    const seen: Seen = { replica, leaderEpoch: -1, leads: false, highWatermark: -1, logEndOffset };
+    this.#seen.set(partition, seen);
+    this.#changed(broker, partition, seen);
+  }
+
+  #watched({ topic, topicId, partition }: LivePartition): Watched {
+    const key = `${topicId}-${partition}`;
+    let watched = this.#partitions.get(key);
+    if (watched === undefined) {
+      const truth = new PartitionTruth<ViewedBatch>(`${topic}-${partition}`);
+      watched = { topic, topicId, partition, truth, replicas: new Map(), highWatermarks: new Map(), shaken: new Set() };
+      this.#partitions.set(key, watched);
+      this.#named.set(`${topic}-${partition}`, watched);
+    }
+    return watched;
+  }
+
+  #changed(broker: LiveBroker, partition: LivePartition, seen: Seen): void {
+    const { replica } = seen;
+    const { logEndOffset } = partition.log;
+    const leads = partition.leader !== undefined;
+    const began = leads && (!seen.leads || seen.leaderEpoch !== partition.leaderEpoch);
+    if (logEndOffset < seen.logEndOffset) this.#cut(partition, seen);
+    else this.#grow(replica, leads ? broker.life : undefined, leads ? partition.leaderEpoch : -1);
+    seen.logEndOffset = logEndOffset;
+    seen.leaderEpoch = partition.leaderEpoch;
+    seen.leads = leads;
+    if (began) this.#beganToLead(broker, partition, replica);
+    if (partition.highWatermark !== seen.highWatermark) this.#moved(partition, seen);
+    seen.highWatermark = partition.highWatermark;
+  }
+
+  /** S-D4, S-M3. */
+  #grow({ view, at }: Replica, life: string | undefined, epoch: Epoch): void {
+    const known = view.batches.length;
+    view.grow();
+    for (let i = known; i < view.batches.length; i++) {
+      const { baseOffset, leaderEpoch, crc } = view.batches[i] as ViewedBatch;
+      const appender = leaderEpoch === epoch ? life : undefined;
+      const place = { topic: `${at.topic}/${at.topicId}`, partition: at.partition };
+      this.#must(this.appends.see(appender, { ...place, baseOffset, leaderEpoch, crc }));
+    }
+  }
+
+  #cut(partition: LivePartition, seen: Seen): void {
+    const { replica, highWatermark } = seen;
+    const { at, view, brokerId } = replica;
+    const gone = view.refresh();
+    const epochs = new Set(gone.map(({ leaderEpoch }) => leaderEpoch));
+    this.#hooks.happened(brokerId, 'replica-cut');
+    if (epochs.size > 1) this.#hooks.count('replica cut more than one epoch');
+    this.#must(at.truth.removed(brokerId, gone, this.#logOf(replica)));
+    const cut: ReplicaCut = {
+      topicId: at.topicId,
+      partition: at.partition,
+      brokerId,
+      leaderEpoch: partition.leaderEpoch,
+      fromOffset: partition.log.logEndOffset,
+      toOffset: seen.logEndOffset,
+      highWatermark,
+    };
+    this.cuts.push(cut);
+    if (highWatermark > cut.fromOffset) this.#hooks.count('replica cut below its high watermark');
+    this.#must(checkAnnounced(cut, this.reports));
+  }
+
+  #beganToLead(broker: LiveBroker, partition: LivePartition, replica: Replica): void {
+    const { truth, highWatermarks } = replica.at;
+    const { leaderEpoch } = partition;
+    const log = this.#logOf(replica);
+    const wasUndecided = truth.isUndecided;
+    const losses = truth.losses.length;
+    if (partition.highWatermark < truth.endOffset) this.#hooks.count('new leader with a lower high watermark');
+    this.#must(truth.begins(broker.life, leaderEpoch, log));
+    this.#hooks.happened(broker.id, 'leader-began');
+    this.#noteLosses(replica.at, losses);
+    if (wasUndecided && !truth.isUndecided) {
+      this.#hooks.count(truth.losses.length > losses ? 'unclean leader with loss' : 'unclean leader without loss');
+    }
+    highWatermarks.set(leaderEpoch, Math.max(partition.highWatermark, highWatermarks.get(leaderEpoch) ?? 0));
+    // A state that came late names a leader that others have replaced.
+    const facts = this.#factsOf(replica.at);
+    if (facts !== undefined && leaderEpoch >= facts.leaderEpoch) {
+      this.#must(truth.mustHold(log, broker.id, `leader in epoch ${leaderEpoch}`));
+    }
+  }
+
+  #moved(partition: LivePartition, { replica, highWatermark: before, leads, leaderEpoch }: Seen): void {
+    const { at, brokerId } = replica;
+    const { highWatermark } = partition;
+    if (!leads) {
+      if (highWatermark > at.truth.highest) this.#tooHigh(at, brokerId, highWatermark);
+      return;
+    }
+    const known = at.highWatermarks.get(leaderEpoch) ?? 0;
+    if (highWatermark < known) {
+      const detail = `broker ${brokerId} leads ${at.truth.name} in epoch ${leaderEpoch}, and its high watermark goes from ${known} to ${highWatermark}`;
+      this.#must({ property: 'S-D6', detail });
+    }
+    if (highWatermark <= before) return;
+    at.highWatermarks.set(leaderEpoch, highWatermark);
+    this.#grow(replica, undefined, -1);
+    const losses = at.truth.losses.length;
+    this.#must(at.truth.advanced(leaderEpoch, highWatermark, this.#logOf(replica)));
+    this.#noteLosses(at, losses);
+    this.#hooks.happened(brokerId, 'leader-committed');
+    this.#checkMembers(at, 'at a move of the high watermark');
+  }
+
+  #noteLosses({ truth, topic, partition }: Watched, known: number): void {
+    for (const { fromOffset, leaderEpoch } of truth.losses.slice(known)) {
+      this.#losses.push({ topic, partition, atMs: this.#hooks.now(), fromOffset, leaderEpoch: leaderEpoch - 1 });
+    }
+  }
+
+  #tooHigh({ truth, topic }: Watched, brokerId: NodeId, highWatermark: Offset): void {
+    if (topic === '') return;
+    const detail = `broker ${brokerId} follows ${truth.name} with the high watermark ${highWatermark}, committed is what is below ${truth.highest}`;
+    this.#must({ property: 'S-D6', detail });
+  }
+
+  #logOf({ brokerId, view, at }: Replica) {
+    return { brokerId, batches: view.batches, counts: this.#isSync(at) ? isDurable : always };
+  }
+
+  #isSync({ topic }: Watched): boolean {
+    return (this.#hooks.metadata.topicConfig(topic, 'log.flush.mode') ?? this.#hooks.flushMode) === 'sync';
+  }
+
+  // ---- crashes ----
+
+  /** The life of this broker is over: what it left in its logs is there to see. */
+  ended(brokerId: NodeId): void {
+    for (const { replicas } of this.#partitions.values()) {
+      const replica = replicas.get(brokerId);
+      if (replica === undefined) continue;
+      replica.view.refresh();
+      this.#grow(replica, undefined, -1);
+    }
+  }
+
+  /** After its end the disk has lost what was not synced, or was replaced by this one. */
+  crashed(brokerId: NodeId, disk: SimDisk, how: 'power' | 'disk'): void {
+    const mine = [...this.#partitions.values()].filter(({ replicas }) => replicas.has(brokerId));
+    // The broker counts as a whole.
+    const mayLose = how === 'disk' || this.#hooks.flushMode !== 'sync' || mine.some((at) => !this.#isSync(at));
+    for (const at of mine) {
+      const replica = at.replicas.get(brokerId) as Replica;
+      if (mayLose) at.shaken.add(brokerId);
+      if (how === 'disk') replica.view = new LogView(disk, 'nowhere');
+      else replica.view.refresh();
+      if (!at.truth.crashed(brokerId, this.#logOf(replica))) continue;
+      this.#hooks.count('committed records lost at a replica');
+      if (how === 'disk' || !this.#isSync(at)) continue;
+      const detail = `a power cut took committed records of ${at.truth.name} from broker ${brokerId}, which flushes before it acknowledges`;
+      this.#must({ property: 'S-D1', detail });
+    }
+  }
+
+  /** Something is wrong with its disk. */
+  shaken(brokerId: NodeId): void {
+    for (const at of this.#partitions.values()) if (at.replicas.has(brokerId)) at.shaken.add(brokerId);
+  }
+
+  /** Whether it is explained that nobody may lead the partition: who led it last, or if that is not known anybody, was shaken. */
+  mayBeOrphaned(topicId: Uuid, partition: number): boolean {
+    const at = this.#partitions.get(`${topicId}-${partition}`);
+    if (at === undefined) return true;
+    const last = this.#factsOf(at)?.lastKnownLeader ?? -1;
+    return last < 0 ? at.shaken.size > 0 : at.shaken.has(last);
+  }
+
+  /** Whether every partition with anything committed would keep a replica that has all of it, without this broker. */
+  maySpare(brokerId: NodeId): boolean {
+    for (const at of this.#partitions.values()) {
+      const facts = this.#factsOf(at);
+      if (facts === undefined || !at.replicas.has(brokerId)) continue;
+      const members = [...facts.isr, ...facts.elr];
+      if (!members.includes(brokerId)) continue;
+      if (at.truth.isUndecided || !members.some((id) => id !== brokerId && !at.truth.isLossy(id))) return false;
+    }
+    return true;
+  }
+
+  // ---- committed metadata ----
+
+  /** The next committed batch, after the state took it in. */
+  applied(records: readonly WatchedRecord[]): void {
+    const touched = new Map<string, Watched>();
+    const registered: NodeId[] = [];
+    for (const { kind } of records) {
+      if (kind === undefined) continue;
+      if (isCase(kind, 'registerBroker')) registered.push(kind.registerBroker.brokerId);
+      else if (isCase(kind, 'replicaLoss')) this.reports.push(kind.replicaLoss);
+      else if (isCase(kind, 'removeTopic')) this.#forget(kind.removeTopic.topicId);
+      else if (isCase(kind, 'uncleanElection')) {
+        const { topicId, partition, newLeaderEpoch } = kind.uncleanElection;
+        this.#partitions.get(`${topicId}-${partition}`)?.truth.electedUncleanly(newLeaderEpoch);
+      } else if (isCase(kind, 'partitionChange')) {
+        const key = `${kind.partitionChange.topicId}-${kind.partitionChange.partition}`;
+        const watched = this.#partitions.get(key);
+        if (watched !== undefined) touched.set(key, watched);
+      }
+    }
+    for (const brokerId of registered) this.#registered(brokerId);
+    for (const watched of touched.values()) this.#checkMembers(watched, 'at a change of the partition');
+  }
+
+  #registered(brokerId: NodeId): void {
+    for (const at of this.#partitions.values()) {
+      if (!at.replicas.has(brokerId)) continue;
+      const facts = this.#factsOf(at);
+      at.truth.registered(brokerId, facts?.replicas.length === 1);
+      this.#checkMembers(at, `after the registration of broker ${brokerId}`);
+    }
+  }
+
+  #forget(topicId: Uuid): void {
+    for (const [key, watched] of this.#partitions) {
+      if (watched.topicId === topicId) this.#partitions.delete(key);
+    }
+  }
+
+  #factsOf({ topicId, partition }: Watched): PartitionFacts | undefined {
+    return this.#hooks.metadata.topics.get(topicId)?.partitions[partition]?.state;
+  }
+
+  /** S-M11. */
+  #checkMembers(at: Watched, when: string): void {
+    const facts = this.#factsOf(at);
+    if (facts === undefined || at.truth.committed.length === 0) return;
+    for (const id of facts.isr) this.#checkMember(at, id, `${when} in the ISR`);
+    for (const id of facts.elr) this.#checkMember(at, id, `${when} in the ELR`);
+  }
+
+  #checkMember(at: Watched, brokerId: NodeId, why: string): void {
+    const replica = at.replicas.get(brokerId);
+    replica?.view.grow();
+    this.#must(at.truth.mustHold(replica === undefined ? undefined : this.#logOf(replica), brokerId, why));
+  }
+
+  #must(violation: Violation | undefined): void {
+    if (violation !== undefined) this.#hooks.failed(violation);
+  }
+}
+
+function isCase<Kind extends { readonly $case: string }, Case extends string>(
+  kind: Kind,
+  wanted: Case,
+): kind is Extract<Kind, { readonly $case: Case }> {
+  return kind.$case === wanted;
+}
+
+function always(): boolean {
+  return true;
+}
