@@ -1,7 +1,8 @@
 // Records of the metadata log for people, a line each, and for programs, a JSON object each.
 import type { ControlRecord, MetadataBatch } from '../gen/kvorum/v1/admin.ts';
-import type { MetadataRecord } from '../gen/kvorum/v1/metadata.ts';
+import type { LossKind, MetadataRecord } from '../gen/kvorum/v1/metadata.ts';
 import { ConfigScope } from '../gen/kvorum/v1/metadata.ts';
+import { lossKindText } from '../metadata/loss-text.ts';
 import { isoTime } from './output.ts';
 
 /** One record as it is printed. */
@@ -32,7 +33,6 @@ function bodyOfControl({ kind }: ControlRecord): Pick<PrintedRecord, 'type' | 'r
   return bodyOf(kind);
 }
 
-/** The only enum in records. */
 function scopeText(scope: unknown): string {
   return scope === ConfigScope.TOPIC ? 'topic' : scope === ConfigScope.BROKER ? 'broker' : String(scope);
 }
@@ -40,7 +40,17 @@ function scopeText(scope: unknown): string {
 /** `{ $case: 'topic', topic: { … } }`, as ts-proto has the fields of a oneof. */
 function bodyOf(kind: { readonly $case: string }): Pick<PrintedRecord, 'type' | 'record'> {
   const fields = (kind as unknown as Record<string, object>)[kind.$case] ?? {};
-  return { type: kind.$case, record: 'scope' in fields ? { ...fields, scope: scopeText(fields.scope) } : fields };
+  return { type: kind.$case, record: withNames(fields) };
+}
+
+/** Records have two enums: whose config, and how a replica lost something. */
+function withNames(fields: object): object {
+  if ('scope' in fields) return { ...fields, scope: scopeText(fields.scope) };
+  if ('kind' in fields) return { ...fields, kind: lossKindText(fields.kind as LossKind) };
+  if ('awaited' in fields && 'replicas' in fields) {
+    return { ...fields, replicas: (fields.replicas as readonly object[]).map(withNames) };
+  }
+  return fields;
 }
 
 /** As programs read it: `{ type: 'record', offset, epoch, kind: 'topic', topic: { … } }`. */

@@ -33,6 +33,10 @@ export interface LogDirsOptions extends Asking {
   readonly topic?: readonly string[];
 }
 
+export interface LossesOptions extends Asking {
+  readonly open?: boolean;
+}
+
 export interface ElectOptions extends Destroying {
   readonly type: 'preferred' | 'unclean';
   readonly all?: boolean;

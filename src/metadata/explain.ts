@@ -14,6 +14,9 @@ import { itemError } from './errors.ts';
 import { listText } from './fields.ts';
 import type { MetadataImage, TopicImage } from './image.ts';
 import { partitionOf, topicByName } from './image.ts';
+import type { PartitionLoss } from './loss-entry.ts';
+import { lossOriginText, lossText } from './loss-text.ts';
+import { lossesOf } from './losses.ts';
 import type { Outlook } from './outlook.ts';
 import { whatWouldChange } from './outlook.ts';
 import type { Subject } from './standing.ts';
@@ -131,7 +134,18 @@ function verdictOn(subject: Subject, { reference, unclean }: Decision): string {
   const { offset, cause } = reference;
   const decided = offset < 0 ? '' : ` (decided at offset ${offset}${cause === '' ? '' : `: ${cause}`})`;
   const sentence = leader === NO_NODE ? verdictWithoutLeader(subject) : verdictWithLeader(subject, unclean);
-  return `${sentence}${decided}`;
+  return `${sentence}${decided}${lossSentence(subject)}`;
+}
+
+/** What the ledger has of the present leader epoch, or waits for. */
+function lossSentence({ image, topic, partition, state }: Subject): string {
+  const entries = lossesOf(image, topic.topicId, partition);
+  const isOfInterest = (loss: PartitionLoss): boolean =>
+    loss.awaited.length > 0 || loss.newLeaderEpoch === state.leaderEpoch;
+  const told = entries.filter(isOfInterest).map((loss) => `${lossOriginText(loss)}: ${lossText(loss)}`);
+  return told.length === 0
+    ? ''
+    : `; loss ledger: ${told.join('; ')} (kvorum partition losses ${topic.name}-${partition})`;
 }
 
 function verdictWithLeader(subject: Subject, unclean: UncleanElectionRecord | undefined): string {

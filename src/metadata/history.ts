@@ -3,13 +3,20 @@
 import type { Epoch, Offset } from '../base/ids.ts';
 import type { Uuid } from '../base/uuid.ts';
 import type { HistoryEntry } from '../gen/kvorum/v1/admin.ts';
-import type { ConfigRecord, MetadataRecord, UncleanElectionRecord } from '../gen/kvorum/v1/metadata.ts';
+import type {
+  ConfigRecord,
+  MetadataRecord,
+  ReplicaLossRecord,
+  UncleanElectionRecord,
+} from '../gen/kvorum/v1/metadata.ts';
 import { ConfigScope } from '../gen/kvorum/v1/metadata.ts';
 import type { Draft } from './draft.ts';
 import { draftOf } from './draft.ts';
 import { changeText, listText, partitionFields, settingText, wholeText } from './fields.ts';
 import type { PartitionState, TopicImage } from './image.ts';
 import { EMPTY_IMAGE, topicEntity } from './image.ts';
+import { lossOriginText, lossText, replicaLossText } from './loss-text.ts';
+import { awaitedBy, lossesOf } from './losses.ts';
 import { applyRecord } from './replay.ts';
 
 /** Where a record stands: its offset, the epoch of its batch, and when that was decided (-1: not known). */
@@ -56,6 +63,10 @@ export class TopicHistory {
     for (const [partition, state] of partitions.entries()) {
       if (!this.#wants(partition)) continue;
       yield this.#entry({ ...told, partition, change: wholeText(partitionFields(state)) }, place);
+      for (const loss of lossesOf(this.#draft, topicId, partition)) {
+        const change = `${lossOriginText(loss)}, at offset ${loss.offset}: ${lossText(loss)}`;
+        yield this.#entry({ ...told, partition, change, cause: loss.cause }, place);
+      }
     }
   }
 
@@ -90,6 +101,10 @@ export class TopicHistory {
         return this.#draft.topics.has(kind.partitionChange.topicId);
       case 'uncleanElection':
         return this.#draft.topics.has(kind.uncleanElection.topicId);
+      case 'replicaLoss':
+        return this.#draft.topics.has(kind.replicaLoss.topicId);
+      case 'partitionLoss':
+        return this.#draft.topics.has(kind.partitionLoss.election?.topicId ?? '');
       case 'removeTopic':
         return this.#draft.topics.has(kind.removeTopic.topicId);
       case 'config':
@@ -122,6 +137,8 @@ export class TopicHistory {
         return this.#ofPartition(kind.partitionChange.cause, kind.partitionChange, before);
       case 'uncleanElection':
         return this.#wants(kind.uncleanElection.partition) ? sayUnclean(kind.uncleanElection) : undefined;
+      case 'replicaLoss':
+        return this.#sayLoss(kind.replicaLoss, before);
       default:
         return undefined;
     }
@@ -145,6 +162,16 @@ export class TopicHistory {
     const fields = partitionFields(now);
     if (old === undefined) return { type: 'partitionCreated', topicId, partition, change: wholeText(fields), cause };
     return { type: changeType(old, now), topicId, partition, change: changeText(partitionFields(old), fields), cause };
+  }
+
+  #sayLoss(record: ReplicaLossRecord, before: Draft): Said | undefined {
+    const { topicId, partition, brokerId } = record;
+    if (!this.#wants(partition)) return undefined;
+    const left = awaitedBy(this.#draft, topicId, partition, brokerId);
+    const answered = awaitedBy(before, topicId, partition, brokerId).filter((epoch) => !left.includes(epoch));
+    const elections =
+      answered.length === 0 ? '' : `, as asked since the unclean election of leader epoch ${answered.join(' and ')}`;
+    return { type: 'replicaLoss', topicId, partition, change: `${replicaLossText(record)}${elections}`, cause: '' };
   }
 
   #entry(said: Said, { offset, epoch, timestampMs }: RecordPlace): HistoryEntry {

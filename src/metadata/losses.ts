@@ -3,7 +3,7 @@ import type { Epoch, NodeId, Offset } from '../base/ids.ts';
 import type { Uuid } from '../base/uuid.ts';
 import { LossKind } from '../gen/kvorum/v1/metadata.ts';
 import type { MetadataImage } from './image.ts';
-import type { PartitionLoss } from './loss-entry.ts';
+import type { PartitionLoss, ReplicaLoss } from './loss-entry.ts';
 
 type Ledger = Pick<MetadataImage, 'losses'>;
 
@@ -37,18 +37,24 @@ export function hullOf(a: LossRange, b: LossRange): LossRange {
   return { firstOffset: Math.min(a.firstOffset, b.firstOffset), endOffset: Math.max(a.endOffset, b.endOffset) };
 }
 
-/** What is lost as far as is known, of all replicas together; nothing is 0 to 0. */
-export function lostRange({ replicas }: Pick<PartitionLoss, 'replicas'>): LossRange {
-  return replicas.reduce(
-    (sum, { fromOffset, toOffset }) => hullOf(sum, { firstOffset: fromOffset, endOffset: toOffset }),
-    {
-      firstOffset: 0,
-      endOffset: 0,
-    },
-  );
+const NOTHING: LossRange = { firstOffset: 0, endOffset: 0 };
+
+type Told = Pick<ReplicaLoss, 'kind' | 'fromOffset' | 'toOffset' | 'highWatermark'>;
+
+/** What is lost by what the replica says. Nothing by a hole: its leader had those records, and deleted them. */
+export function rangeLost({ kind, fromOffset, toOffset }: Told): LossRange {
+  return kind === LossKind.HOLE || kind === LossKind.GONE ? NOTHING : { firstOffset: fromOffset, endOffset: toOffset };
 }
 
-/** Replicas that will never say what they had: no replicas any more, or their log dirs are lost. */
-export function goneFrom({ replicas }: Pick<PartitionLoss, 'replicas'>): NodeId[] {
-  return replicas.filter(({ kind }) => kind === LossKind.GONE).map(({ brokerId }) => brokerId);
+/** The part of it that the replica knew to be committed. */
+export function committedLost(told: Told): LossRange {
+  const { firstOffset, endOffset } = rangeLost(told);
+  return firstOffset < told.highWatermark
+    ? { firstOffset, endOffset: Math.min(endOffset, told.highWatermark) }
+    : NOTHING;
+}
+
+/** What is lost as far as is known, of all replicas together; `part`: {@link rangeLost} or {@link committedLost}. */
+export function lostRange({ replicas }: { readonly replicas: readonly Told[] }, part = rangeLost): LossRange {
+  return replicas.reduce((sum, told) => hullOf(sum, part(told)), NOTHING);
 }

@@ -27,6 +27,7 @@ import { withPossibleLosses } from './election-checks.ts';
 import { askControllers } from './features.ts';
 import type { LogDirsAdmin } from './log-dirs-admin.ts';
 import { logDirsAdmin } from './log-dirs-admin.ts';
+import { lossesAdmin } from './losses-admin.ts';
 import type { MetadataAdmin } from './metadata-admin.ts';
 import { metadataAdmin } from './metadata-admin.ts';
 import { checkDescribeConfigs, checkDescribeTopics } from './read-limits.ts';
@@ -90,7 +91,7 @@ export function composeAdmin(deps: NodeAdminDeps): NodeAdmin {
       checkDescribeConfigs(request);
       return describeConfigs(publisher.image, request, config);
     },
-    describeLosses: async () => ({ losses: [], metadataEndOffset: publisher.image.endOffset }),
+    ...lossesAdmin(publisher),
     ...deps.parts,
   };
   const asked = { clock, publisher, describeReplicas: deps.parts.describeReplicas };

@@ -1,11 +1,11 @@
 // `kvorum partition …`.
 import type { GroupRow } from '../command-table.ts';
 import { asking, destroying } from '../common-options.ts';
-import type { ElectOptions, ExplainOptions } from '../options.ts';
+import type { ElectOptions, ExplainOptions, LossesOptions } from '../options.ts';
 
 export const PARTITION: GroupRow = {
   name: 'partition',
-  text: 'Why a partition has the leader it has, and electing another.',
+  text: 'Why a partition has the leader it has, electing another, and what that has cost.',
   commands: [
     asking({
       name: 'explain <topic> [partition]',
@@ -13,6 +13,18 @@ export const PARTITION: GroupRow = {
       examples: ['kvorum partition explain orders 3', 'kvorum partition explain orders-3 --format wide'],
       run: async (topic: string, partition: string | undefined, options: ExplainOptions) =>
         (await import('../commands/partition-explain.ts')).explainPartition(topic, partition, options),
+    }),
+    asking({
+      name: 'losses [topic...]',
+      text: 'Show the loss ledger, of TOPIC or TOPIC-PARTITION or of all: what unclean elections and lost disks cost, replica by replica.',
+      options: [{ flags: '--open', text: 'only losses whose extent is not known yet' }],
+      examples: [
+        'kvorum partition losses',
+        'kvorum partition losses orders-3 --format wide',
+        'kvorum partition losses --open',
+      ],
+      run: async (names: string[], options: LossesOptions) =>
+        (await import('../commands/partition-losses.ts')).showLosses(names, options),
     }),
     destroying({
       name: 'elect [partition...]',
