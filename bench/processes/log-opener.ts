@@ -182,6 +182,9 @@ async function run(): Promise<OpenerCosts> {
       alterPartitions: { alter: () => new Promise(() => {}) },
       lossReports: { report: async () => true },
       brokerEpoch: () => 0,
+      network: env.network,
+      clusterId: OWNER.clusterId,
+      interBrokerListener: 'PLAINTEXT',
       logDirWatch: { failed: () => {}, misplaced: () => {} },
     });
     publisher.subscribe((image, delta) => manager.apply(image, delta));

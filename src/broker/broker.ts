@@ -24,9 +24,11 @@ import type { BrokerAdmin } from './admin-service.ts';
 import { adminService } from './admin-service.ts';
 import { AlterPartitionChannel } from './alter-partition-channel.ts';
 import type { BrokerContext } from './context.ts';
+import { FetchSessions } from './fetch-sessions.ts';
 import { FramePool } from './frame-pool.ts';
 import { KafkaServer } from './kafka-server.ts';
 import { LossReportChannel } from './loss-report-channel.ts';
+import { OncePerPeer } from './once-per-peer.ts';
 import { ProducerIds } from './producer-ids.ts';
 import { Registration } from './registration.ts';
 import { describeReplicas } from './replica-descriptions.ts';
@@ -72,6 +74,7 @@ export class Broker {
   readonly #replicaDirectories: ReplicaDirectories;
   readonly #alterPartitions: AlterPartitionChannel;
   readonly #lossReports: LossReportChannel;
+  readonly #fetchSessions: FetchSessions;
   readonly #server: KafkaServer;
   readonly #context: BrokerContext;
   readonly #stopSignal = signal();
@@ -123,6 +126,15 @@ export class Broker {
       alterPartitions: this.#alterPartitions,
       lossReports: this.#lossReports,
       brokerEpoch: () => this.#brokerEpoch,
+      network: env.network,
+      clusterId,
+      interBrokerListener: config.interBrokerListener ?? '',
+    });
+    this.#fetchSessions = new FetchSessions({
+      clock,
+      random,
+      find: (topicId, partition) => this.#replicas.find(topicId, partition),
+      findNow: (topicId, partition) => this.#replicas.findNow(topicId, partition),
     });
     this.#server = new KafkaServer(env, config, deps.fatal);
     this.#context = {
@@ -134,6 +146,8 @@ export class Broker {
       metadata: publisher,
       replicas: this.#replicas,
       buffers: new FramePool(POOL_BYTES),
+      fetchSessions: this.#fetchSessions,
+      refusedPeers: new OncePerPeer(),
       controller,
       producerIds: new ProducerIds({ controller, logger, brokerId, brokerEpoch: () => this.#brokerEpoch }),
       topics: new TopicCommands({ logger, controller, forwarder: deps.admin.forwarder, values }),
@@ -202,7 +216,10 @@ export class Broker {
     if (this.#stopping) return false;
     this.#warnOfFile(publisher.image);
     this.#opening = this.#replicas.open(() => publisher.image, brokerEpoch);
-    this.#unsubscribe = publisher.subscribe((image, delta) => this.#replicas.apply(image, delta));
+    this.#unsubscribe = publisher.subscribe((image, delta) => {
+      this.#replicas.apply(image, delta);
+      for (const id of delta.brokers) this.#fetchSessions.registered(id, image.brokers.get(id)?.brokerEpoch);
+    });
     if (!(await this.#opened(this.#opening))) return false;
     await this.#replicas.settled();
     registration.wantServe();
@@ -300,6 +317,7 @@ export class Broker {
     this.#unsubscribe();
     // Behaviour 57: who waits for this broker is told that it does not lead any more, then the sockets close.
     await this.#replicas.close();
+    this.#fetchSessions.close();
     await this.#opening?.catch(() => undefined); // told by `start`
     await sleep(clock, 0); // those answers are on their way
     await this.#server.close();

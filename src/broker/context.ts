@@ -9,7 +9,9 @@ import type { Random } from '../env/random.ts';
 import type { MetadataPublisher } from '../metadata/publisher.ts';
 import type { AnyApi } from '../protocol/api.ts';
 import type { ReplicaManager } from '../replica/replica-manager.ts';
+import type { FetchSessions } from './fetch-sessions.ts';
 import type { FramePool } from './frame-pool.ts';
+import type { OncePerPeer } from './once-per-peer.ts';
 import type { ProducerIds } from './producer-ids.ts';
 import type { TopicCommands } from './topic-commands.ts';
 
@@ -23,6 +25,9 @@ export interface BrokerContext {
   readonly replicas: ReplicaManager;
   /** Memory for frames and for what is read to be sent. */
   readonly buffers: FramePool;
+  /** Of the brokers that fetch from this one. */
+  readonly fetchSessions: FetchSessions;
+  readonly refusedPeers: OncePerPeer;
   /** To the active controller. */
   readonly controller: ControllerChannel;
   readonly producerIds: ProducerIds;
@@ -41,4 +46,6 @@ export interface Call {
   readonly peer: string;
   /** Name of the listener the request came through: answers name addresses of the same listener (behaviour 6). */
   readonly listener: string;
+  /** Set by a handler that waits: called when others wait for its answer, or nobody does any more. */
+  hurry?: () => void;
 }

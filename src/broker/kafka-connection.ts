@@ -27,6 +27,8 @@ interface Pending {
   response: Buffer[] | undefined;
   /** Of frame and response, as counted in `#pendingBytes`. */
   bytes: number;
+  /** Of a handler that runs. */
+  call: Call | undefined;
 }
 
 export interface ConnectionOptions {
@@ -95,7 +97,10 @@ export class KafkaConnection implements StreamHandler {
   closed(): void {
     this.#closed = true;
     // What a handler is at work on is its own until it is done.
-    for (const pending of this.#pending.splice(0)) if (pending.state !== 'begun') this.#recycle(pending);
+    for (const pending of this.#pending.splice(0)) {
+      if (pending.state === 'begun') pending.call?.hurry?.();
+      else this.#recycle(pending);
+    }
     this.#options.onClose(this);
   }
 
@@ -119,10 +124,17 @@ export class KafkaConnection implements StreamHandler {
 
   #start(frame: Frame): void {
     if (this.#closed) return;
-    const pending: Pending = { frame, state: 'held', response: undefined, bytes: frame.size };
+    const pending: Pending = { frame, state: 'held', response: undefined, bytes: frame.size, call: undefined };
     this.#pending.push(pending);
     this.#pendingBytes += frame.size;
     this.#begin(pending, frame);
+    this.#hurryHead();
+  }
+
+  /** A handler that waits for news may answer without, if others wait for its answer. */
+  #hurryHead(): void {
+    const head = this.#pending[0];
+    if (this.#pending.length > 1 && head?.state === 'begun') head.call?.hurry?.();
   }
 
   /** Begins the request if it need not wait for its turn. */
@@ -132,7 +144,8 @@ export class KafkaConnection implements StreamHandler {
       const route = this.#routeOf(request);
       if (route?.inTurn === true && !this.#isTurnOf(pending)) return;
       pending.state = 'begun';
-      const answer = this.#answer(request, route);
+      pending.call = this.#callOf(request);
+      const answer = this.#answer(request, pending.call, route);
       if (answer instanceof Promise) {
         answer.then(
           (response) => this.#finish(pending, response),
@@ -151,7 +164,9 @@ export class KafkaConnection implements StreamHandler {
   /** The head of the line, if it waited to be that. */
   #beginHeld(): void {
     const head = this.#pending[0];
-    if (!this.#closed && head?.state === 'held' && head.frame !== undefined) this.#begin(head, head.frame);
+    if (this.#closed || head?.state !== 'held' || head.frame === undefined) return;
+    this.#begin(head, head.frame);
+    this.#hurryHead();
   }
 
   /** Undefined for an ApiVersions of a version that is not served, which is answered all the same. */
@@ -162,18 +177,22 @@ export class KafkaConnection implements StreamHandler {
     throw new ProtocolError(`API key ${header.apiKey} version ${header.apiVersion} is not served`); // behaviour 3
   }
 
-  #answer(
-    { header, reader }: RequestFrame,
-    route: Route | undefined,
-  ): Promise<Buffer[] | undefined> | Buffer[] | undefined {
-    if (route === undefined) return answerUnknownVersion(header);
+  #callOf({ header }: RequestFrame): Call {
     const { host, port } = this.#stream.peer;
-    const call: Call = {
+    return {
       apiVersion: header.apiVersion,
       clientId: header.clientId ?? '',
       peer: `${host}:${port}`,
       listener: this.#options.listener,
     };
+  }
+
+  #answer(
+    { header, reader }: RequestFrame,
+    call: Call,
+    route: Route | undefined,
+  ): Promise<Buffer[] | undefined> | Buffer[] | undefined {
+    if (route === undefined) return answerUnknownVersion(header);
     return route.answer(this.#context, call, header.correlationId, reader);
   }
 

@@ -1,7 +1,7 @@
 // All replicas of this broker. Follows the committed metadata from its own registration on (D-0.7), opens, leads, and deletes
 // partitions as it says, and finds the partition that a request names.
 import { assert } from '../base/assert.ts';
-import type { NodeId, Offset } from '../base/ids.ts';
+import type { Epoch, NodeId, Offset } from '../base/ids.ts';
 import type { Uuid } from '../base/uuid.ts';
 import { ZERO_UUID } from '../base/uuid.ts';
 import type { NodeValues } from '../config/node-keys.ts';
@@ -10,6 +10,7 @@ import { topicConfigOf, topicDefaults } from '../config/topic-config.ts';
 import type { Clock } from '../env/clock.ts';
 import { EnvError, isEnvError } from '../env/error.ts';
 import type { Logger } from '../env/logger.ts';
+import type { Network } from '../env/network.ts';
 import type { Random } from '../env/random.ts';
 import type { OfflineDirectory } from '../log/directory-health.ts';
 import { isDiskFailure } from '../log/directory-health.ts';
@@ -18,11 +19,14 @@ import type { MetadataDelta } from '../metadata/delta.ts';
 import type { MetadataImage, PartitionState, TopicImage } from '../metadata/image.ts';
 import { brokerEntity, configsOf, EMPTY_IMAGE, isActive, topicByName, topicEntity } from '../metadata/image.ts';
 import { ELR_LEVEL } from '../metadata/level.ts';
+import { awaitedBy } from '../metadata/losses.ts';
 import type { ErrorName } from '../protocol/error-codes.ts';
 import type { AlterPartitions } from './alter-partitions.ts';
 import { brokerOverrides } from './broker-overrides.ts';
 import { Checkpointer } from './checkpointer.ts';
 import { Cleaner } from './cleaner.ts';
+import type { FetchManager } from './fetch-manager.ts';
+import { createFetchManager } from './fetch-manager.ts';
 import { HostedPartition } from './hosted-partition.ts';
 import { IsrWatch } from './isr-watch.ts';
 import type { ReplicaPlace } from './log-dirs.ts';
@@ -46,6 +50,11 @@ export interface ReplicaManagerDeps {
   readonly lossReports: LossReports;
   /** Of this broker's registration. */
   readonly brokerEpoch: () => Offset;
+  /** Where leaders are fetched from. */
+  readonly network: Network;
+  readonly clusterId: Uuid;
+  /** inter.broker.listener.name. */
+  readonly interBrokerListener: string;
   /** What the cluster is to hear of log dirs. */
   readonly logDirWatch?: LogDirWatch;
 }
@@ -81,6 +90,7 @@ export class ReplicaManager {
   readonly #upkeep: Upkeep;
   readonly #cleaner: Cleaner;
   readonly #isrWatch: IsrWatch;
+  readonly #fetchManager: FetchManager;
   /** The newest. */
   #image: MetadataImage = EMPTY_IMAGE;
   #closing = false;
@@ -98,18 +108,23 @@ export class ReplicaManager {
       brokerEpoch: deps.brokerEpoch,
       registeredEpoch: (brokerId) => this.#image.brokers.get(brokerId)?.brokerEpoch,
       eligible: (state, brokerId, brokerEpoch) => this.#isEligible(state, brokerId, brokerEpoch),
-      awaited: () => [],
-      follow: () => ({ stop: async () => {} }),
+      awaited: (partition) => this.#awaited(partition),
+      follow: (partition, state) => this.#fetchManager.follow(partition, state),
       failed: (partition, error) => this.#partitionFailed(partition, error),
     };
     this.#checkpointer = new Checkpointer({
       clock: deps.clock,
       logDirs: this.logDirs,
       highWatermarkOf: (topicId, partition) =>
-        this.#places.get(topicId)?.get(partition)?.hosted.partition?.highWatermark,
+        this.#places.get(topicId)?.get(partition)?.hosted.partition?.knownHighWatermark,
     });
     this.#upkeep = new Upkeep({ ...deps, partitions: () => this.partitions() });
     this.#cleaner = new Cleaner({ ...deps, partitions: () => this.partitions() });
+    this.#fetchManager = createFetchManager({
+      ...deps,
+      image: () => this.#image,
+      awaited: (partition) => this.#awaited(partition),
+    });
     this.#isrWatch = new IsrWatch({ ...deps, partitions: () => this.partitions() });
     for (const directory of deps.logDirectories) {
       directory.health.whenFailed((error) => this.#directoryFailed(directory, error));
@@ -154,10 +169,16 @@ export class ReplicaManager {
       const topic = image.topics.get(topicId);
       if (topic !== undefined) this.#applyTopic(image, topic);
     }
+    for (const brokerId of delta.brokers) this.#fetchManager.brokerChanged(brokerId);
     if (delta.brokers.size > 0) for (const { leader } of this.partitions()) leader?.consider();
     if (this.#level >= ELR_LEVEL || image.level < ELR_LEVEL) return;
     this.#level = image.level;
     for (const topic of image.topics.values()) this.#applyTopic(image, topic);
+  }
+
+  /** As the newest image has it. */
+  #awaited({ topicId, partition }: Partition): readonly Epoch[] {
+    return awaitedBy(this.#image, topicId, partition, this.#deps.brokerId);
   }
 
   /** C-5.1, as the newest image has it. */
@@ -355,6 +376,7 @@ export class ReplicaManager {
   /** Stops serving. The logs are closed with their directories. */
   async close(): Promise<void> {
     this.#closing = true;
+    this.#fetchManager.stop();
     this.#checkpointer.stop();
     this.#isrWatch.stop();
     const rested = Promise.all([this.#upkeep.stop(), this.#cleaner.stop()]);

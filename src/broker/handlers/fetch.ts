@@ -1,5 +1,5 @@
 // Fetch: reads every partition that is asked for, waits for more while there is too little, and answers whole batches.
-// Sessions are not kept: every answer says session id 0 and holds every partition (behaviour 36).
+// Sessions are kept for brokers alone (replica-fetch.ts): every other answer says session id 0 and holds every partition (behaviour 36).
 import type { Uuid } from '../../base/uuid.ts';
 import { partitionOf, topicByName } from '../../metadata/image.ts';
 import type { ResponseInput } from '../../protocol/api.ts';
@@ -12,6 +12,7 @@ import { readPartition, unreadable } from '../../replica/read.ts';
 import type { BrokerAddress } from '../brokers.ts';
 import { leaderHint } from '../brokers.ts';
 import type { BrokerContext, Call } from '../context.ts';
+import { replicaFetch } from './replica-fetch.ts';
 
 type Response = ResponseInput<typeof fetchApi>;
 type Wanted = FetchRequest['topics'][number]['partitions'][number];
@@ -36,12 +37,9 @@ const FIRST_WITH_ENDPOINTS = 16;
 const MAX_WAIT_MS = 60_000;
 
 export async function fetch(context: BrokerContext, request: FetchRequest, call: Call): Promise<Response> {
+  if (request.replicaId >= 0 || request.replicaState.replicaId >= 0) return replicaFetch(context, request, call);
   if (request.sessionId !== 0 && request.sessionEpoch !== UNKNOWN_SESSION) {
     return { errorCode: ErrorCode.FETCH_SESSION_ID_NOT_FOUND, sessionId: 0, responses: [] };
-  }
-  if (request.replicaId >= 0 || request.replicaState.replicaId >= 0) {
-    // Partitions have one replica: no broker of this cluster fetches from another.
-    return { errorCode: ErrorCode.INVALID_REQUEST, sessionId: 0, responses: [] };
   }
   const targets = await locate(context, request, call);
   const deadline = context.clock.now() + Math.min(request.maxWaitMs, MAX_WAIT_MS);

@@ -102,6 +102,9 @@ export async function withReplicas(
       alterPartitions: options.alterPartitions ?? SILENT_CONTROLLER.alterPartitions,
       lossReports: options.lossReports ?? SILENT_CONTROLLER.lossReports,
       brokerEpoch: () => brokerEpoch,
+      network: env.network,
+      clusterId: CLUSTER,
+      interBrokerListener: 'PLAINTEXT',
       logDirWatch: {
         failed: ({ meta }) => told.failed.push(meta.directoryId),
         misplaced: ({ topicId, partition, directoryId }) => told.misplaced.set(`${topicId}/${partition}`, directoryId),

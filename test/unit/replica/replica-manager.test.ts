@@ -82,6 +82,9 @@ describe('opening', () => {
         values,
         ...SILENT_CONTROLLER,
         brokerEpoch: () => 0,
+        network: env.network,
+        clusterId: uuid(999),
+        interBrokerListener: 'PLAINTEXT',
       });
       const early = manager.open(() => publisher.image, publisher.image.endOffset);
       await expect(early).rejects.toBeInstanceOf(AssertionError);
@@ -141,6 +144,9 @@ describe('opening', () => {
           values,
           ...SILENT_CONTROLLER,
           brokerEpoch: () => 0,
+          network: env.network,
+          clusterId: uuid(999),
+          interBrokerListener: 'PLAINTEXT',
         });
         const opening = second.open(() => publisher.image, 0);
         await second.close();
