@@ -34,6 +34,12 @@ export interface AdminClient {
   ) => Promise<Response>;
   /** Carries out a change that has no name. */
   readonly change: <Request, Response>(method: RpcMethod<Request, Response>, request: Request) => Promise<Response>;
+  /** Asks what is nice to know, for so long at most; undefined if there is no answer in that time. */
+  readonly glance: <Request, Response>(
+    method: RpcMethod<Request, Response>,
+    request: Request,
+    limitMs: Ms,
+  ) => Promise<Response | undefined>;
   /** Answers as they come, as long as the server goes on or `--timeout` says. */
   readonly stream: <Request, Response>(
     method: RpcStreamMethod<Request, Response>,
@@ -96,6 +102,19 @@ function createAdminClient(
     }
   }
 
+  async function glance<Request, Response>(method: RpcMethod<Request, Response>, request: Request, limitMs: Ms) {
+    const deadline = env.clock.now() + Math.min(limitMs, timeoutMs);
+    for (const server of servers) {
+      try {
+        return await clientOf(server).call(Admin, method, request, Math.max(1, deadline - env.clock.now()));
+      } catch (error) {
+        if (!(error instanceof RpcError)) throw error;
+        if (error.transport !== 'refused') return undefined;
+      }
+    }
+    return undefined;
+  }
+
   async function* stream<Request, Response>(method: RpcStreamMethod<Request, Response>, request: Request) {
     for (const server of servers) {
       try {
@@ -122,6 +141,7 @@ function createAdminClient(
         ? call('read', method, request as Request)
         : call('named', method, { ...request, command: { clientId, sequence: ++sequence } } as Request),
     change: (method, request) => call('unnamed', method, request),
+    glance,
     stream,
   };
 }

@@ -3,6 +3,7 @@ import type { Asking, Changing, Destroying, FormatOption, ServerOption } from '.
 
 export type ListOptions = Asking;
 export type ExplainOptions = Asking;
+export type ReplicasOptions = Asking;
 export type DeleteOptions = Destroying;
 export type UnregisterOptions = Destroying;
 
@@ -16,6 +17,7 @@ export interface CreateOptions extends Changing {
 export interface DescribeOptions extends Asking {
   readonly unavailable?: boolean;
   readonly underReplicated?: boolean;
+  readonly underMinIsr?: boolean;
 }
 
 export interface AddPartitionsOptions extends Changing {
@@ -39,6 +41,7 @@ export interface LossesOptions extends Asking {
 
 export interface ElectOptions extends Destroying {
   readonly type: 'preferred' | 'unclean';
+  readonly unclean?: boolean;
   readonly all?: boolean;
 }
 

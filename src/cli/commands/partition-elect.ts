@@ -2,7 +2,6 @@
 // asks first, since it may lose acknowledged records (C-5.7).
 import type { ElectedLeader, ElectLeadersResponse, PartitionSelector } from '../../gen/kvorum/v1/admin.ts';
 import { AdminServiceDefinition, ElectionType } from '../../gen/kvorum/v1/admin.ts';
-import { StartError } from '../../server/start-error.ts';
 import type { AdminClient } from '../admin-client.ts';
 import { changeFields, withAdmin } from '../admin-client.ts';
 import type { Sent } from '../batches.ts';
@@ -11,19 +10,15 @@ import { confirm } from '../confirm.ts';
 import { UsageError } from '../failure.ts';
 import { reportItems } from '../items.ts';
 import type { ElectOptions } from '../options.ts';
-import type { Readings } from '../partition-name.ts';
-import { meaningOf, namesOf, readingsOf, topicsToLookUp } from '../partition-name.ts';
+import { readingsOf } from '../partition-name.ts';
+import type { Selection } from '../partition-selection.ts';
+import { NOTHING_NAMED, nameOf, selectPartitions } from '../partition-selection.ts';
+import { possibleLossText } from '../possible-loss-text.ts';
 
-const { electLeaders: elect, describeTopics: describe } = AdminServiceDefinition.methods;
+const { electLeaders: elect } = AdminServiceDefinition.methods;
 
-/** What is asked for. */
-interface Wanted {
-  readonly partitions: readonly PartitionSelector[];
-  /** Of those, the ones of topics named as a whole: that they need no election is no news. */
-  readonly ofTopics: ReadonlySet<string>;
-}
-
-export async function electLeaders(names: string[], options: ElectOptions): Promise<void> {
+export async function electLeaders(names: string[], given: ElectOptions): Promise<void> {
+  const options: ElectOptions = given.unclean === true ? { ...given, type: 'unclean' } : given;
   if (names.length === 0 && options.all !== true) {
     throw new UsageError('say which partitions: TOPIC-PARTITION, TOPIC, or --all for all where it changes something');
   }
@@ -34,7 +29,8 @@ export async function electLeaders(names: string[], options: ElectOptions): Prom
   // Where nobody can be asked, nothing is asked of the server either.
   if (asksFirst && !process.stdin.isTTY) await confirm(options, '', 'no leader was elected');
   await withAdmin(options, async (admin) => {
-    const wanted = options.all === true ? NOTHING_NAMED : await lookUp(admin, readings);
+    const wanted =
+      options.all === true ? NOTHING_NAMED : await selectPartitions(admin, readings, 'no leader was elected');
     if (asksFirst) {
       const tried = await send(admin, wanted, { ...options, dryRun: true });
       const needed = tried.answers.flatMap(({ partitions }) => partitions).filter(({ error }) => error === undefined);
@@ -45,36 +41,9 @@ export async function electLeaders(names: string[], options: ElectOptions): Prom
   });
 }
 
-const NOTHING_NAMED: Wanted = { partitions: [], ofTopics: new Set() };
-
-/** The partitions that the names stand for. StartError for one that is not there. */
-async function lookUp(admin: AdminClient, readings: readonly Readings[]): Promise<Wanted> {
-  const topics = topicsToLookUp(readings).map((name) => ({ name, topicId: '' }));
-  const described = await admin.read(describe, { topics });
-  const known = namesOf(described.topics);
-  const partitions = new Map<string, PartitionSelector>();
-  const ofTopics = new Set<string>();
-  for (const reading of readings) {
-    const { topic, partition } = meaningOf(reading, known);
-    const found = described.topics.find(({ name }) => name === topic);
-    if (partition !== undefined) {
-      partitions.set(`${topic}-${partition}`, { topic, partition });
-      continue;
-    }
-    if (found === undefined || found.error !== undefined) {
-      throw new StartError(`there is no topic '${topic}': kvorum topic list shows all; no leader was elected`);
-    }
-    for (const { partition: number } of found.partitions) {
-      partitions.set(`${topic}-${number}`, { topic, partition: number });
-      ofTopics.add(`${topic}-${number}`);
-    }
-  }
-  return { partitions: [...partitions.values()], ofTopics };
-}
-
 async function send(
   admin: AdminClient,
-  { partitions }: Wanted,
+  { partitions }: Selection,
   options: ElectOptions,
 ): Promise<Sent<ElectLeadersResponse>> {
   const type = options.type === 'unclean' ? ElectionType.UNCLEAN : ElectionType.PREFERRED;
@@ -88,19 +57,15 @@ async function send(
 }
 
 function question(needed: readonly ElectedLeader[]): string {
-  const some = needed.slice(0, 10).map((it) => `${nameOf(it)} (broker ${it.leader})`);
-  const more = needed.length > some.length ? ` and ${needed.length - some.length} more` : '';
-  return `Leaders would be: ${some.join(', ')}${more}.
-Whatever acknowledged records these brokers do not have is lost for good. Elect them uncleanly?`;
-}
-
-function nameOf({ topic, partition }: PartitionSelector): string {
-  return `${topic}-${partition}`;
+  const some = needed.slice(0, 10).map((it) => `${nameOf(it)}: ${dryOutcome(it, 'unclean')}`);
+  const more = needed.length > some.length ? [`and ${needed.length - some.length} more`] : [];
+  return `${[...some, ...more].join('\n')}
+What goes is lost for good. Elect them uncleanly?`;
 }
 
 async function report(
   options: ElectOptions,
-  { ofTopics }: Wanted,
+  { ofTopics }: Selection,
   { answers, failure }: Sent<ElectLeadersResponse>,
 ): Promise<void> {
   const partitions = answers
@@ -114,10 +79,11 @@ async function report(
       partitions.map((it) => ({
         name: nameOf(it),
         error: isUnneeded(it) ? undefined : it.error,
-        text: outcome(it, options.dryRun === true),
+        text: outcome(it, options),
       })),
     );
     if (partitions.length === 0 && failure === undefined) console.error('no partition needs an election');
+    pointToLosses(options, partitions);
   }
   if (failure !== undefined) throw failure;
 }
@@ -127,7 +93,20 @@ function isUnneeded({ error }: ElectedLeader): boolean {
   return error?.name === 'ELECTION_NOT_NEEDED';
 }
 
-function outcome(it: ElectedLeader, isDry: boolean): string {
+function outcome(it: ElectedLeader, { dryRun, type }: ElectOptions): string {
   if (isUnneeded(it)) return `no election needed${it.leader < 0 ? '' : `, ${it.leader} leads`}`;
-  return isDry ? `broker ${it.leader} would lead` : `broker ${it.leader} leads`;
+  return dryRun === true ? dryOutcome(it, type) : `broker ${it.leader} leads`;
+}
+
+function dryOutcome(it: ElectedLeader, type: ElectOptions['type']): string {
+  const cost = type === 'unclean' ? `; ${possibleLossText(it)}` : '';
+  return `broker ${it.leader} would lead${cost}`;
+}
+
+/** Whoever elects uncleanly wants to know what it has cost. */
+function pointToLosses({ dryRun, type, format }: ElectOptions, partitions: readonly ElectedLeader[]): void {
+  const isText = format === 'text' || format === 'wide';
+  const topics = [...new Set(partitions.flatMap(({ topic, error }) => (error === undefined ? [topic] : [])))];
+  if (type !== 'unclean' || dryRun === true || !isText || topics.length === 0) return;
+  console.error(`What was lost, as the other replicas come back: kvorum partition losses ${topics.join(' ')}`);
 }

@@ -1,11 +1,11 @@
 // `kvorum partition …`.
 import type { GroupRow } from '../command-table.ts';
 import { asking, destroying } from '../common-options.ts';
-import type { ElectOptions, ExplainOptions, LossesOptions } from '../options.ts';
+import type { ElectOptions, ExplainOptions, LossesOptions, ReplicasOptions } from '../options.ts';
 
 export const PARTITION: GroupRow = {
   name: 'partition',
-  text: 'Why a partition has the leader it has, electing another, and what that has cost.',
+  text: 'Leaders and replicas of partitions: why they are as they are, electing others, and what that has cost.',
   commands: [
     asking({
       name: 'explain <topic> [partition]',
@@ -26,6 +26,13 @@ export const PARTITION: GroupRow = {
       run: async (names: string[], options: LossesOptions) =>
         (await import('../commands/partition-losses.ts')).showLosses(names, options),
     }),
+    asking({
+      name: 'replicas [partition...]',
+      text: 'Show each replica of TOPIC-PARTITION or TOPIC as its broker has it: role, offsets, lag, why it is offline; of all if none is named.',
+      examples: ['kvorum partition replicas orders-3', 'kvorum partition replicas orders --format wide'],
+      run: async (partitions: string[], options: ReplicasOptions) =>
+        (await import('../commands/partition-replicas.ts')).describeReplicas(partitions, options),
+    }),
     destroying({
       name: 'elect [partition...]',
       text: 'Elect leaders: of TOPIC-PARTITION, of all partitions of TOPIC, or with --all of all where it changes something.',
@@ -36,12 +43,13 @@ export const PARTITION: GroupRow = {
           choices: ['preferred', 'unclean'],
           standard: 'preferred',
         },
+        { flags: '--unclean', text: 'short for --type unclean' },
         { flags: '--all', text: 'all partitions for which it changes something' },
       ],
       examples: [
         'kvorum partition elect orders-3 orders-4',
         'kvorum partition elect --all',
-        'kvorum partition elect --type unclean orders-3 --dry-run',
+        'kvorum partition elect --unclean orders-3 --dry-run',
       ],
       run: async (partitions: string[], options: ElectOptions) =>
         (await import('../commands/partition-elect.ts')).electLeaders(partitions, options),

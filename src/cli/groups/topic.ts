@@ -55,12 +55,16 @@ export const TOPIC: GroupRow = {
     }),
     asking({
       name: 'describe [name...]',
-      text: 'Show partitions, leaders, replicas and configs; of all topics if none is named.',
+      text: 'Show what topics survive, their partitions, leaders, replicas and lag, and configs; of all topics if none is named.',
       options: [
         { flags: '--unavailable', text: 'only partitions without a leader' },
         { flags: '--under-replicated', text: 'only partitions with replicas that are not in the ISR' },
+        {
+          flags: '--under-min-isr',
+          text: 'only partitions whose ISR is smaller than min.insync.replicas: acks=all is refused',
+        },
       ],
-      examples: ['kvorum topic describe orders --format wide', 'kvorum topic describe --unavailable'],
+      examples: ['kvorum topic describe orders --format wide', 'kvorum topic describe --unavailable --under-min-isr'],
       run: async (names: string[], options: DescribeOptions) => (await loadDescribe()).describeTopics(names, options),
     }),
     destroying({
