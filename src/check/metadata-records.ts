@@ -26,7 +26,8 @@ export type SeenKind =
   | { readonly $case: 'uncleanElection'; readonly uncleanElection: SeenUncleanElection }
   | { readonly $case: 'command'; readonly command: SeenCommand }
   | { readonly $case: 'producerIds'; readonly producerIds: { readonly nextProducerId: number } }
-  | { readonly $case: 'replicaLoss' | 'partitionLoss' }
+  | { readonly $case: 'replicaLoss'; readonly replicaLoss: SeenReplicaLoss }
+  | { readonly $case: 'partitionLoss' }
   | { readonly $case: 'noOp' };
 
 export interface SeenRegistration {
@@ -89,6 +90,17 @@ export interface SeenUncleanElection {
   readonly oldIsr: readonly NodeId[];
   readonly oldElr: readonly NodeId[];
   readonly cause: string;
+}
+
+export interface SeenReplicaLoss {
+  readonly topicId: Uuid;
+  readonly partition: number;
+  readonly brokerId: NodeId;
+  readonly leaderEpoch: Epoch;
+  /** 1 to 4, see LossKind in metadata.proto. */
+  readonly kind: number;
+  readonly fromOffset: Offset;
+  readonly toOffset: Offset;
 }
 
 export interface SeenCommand {

@@ -4,10 +4,10 @@ import type { Epoch, NodeId, Offset } from '../base/ids.ts';
 import { NO_NODE } from '../base/ids.ts';
 import type { Uuid } from '../base/uuid.ts';
 import { CommandHistory } from './commands.ts';
-import type { SeenBatch, SeenKind, SeenUncleanElection } from './metadata-records.ts';
+import type { SeenBatch, SeenKind, SeenReplicaLoss, SeenUncleanElection } from './metadata-records.ts';
 import type { PartitionFacts, PartitionStep } from './metadata-state.ts';
 import { DEFAULT_MIN_ISR, MetadataState, nameOf } from './metadata-state.ts';
-import { checkElection, checkElr, checkShape, ELR_LEVEL, show } from './partition-steps.ts';
+import { checkElection, checkElr, checkShape, ELR_LEVEL, LEDGER_LEVEL, show } from './partition-steps.ts';
 import { RegistrationHistory } from './registrations.ts';
 import type { Violation } from './violation.ts';
 import { firstViolation, violation } from './violation.ts';
@@ -126,12 +126,27 @@ export class MetadataHistory {
         return undefined;
       }
       case 'replicaLoss':
+        return this.#checkLoss(kind.replicaLoss);
       case 'partitionLoss':
+        return violation('S-M8', 'the log has an entry of the loss ledger, which is for snapshots alone');
       case 'noOp':
         return undefined;
       default:
         return this.#applyToTopic(kind, batch);
     }
+  }
+
+  /** S-D8 b: what a replica says in the ledger is of a partition and a leader epoch that there are. */
+  #checkLoss(loss: SeenReplicaLoss): Violation | undefined {
+    const { topicId, partition, brokerId, leaderEpoch, kind, fromOffset, toOffset } = loss;
+    this.#count('loss reported');
+    const at = this.state.topics.get(topicId)?.partitions[partition];
+    const who = `broker ${brokerId} reports a loss of partition ${partition}`;
+    if (at === undefined) return violation('S-D8', `${who} of topic id ${topicId}, which is not there`);
+    if (this.state.level < LEDGER_LEVEL) return violation('S-D8', `${who} at metadata level ${this.state.level}`);
+    if (leaderEpoch > at.state.leaderEpoch) return violation('S-D8', `${who} in leader epoch ${leaderEpoch} to come`);
+    const isSane = kind >= 1 && kind <= 4 && fromOffset >= 0 && fromOffset <= toOffset;
+    return isSane ? undefined : violation('S-D8', `${who} of kind ${kind} from ${fromOffset} to ${toOffset}`);
   }
 
   #applyToTopic(

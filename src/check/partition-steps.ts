@@ -10,6 +10,9 @@ import { violation } from './violation.ts';
 /** From this metadata level on there are ELRs. */
 export const ELR_LEVEL = 2;
 
+/** From this metadata level on there is the loss ledger. */
+export const LEDGER_LEVEL = 3;
+
 /** S-M2. `where`: for the message. */
 export function checkShape(state: PartitionFacts, level: number, where: string): Violation | undefined {
   const { replicas, isr, elr, leader, lastKnownLeader, recovering } = state;

@@ -51,11 +51,6 @@ export class ImageBuilder {
       case 'partition':
         assert(kind.partition.topicId === this.#openTopic, 'a snapshot does not keep the records of a topic together');
         break;
-      case 'partitionLoss': {
-        const topicId = kind.partitionLoss.election?.topicId;
-        assert(topicId === this.#openTopic, 'a snapshot does not keep the losses of a topic with it');
-        break;
-      }
       case 'config':
         this.#open(entityOf(kind.config));
         break;

@@ -39,11 +39,9 @@ function* recordsOf(
     yield metadataRecord({ $case: 'metadataLevel', metadataLevel: { level: image.level } });
   }
   for (const broker of brokersInOrder(image)) yield brokerRecord(broker);
-  for (const topic of topics) {
-    yield* topicRecords(topic);
-    yield* lossRecords(image, topic.topicId);
-  }
+  for (const topic of topics) yield* topicRecords(topic);
   for (const entity of entities) yield* configRecords(image, entity);
+  for (const topicId of [...image.losses.keys()].toSorted()) yield* lossRecords(image, topicId);
   if (image.nextProducerId > 0) {
     const { nextProducerId } = image;
     const producerIds = { brokerId: NO_NODE, brokerEpoch: -1, nextProducerId };

@@ -132,8 +132,9 @@ export function noteGone(draft: Draft, at: LossPlace, before: PartitionState, af
     entries = withoutAnswer(entries, id, before.leaderEpoch, reason);
     const complete = [...before.isr, ...before.elr];
     if (complete.some((other) => other !== id)) continue;
-    const gone = goneReplica(id, before.leaderEpoch, reason);
-    entries = [...entries, ownEntry(gone, { offset, timestampMs: draft.timestampMs })];
+    const gone = goneReplica(id, after.leaderEpoch, reason);
+    const own = ownEntry(gone, { offset, timestampMs: draft.timestampMs });
+    entries = [...entries, { ...own, oldLeaderEpoch: before.leaderEpoch }];
   }
   if (entries !== known) setLosses(draft, at, entries);
 }
@@ -172,10 +173,11 @@ function withoutAnswer(
   );
 }
 
-/** As a snapshot has it. */
+/** As a snapshot has it: those of a partition in their order. */
 export function restoreLoss(draft: Draft, record: PartitionLossRecord): void {
   const { election, offset, timestampMs, awaited, replicas } = record;
   const { topicId, partition, ...rest } = must(election, 'what a loss in a snapshot belongs to');
+  assert(draft.topics.has(topicId), () => `a snapshot has a loss of topic ${topicId}, which does not exist`);
   const own = replicas.map(({ topicId: _topic, partition: _partition, ...replica }) => replica);
   const entry = { ...rest, offset, timestampMs, awaited, replicas: own };
   const entries = [...lossesOf(draft, topicId, partition), entry];
