@@ -30,9 +30,9 @@ export class PartitionMap<V> {
     if (partitions.size === 0) this.#topics.delete(topicId);
   }
 
-  /** Of one topic. */
-  partitionsOf(topicId: Uuid): Iterable<[number, V]> {
-    return this.#topics.get(topicId) ?? [];
+  /** Of one topic, as they are now. */
+  ofTopic(topicId: Uuid): [number, V][] {
+    return [...(this.#topics.get(topicId) ?? [])];
   }
 
   topicIds(): Iterable<Uuid> {

@@ -1,12 +1,10 @@
 // All replicas of this broker. Follows the committed metadata from its own registration on (D-0.7), opens, leads, and deletes
 // partitions as it says, and finds the partition that a request names.
 import { assert } from '../base/assert.ts';
-import type { Epoch, NodeId, Offset } from '../base/ids.ts';
+import type { NodeId, Offset } from '../base/ids.ts';
 import type { Uuid } from '../base/uuid.ts';
 import { ZERO_UUID } from '../base/uuid.ts';
 import type { NodeValues } from '../config/node-keys.ts';
-import type { TopicConfig } from '../config/topic-config.ts';
-import { topicConfigOf, topicDefaults } from '../config/topic-config.ts';
 import type { Clock } from '../env/clock.ts';
 import { EnvError, isEnvError } from '../env/error.ts';
 import type { Logger } from '../env/logger.ts';
@@ -16,15 +14,14 @@ import type { OfflineDirectory } from '../log/directory-health.ts';
 import { isDiskFailure } from '../log/directory-health.ts';
 import type { LogDirectory } from '../log/log-directory.ts';
 import type { MetadataDelta } from '../metadata/delta.ts';
-import type { MetadataImage, PartitionState, TopicImage } from '../metadata/image.ts';
-import { brokerEntity, configsOf, EMPTY_IMAGE, isActive, topicByName, topicEntity } from '../metadata/image.ts';
+import type { MetadataImage, TopicImage } from '../metadata/image.ts';
+import { topicByName } from '../metadata/image.ts';
 import { ELR_LEVEL } from '../metadata/level.ts';
-import { awaitedBy } from '../metadata/losses.ts';
 import type { ErrorName } from '../protocol/error-codes.ts';
 import type { AlterPartitions } from './alter-partitions.ts';
-import { brokerOverrides } from './broker-overrides.ts';
 import { Checkpointer } from './checkpointer.ts';
 import { Cleaner } from './cleaner.ts';
+import { ClusterView } from './cluster-view.ts';
 import type { FetchManager } from './fetch-manager.ts';
 import { createFetchManager } from './fetch-manager.ts';
 import { HostedPartition } from './hosted-partition.ts';
@@ -34,6 +31,8 @@ import { LogDirs } from './log-dirs.ts';
 import type { LossReports } from './loss-reports.ts';
 import type { PartitionDeps } from './partition.ts';
 import { Partition } from './partition.ts';
+import type { Place } from './replica-places.ts';
+import { ReplicaPlaces } from './replica-places.ts';
 import { moveStraysAside } from './strays.ts';
 import { Upkeep } from './upkeep.ts';
 
@@ -66,23 +65,14 @@ export interface LogDirWatch {
   failed(directory: LogDirectory): void;
 }
 
-interface Place {
-  readonly hosted: HostedPartition;
-  /** Undefined: in none that it could be served from. */
-  readonly directory: LogDirectory | undefined;
-  readonly topic: string;
-  readonly partition: number;
-}
-
 export class ReplicaManager {
   readonly logDirs: LogDirs;
   readonly #deps: ReplicaManagerDeps;
   readonly #partitionDeps: PartitionDeps;
-  readonly #places = new Map<Uuid, Map<number, Place>>();
+  readonly #places = new ReplicaPlaces();
+  readonly #cluster: ClusterView;
   /** Folders that are being deleted, by name: a topic created again under the name waits for that (D-0.5). */
   readonly #leaving = new Map<string, Promise<void>>();
-  /** What topics without configs of their own have here; undefined before it was asked for. */
-  #topicDefaults: TopicConfig | undefined;
   #opened = false;
   /** The metadata level that was seen last. */
   #level = 0;
@@ -91,12 +81,12 @@ export class ReplicaManager {
   readonly #cleaner: Cleaner;
   readonly #isrWatch: IsrWatch;
   readonly #fetchManager: FetchManager;
-  /** The newest. */
-  #image: MetadataImage = EMPTY_IMAGE;
   #closing = false;
 
   constructor(deps: ReplicaManagerDeps) {
     this.#deps = deps;
+    const cluster = new ClusterView(deps.brokerId, deps.values);
+    this.#cluster = cluster;
     this.logDirs = new LogDirs(deps.logDirectories, deps.offlineDirectories ?? []);
     this.#partitionDeps = {
       brokerId: deps.brokerId,
@@ -106,9 +96,9 @@ export class ReplicaManager {
       alterPartitions: deps.alterPartitions,
       lossReports: deps.lossReports,
       brokerEpoch: deps.brokerEpoch,
-      registeredEpoch: (brokerId) => this.#image.brokers.get(brokerId)?.brokerEpoch,
-      eligible: (state, brokerId, brokerEpoch) => this.#isEligible(state, brokerId, brokerEpoch),
-      awaited: (partition) => this.#awaited(partition),
+      registeredEpoch: (brokerId) => cluster.registeredEpoch(brokerId),
+      eligible: (state, brokerId, brokerEpoch) => cluster.isEligible(state, brokerId, brokerEpoch),
+      awaited: (partition) => cluster.awaited(partition),
       follow: (partition, state) => this.#fetchManager.follow(partition, state),
       failed: (partition, error) => this.#partitionFailed(partition, error),
     };
@@ -116,14 +106,14 @@ export class ReplicaManager {
       clock: deps.clock,
       logDirs: this.logDirs,
       highWatermarkOf: (topicId, partition) =>
-        this.#places.get(topicId)?.get(partition)?.hosted.partition?.knownHighWatermark,
+        this.#places.get(topicId, partition)?.hosted.partition?.knownHighWatermark,
     });
     this.#upkeep = new Upkeep({ ...deps, partitions: () => this.partitions() });
     this.#cleaner = new Cleaner({ ...deps, partitions: () => this.partitions() });
     this.#fetchManager = createFetchManager({
       ...deps,
-      image: () => this.#image,
-      awaited: (partition) => this.#awaited(partition),
+      image: () => cluster.image,
+      awaited: (partition) => cluster.awaited(partition),
     });
     this.#isrWatch = new IsrWatch({ ...deps, partitions: () => this.partitions() });
     for (const directory of deps.logDirectories) {
@@ -150,8 +140,8 @@ export class ReplicaManager {
       if (this.#closing) return;
     } while (image !== currentImage());
     this.#level = image.level;
-    this.#image = image;
-    for (const topic of image.topics.values()) this.#applyTopic(image, topic);
+    this.#cluster.follow(image, new Set());
+    for (const topic of image.topics.values()) this.#applyTopic(topic);
     this.#opened = true;
     this.#checkpointer.start();
     this.#upkeep.start();
@@ -162,58 +152,37 @@ export class ReplicaManager {
   /** Follows one committed batch. Before `open` there is nothing to do. */
   apply(image: MetadataImage, delta: MetadataDelta): void {
     if (!this.#opened || this.#closing) return;
-    this.#image = image;
     for (const topicId of delta.removedTopics.keys()) this.#removeTopic(topicId);
     this.#applyConfigs(image, delta);
     for (const topicId of delta.topics) {
       const topic = image.topics.get(topicId);
-      if (topic !== undefined) this.#applyTopic(image, topic);
+      if (topic !== undefined) this.#applyTopic(topic);
     }
     for (const brokerId of delta.brokers) this.#fetchManager.brokerChanged(brokerId);
     if (delta.brokers.size > 0) for (const { leader } of this.partitions()) leader?.consider();
     if (this.#level >= ELR_LEVEL || image.level < ELR_LEVEL) return;
     this.#level = image.level;
-    for (const topic of image.topics.values()) this.#applyTopic(image, topic);
-  }
-
-  /** As the newest image has it. */
-  #awaited({ topicId, partition }: Partition): readonly Epoch[] {
-    return awaitedBy(this.#image, topicId, partition, this.#deps.brokerId);
-  }
-
-  /** C-5.1, as the newest image has it. */
-  #isEligible({ replicas, directories }: PartitionState, brokerId: NodeId, brokerEpoch: Offset): boolean {
-    const broker = this.#image.brokers.get(brokerId);
-    if (broker === undefined || broker.brokerEpoch !== brokerEpoch || !isActive(broker)) return false;
-    const directory = directories[replicas.indexOf(brokerId)] ?? ZERO_UUID;
-    return directory === ZERO_UUID || broker.logDirs.includes(directory);
+    for (const topic of image.topics.values()) this.#applyTopic(topic);
   }
 
   /** Configs first: a partition state acts on those of its image (C-10.1). */
   #applyConfigs(image: MetadataImage, { configs }: MetadataDelta): void {
-    if (configs.has(brokerEntity()) || configs.has(brokerEntity(this.#deps.brokerId))) {
-      this.#topicDefaults = undefined;
-      for (const topicId of this.#places.keys()) this.#applyConfig(image, image.topics.get(topicId));
+    if (this.#cluster.follow(image, configs)) {
+      for (const topicId of this.#places.topicIds()) this.#applyConfig(image.topics.get(topicId));
       return;
     }
     for (const entity of configs) {
-      if (entity.startsWith('topic:')) this.#applyConfig(image, topicByName(image, entity.slice('topic:'.length)));
+      if (entity.startsWith('topic:')) this.#applyConfig(topicByName(image, entity.slice('topic:'.length)));
     }
   }
 
-  #applyConfig(image: MetadataImage, topic: TopicImage | undefined): void {
+  #applyConfig(topic: TopicImage | undefined): void {
     if (topic === undefined) return;
-    const config = this.#configOf(image, topic);
-    for (const { hosted } of this.#places.get(topic.topicId)?.values() ?? []) hosted.applyConfig(config);
+    const config = this.#cluster.configOf(topic);
+    for (const [, { hosted }] of this.#places.ofTopic(topic.topicId)) hosted.applyConfig(config);
   }
 
-  #configOf(image: MetadataImage, topic: TopicImage): TopicConfig {
-    const { brokerId, values } = this.#deps;
-    this.#topicDefaults ??= topicDefaults(brokerOverrides(image, brokerId), values);
-    return topicConfigOf(configsOf(image, topicEntity(topic.name)), this.#topicDefaults);
-  }
-
-  #applyTopic(image: MetadataImage, topic: TopicImage): void {
+  #applyTopic(topic: TopicImage): void {
     for (const [partition, state] of topic.partitions.entries()) {
       const index = state.replicas.indexOf(this.#deps.brokerId);
       if (index === -1) {
@@ -221,7 +190,7 @@ export class ReplicaManager {
         continue;
       }
       const named = state.directories[index] ?? ZERO_UUID;
-      const place = this.#placeOf(image, topic, partition, { named, isCounted: this.#countsOn(state) });
+      const place = this.#placeOf(topic, partition, { named, isCounted: this.#cluster.countsOn(state) });
       place.hosted.applyState(state);
       this.#tellPlace(topic.topicId, place, named);
     }
@@ -236,20 +205,13 @@ export class ReplicaManager {
     this.#deps.logDirWatch?.misplaced({ topicId, partition, directoryId });
   }
 
-  #countsOn({ isr, elr, lastKnownLeader }: PartitionState): boolean {
-    const { brokerId } = this.#deps;
-    return isr.includes(brokerId) || elr.includes(brokerId) || lastKnownLeader === brokerId;
-  }
-
-  #placeOf(image: MetadataImage, topic: TopicImage, partition: number, place: Omit<ReplicaPlace, 'isNew'>): Place {
-    const places = this.#places.get(topic.topicId) ?? new Map<number, Place>();
-    this.#places.set(topic.topicId, places);
-    const known = places.get(partition);
+  #placeOf(topic: TopicImage, partition: number, place: Omit<ReplicaPlace, 'isNew'>): Place {
+    const known = this.#places.get(topic.topicId, partition);
     if (known !== undefined) return known;
     const identity = { topic: topic.name, topicId: topic.topicId, partition };
     const found = this.logDirs.directoryOf(identity, { ...place, isNew: this.#opened });
     const directory = found instanceof EnvError ? undefined : found;
-    const config = this.#configOf(image, topic);
+    const config = this.#cluster.configOf(topic);
     const predecessor = this.#leaving.get(folderOf(identity));
     const hosted = new HostedPartition(
       async () => {
@@ -264,7 +226,7 @@ export class ReplicaManager {
       },
     );
     const made = { hosted, directory, topic: topic.name, partition };
-    places.set(partition, made);
+    this.#places.set(topic.topicId, partition, made);
     if (directory !== undefined) this.logDirs.count(directory, 1);
     return made;
   }
@@ -275,7 +237,7 @@ export class ReplicaManager {
 
   /** D-10.5: what a log met on its disk, the other logs of the directory will meet. */
   #partitionFailed(partition: Partition, error: EnvError): void {
-    const directory = this.#places.get(partition.topicId)?.get(partition.partition)?.directory;
+    const directory = this.#places.get(partition.topicId, partition.partition)?.directory;
     if (directory?.health.failure !== undefined) return;
     if (directory !== undefined && isDiskFailure(error)) directory.health.fail(error);
     else this.#tellOffline(partition, error);
@@ -284,7 +246,7 @@ export class ReplicaManager {
   #directoryFailed(directory: LogDirectory, error: EnvError): void {
     const reason = new EnvError(error.code, `log dir ${directory.path} is offline: ${error.message}`, error);
     let partitions = 0;
-    for (const { hosted } of this.#placesIn(directory)) {
+    for (const { hosted } of this.#places.in(directory)) {
       partitions++;
       hosted.fail(reason);
     }
@@ -298,23 +260,15 @@ export class ReplicaManager {
     this.#deps.logDirWatch?.failed(directory);
   }
 
-  *#placesIn(directory: LogDirectory): Generator<Place> {
-    for (const places of this.#places.values()) {
-      for (const place of places.values()) if (place.directory === directory) yield place;
-    }
-  }
-
   #removeTopic(topicId: Uuid): void {
-    for (const partition of [...(this.#places.get(topicId)?.keys() ?? [])]) this.#removeReplica(topicId, partition);
-    this.#places.delete(topicId);
+    for (const [partition] of this.#places.ofTopic(topicId)) this.#removeReplica(topicId, partition);
   }
 
   /** Stops serving at once; the folder goes when what is under way is done. */
   #removeReplica(topicId: Uuid, partition: number): void {
-    const places = this.#places.get(topicId);
-    const place = places?.get(partition);
+    const place = this.#places.get(topicId, partition);
     if (place === undefined) return;
-    places?.delete(partition);
+    this.#places.delete(topicId, partition);
     if (place.directory !== undefined) this.logDirs.count(place.directory, -1);
     const folder = folderOf(place);
     const gone = place.hosted.retire(() => this.#removeFolder(place));
@@ -335,42 +289,31 @@ export class ReplicaManager {
     }
   }
 
-  /** What a client's request for a partition can be served by, waiting for a log that is being opened. */
-  async find(topicId: Uuid, partition: number): Promise<Partition | ErrorName> {
-    const hosted = this.#places.get(topicId)?.get(partition)?.hosted;
-    if (hosted === undefined) return 'NOT_LEADER_OR_FOLLOWER';
-    // Once: who asked earlier gets it earlier, even if another state has come meanwhile.
-    await hosted.ready;
-    return servedBy(hosted);
+  /** See {@link ReplicaPlaces.find}. */
+  find(topicId: Uuid, partition: number): Promise<Partition | ErrorName> {
+    return this.#places.find(topicId, partition);
   }
 
-  /** As `find`, without waiting; undefined while the log is being opened. */
+  /** See {@link ReplicaPlaces.findNow}. */
   findNow(topicId: Uuid, partition: number): Partition | ErrorName | undefined {
-    const hosted = this.#places.get(topicId)?.get(partition)?.hosted;
-    if (hosted === undefined) return 'NOT_LEADER_OR_FOLLOWER';
-    return hosted.ready === undefined ? servedBy(hosted) : undefined;
+    return this.#places.findNow(topicId, partition);
   }
 
   /** Those whose log is open, and works. */
-  *partitions(): Generator<Partition> {
-    for (const places of this.#places.values()) {
-      for (const { hosted } of places.values()) {
-        if (hosted.partition?.failure === undefined && hosted.partition !== undefined) yield hosted.partition;
-      }
-    }
+  partitions(): Iterable<Partition> {
+    return this.#places.partitions();
   }
 
   /** Of `partitions` those that are in the log dir. */
   *partitionsIn(directory: LogDirectory): Generator<Partition> {
-    for (const { hosted } of this.#placesIn(directory)) {
+    for (const { hosted } of this.#places.in(directory)) {
       if (hosted.partition?.failure === undefined && hosted.partition !== undefined) yield hosted.partition;
     }
   }
 
   /** Resolves when everything applied so far is carried out. */
-  async settled(): Promise<void> {
-    const places = [...this.#places.values()].flatMap((partitions) => [...partitions.values()]);
-    for (const { hosted } of places) await hosted.ready;
+  settled(): Promise<void> {
+    return this.#places.settled();
   }
 
   /** Stops serving. The logs are closed with their directories. */
@@ -380,15 +323,10 @@ export class ReplicaManager {
     this.#checkpointer.stop();
     this.#isrWatch.stop();
     const rested = Promise.all([this.#upkeep.stop(), this.#cleaner.stop()]);
-    const places = [...this.#places.values()].flatMap((partitions) => [...partitions.values()]);
-    await Promise.all(places.map(({ hosted }) => hosted.retire(async () => {})));
+    await Promise.all([...this.#places.values()].map(({ hosted }) => hosted.retire(async () => {})));
     await Promise.all(this.#leaving.values());
     await rested;
   }
-}
-
-function servedBy(hosted: HostedPartition): Partition | ErrorName {
-  return hosted.partition ?? (hosted.isOffline ? 'KAFKA_STORAGE_ERROR' : 'NOT_LEADER_OR_FOLLOWER');
 }
 
 function folderOf(place: { readonly topic: string; readonly partition: number }): string {
