@@ -94,9 +94,14 @@ export class SixProcesses {
     return cluster;
   }
 
-  /** gRPC address of some broker. */
+  /** gRPC address of a broker that runs. */
   get server(): string {
-    return this.servers[0] as string;
+    return this.serverOf(BROKERS.find((id) => this.#processes.has(id)) ?? (BROKERS[0] as number));
+  }
+
+  /** gRPC address of a broker. */
+  serverOf(id: number): string {
+    return this.servers[BROKERS.indexOf(id)] as string;
   }
 
   dataOf(id: number): string {
@@ -194,6 +199,12 @@ export class SixProcesses {
   /** The id of the controller that leads, -1 if nobody knows. */
   async activeController(): Promise<number> {
     return (await this.ask(Admin.methods.describeCluster, {})).controllerId;
+  }
+
+  /** Ids of the brokers that are not fenced. */
+  async brokersServing(): Promise<number[]> {
+    const { brokers } = await this.ask(Admin.methods.describeCluster, {});
+    return brokers.filter(({ fenced }) => !fenced).map(({ brokerId }) => brokerId);
   }
 
   /** The loss ledger. */

@@ -2,27 +2,18 @@
 // the logs of all replicas, and over the loss ledger.
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { violationsOf } from '../../../src/check/client-history.ts';
 import type { ClientHistory } from '../../../src/check/history.ts';
-import { placeName } from '../../../src/check/history.ts';
 import { linesOf } from '../../../src/check/history-lines.ts';
-import type { Hazards } from '../../../src/check/losses.ts';
-import { checkReplicasAgree } from '../../../src/check/replicas.ts';
 import { hasKcat } from '../kcat.ts';
 import type { ClusterOptions } from './cluster.ts';
-import { BROKERS, SixProcesses } from './cluster.ts';
-import { readLogs } from './disk-logs.ts';
+import { SixProcesses } from './cluster.ts';
 import type { Load, Topic } from './load.ts';
-import { consume, Notes, produce, produceWithKcat, readEverything } from './load.ts';
+import { consume, Notes, produce, produceWithKcat } from './load.ts';
 import { drawSchedule, Nemesis } from './nemesis.ts';
+import { settle } from './verdict.ts';
 
 export const OURS: Topic = { name: 'ours', partitions: 4 };
 export const FED: Topic = { name: 'fed', partitions: 2 };
-const FINAL_READER = 'final';
-
-/** Kills, pauses and cuts take no records, and nobody allows an unclean election. */
-const NO_HAZARDS: Hazards = { uncleanElections: false, lossyDisks: false };
-
 export interface RunOptions extends ClusterOptions {
   readonly seed: number;
   readonly durationMs: number;
@@ -56,7 +47,7 @@ export async function runFaults(options: RunOptions): Promise<RunOutcome> {
     await nemesis.play(drawSchedule(options.seed, options.durationMs), options.durationMs);
     const found = await settle(cluster, notes, loads, topics);
     const outcome = {
-      violations: [...found.violations, ...notes.complaints, ...notes.told, ...(await cluster.fallen())],
+      violations: found.violations,
       acknowledged: notes.acknowledged,
       faults: nemesis.counts,
       elections: found.elections,
@@ -76,49 +67,6 @@ function startLoads(notes: Notes, { bootstrap }: SixProcesses, topics: readonly 
     ...(topics.includes(FED) ? [produceWithKcat(notes, bootstrap, FED, 'kcat', 20)] : []),
     consume(notes, bootstrap, topics, 'consumer'),
   ];
-}
-
-interface Found {
-  readonly history: ClientHistory;
-  readonly violations: readonly string[];
-  readonly elections: number;
-}
-
-/** Calm: everybody is in sync again, every client has had its last word, everything is read, and the logs are compared. */
-async function settle(
-  cluster: SixProcesses,
-  notes: Notes,
-  [first, second, ...others]: readonly Load[],
-  topics: readonly Topic[],
-): Promise<Found> {
-  const late: string[] = [];
-  const names = topics.map(({ name }) => name);
-  await cluster
-    .allInSync(names, 90_000)
-    .catch((error: unknown) => late.push(`L-M1: ${String(error)} ${causeOf(error)}`));
-  for (const load of [first, second, ...others]) await load?.stop();
-  await readEverything(notes, cluster.bootstrap, topics, FINAL_READER);
-  const ledger = await cluster.ledger();
-  const leaders = new Map<string, number>();
-  let elections = 0;
-  for (const topic of names) {
-    for (const { partition, leader, leaderEpoch } of await cluster.partitions(topic)) {
-      leaders.set(placeName({ topic, partition }), leader);
-      elections += leaderEpoch;
-    }
-  }
-  await cluster.stopBrokers();
-  const folders = new Map(BROKERS.map((id) => [id, cluster.dataOf(id)]));
-  const leaderOf = (topic: string, partition: number): number => leaders.get(placeName({ topic, partition })) ?? -1;
-  const { logs, replicas } = readLogs(folders, topics, leaderOf);
-  const history = { writes: notes.writes, reads: notes.reads, logs, losses: [], ledger };
-  const found = [checkReplicasAgree(replicas), ...violationsOf(history, FINAL_READER, NO_HAZARDS)];
-  const sentences = found.flatMap((it) => (it === undefined ? [] : [`${it.property}: ${it.detail}`]));
-  return { history, violations: [...late, ...sentences], elections };
-}
-
-function causeOf(error: unknown): string {
-  return error instanceof Error && error.cause instanceof Error ? error.cause.message : '';
 }
 
 function say({ seed }: RunOptions, notes: Notes, { faults, elections, violations }: RunOutcome): void {
