@@ -32,7 +32,7 @@ const COMPACTING = {
 /** Creates both topics. Resolves when they are there. */
 export async function createKept(cluster: SimCluster, env: Env): Promise<void> {
   const client = clusterClient(cluster, env, CALM_WORKLOAD);
-  const one = { partitions: 1, replicationFactor: 1 };
+  const one = { partitions: 1 };
   const topics = [
     { name: PRUNED, ...one, configs: PRUNING },
     { name: COMPACTED, ...one, configs: COMPACTING },

@@ -24,64 +24,81 @@ interface Segment {
   readonly first: number;
   /** Bytes that were read. */
   readTo: number;
+  /** They are not what is there any more. */
+  isStale: boolean;
 }
+
+const NONE: readonly ViewedBatch[] = [];
 
 export class LogView {
   /** In offset order, without holes. */
   readonly batches: ViewedBatch[] = [];
-  readonly #folder: DirectoryNode | undefined;
+  readonly #disk: SimDisk;
+  readonly #path: string;
+  #folder: DirectoryNode | undefined;
   #segments: Segment[] = [];
 
-  /** Follows the folder that has this path now, even if it is renamed. */
+  /** Follows the folder that has this path now, or is the first to have it, even if it is renamed. */
   constructor(disk: SimDisk, path: string) {
-    const found = disk.tree.find(path);
-    this.#folder = found instanceof DirectoryNode ? found : undefined;
-    this.refresh();
-  }
-
-  /** Whether there was a folder to follow. */
-  get exists(): boolean {
-    return this.#folder !== undefined;
+    this.#disk = disk;
+    this.#path = path;
+    this.follow();
   }
 
   get endOffset(): Offset {
     return this.batches.at(-1)?.nextOffset ?? 0;
   }
 
-  /** Takes in what was added at the end. */
-  grow(): void {
+  /** Takes in what was added, and what was cut. Returns the batches that are not there any more. */
+  follow(): readonly ViewedBatch[] {
+    const last = this.#segments.at(-1);
+    // Whatever is cut from a log, its last file shows it.
+    const isCut = last !== undefined && this.#isChanged(last);
+    return isCut ? this.refresh() : this.#grow();
+  }
+
+  #isChanged(segment: Segment): boolean {
+    const { name, file, readTo } = segment;
+    segment.isStale ||= this.#folder?.entries.get(name) !== file || file.takeChange() < readTo;
+    return segment.isStale;
+  }
+
+  #grow(): readonly ViewedBatch[] {
     if (this.#segments.length === 0) this.#find();
     for (let last = this.#segments.at(-1); last !== undefined; ) {
       this.#read(last);
       const name = `${String(this.endOffset).padStart(20, '0')}.log`;
       const file = this.#folder?.entries.get(name);
-      if (name === last.name || !(file instanceof FileNode)) return;
-      last = { name, file, first: this.batches.length, readTo: 0 };
+      if (name === last.name || !(file instanceof FileNode)) break;
+      last = { name, file, first: this.batches.length, readTo: 0, isStale: false };
       this.#segments.push(last);
     }
+    return NONE;
   }
 
-  /** Takes in whatever has happened. Returns the batches that are not there any more. */
-  refresh(): ViewedBatch[] {
-    const changed = this.#segments.findIndex(({ name, file, readTo }) => {
-      return this.#folder?.entries.get(name) !== file || file.takeChange() < readTo;
-    });
-    let same = this.#segments[changed]?.first ?? this.batches.length;
-    const before = this.batches.splice(same);
+  /** As `follow`, after anything may have happened to the files. */
+  refresh(): readonly ViewedBatch[] {
+    const isKnown = this.#segments.map((segment) => !this.#isChanged(segment));
+    const changed = isKnown.indexOf(false);
+    const first = changed < 0 ? this.batches.length : (this.#segments[changed]?.first ?? 0);
+    const before = this.batches.splice(first);
     if (changed >= 0) this.#segments.length = changed;
-    this.grow();
-    const first = same;
+    this.#grow();
+    let same = first;
     while (isSame(before[same - first], this.batches[same])) same++;
     return before.slice(same - first);
   }
 
   #find(): void {
-    const names = [...(this.#folder?.entries.keys() ?? [])].filter((name) => parseLogFileName(name)?.kind === 'log');
+    const folder = this.#folder ?? this.#disk.tree.find(this.#path);
+    if (!(folder instanceof DirectoryNode)) return;
+    this.#folder = folder;
+    const names = [...folder.entries.keys()].filter((name) => parseLogFileName(name)?.kind === 'log');
     const first = names.toSorted()[0];
-    const file = first === undefined ? undefined : this.#folder?.entries.get(first);
+    const file = first === undefined ? undefined : folder.entries.get(first);
     if (first === undefined || !(file instanceof FileNode)) return;
     file.takeChange();
-    this.#segments.push({ name: first, file, first: 0, readTo: 0 });
+    this.#segments.push({ name: first, file, first: 0, readTo: 0, isStale: false });
   }
 
   #read(segment: Segment): void {

@@ -45,7 +45,7 @@ function askTopic(client: RpcClient, request: TopicRequest, topic: string, timeo
   return answered(request === 'describe', async () => {
     switch (request) {
       case 'create': {
-        const wanted = { name: topic, partitions: 1, replicationFactor: 1, configs: {}, assignments: [] };
+        const wanted = { name: topic, partitions: 1, replicationFactor: -1, configs: {}, assignments: [] };
         const message = { topics: [wanted], validateOnly: false, forwarded: true };
         return toldOf('created', (await client.call(Admin, createTopics, message, timeoutMs)).topics[0]);
       }

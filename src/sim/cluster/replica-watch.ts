@@ -178,7 +178,7 @@ export class ReplicaWatch {
     const leads = partition.leader !== undefined;
     const began = leads && (!seen.leads || seen.leaderEpoch !== partition.leaderEpoch);
     if (logEndOffset < seen.logEndOffset) this.#cut(partition, seen);
-    else this.#grow(replica, leads ? broker.life : undefined, leads ? partition.leaderEpoch : -1);
+    this.#follow(replica, leads ? broker.life : undefined, leads ? partition.leaderEpoch : -1);
     seen.logEndOffset = logEndOffset;
     seen.leaderEpoch = partition.leaderEpoch;
     seen.leads = leads;
@@ -187,11 +187,13 @@ export class ReplicaWatch {
     seen.highWatermark = partition.highWatermark;
   }
 
-  /** S-D4, S-M3. */
-  #grow({ view, at }: Replica, life: string | undefined, epoch: Epoch): void {
+  /** S-D3, S-D4, S-M3. `life`: of the leader of `epoch`, where it is one. */
+  #follow(replica: Replica, life?: string, epoch: Epoch = -1): void {
+    const { view, at, brokerId } = replica;
     const known = view.batches.length;
-    view.grow();
-    for (let i = known; i < view.batches.length; i++) {
+    const gone = view.follow();
+    if (gone.length > 0) this.#must(at.truth.removed(brokerId, gone, this.#logOf(replica)));
+    for (let i = known - gone.length; i < view.batches.length; i++) {
       const { baseOffset, leaderEpoch, crc } = view.batches[i] as ViewedBatch;
       const appender = leaderEpoch === epoch ? life : undefined;
       const place = { topic: `${at.topic}/${at.topicId}`, partition: at.partition };
@@ -202,11 +204,10 @@ export class ReplicaWatch {
   #cut(partition: LivePartition, seen: Seen): void {
     const { replica, highWatermark } = seen;
     const { at, view, brokerId } = replica;
-    const gone = view.refresh();
+    const gone = view.batches.filter(({ nextOffset }) => nextOffset > partition.log.logEndOffset);
     const epochs = new Set(gone.map(({ leaderEpoch }) => leaderEpoch));
     this.#hooks.happened(brokerId, 'replica-cut');
     if (epochs.size > 1) this.#hooks.count('replica cut more than one epoch');
-    this.#must(at.truth.removed(brokerId, gone, this.#logOf(replica)));
     const cut: ReplicaCut = {
       topicId: at.topicId,
       partition: at.partition,
@@ -256,7 +257,7 @@ export class ReplicaWatch {
     }
     if (highWatermark <= before) return;
     at.highWatermarks.set(leaderEpoch, highWatermark);
-    this.#grow(replica, undefined, -1);
+    this.#follow(replica);
     const losses = at.truth.losses.length;
     this.#must(at.truth.advanced(leaderEpoch, highWatermark, this.#logOf(replica)));
     this.#noteLosses(at, losses);
@@ -291,8 +292,7 @@ export class ReplicaWatch {
     for (const { replicas } of this.#partitions.values()) {
       const replica = replicas.get(brokerId);
       if (replica === undefined) continue;
-      replica.view.refresh();
-      this.#grow(replica, undefined, -1);
+      this.#follow(replica);
     }
   }
 
@@ -327,16 +327,14 @@ export class ReplicaWatch {
     return last < 0 ? at.shaken.size > 0 : at.shaken.has(last);
   }
 
-  /** Whether every partition with anything committed would keep a replica that has all of it, without this broker. */
+  /** Whether every partition would keep a replica that may lead and has all that is committed, without this broker. */
   maySpare(brokerId: NodeId): boolean {
-    for (const at of this.#partitions.values()) {
-      const facts = this.#factsOf(at);
-      if (facts === undefined || !at.replicas.has(brokerId)) continue;
-      const members = [...facts.isr, ...facts.elr];
-      if (!members.includes(brokerId)) continue;
-      if (at.truth.isUndecided || !members.some((id) => id !== brokerId && !at.truth.isLossy(id))) return false;
-    }
-    return true;
+    const { metadata } = this.#hooks;
+    return [...metadata.isrOf(brokerId), ...metadata.elrOf(brokerId)].every(({ topic, partition, state }) => {
+      const truth = this.#partitions.get(`${topic.topicId}-${partition}`)?.truth;
+      const others = [...state.isr, ...state.elr].filter((id) => id !== brokerId && truth?.isLossy(id) !== true);
+      return others.length > 0 && truth?.isUndecided !== true;
+    });
   }
 
   // ---- committed metadata ----
@@ -392,7 +390,7 @@ export class ReplicaWatch {
 
   #checkMember(at: Watched, brokerId: NodeId, why: string): void {
     const replica = at.replicas.get(brokerId);
-    replica?.view.grow();
+    if (replica !== undefined) this.#follow(replica);
     this.#must(at.truth.mustHold(replica === undefined ? undefined : this.#logOf(replica), brokerId, why));
   }
 
