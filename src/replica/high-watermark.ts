@@ -5,8 +5,8 @@ export interface HighWatermarkInputs {
   readonly current: Offset;
   /** The leader's own log end (the flushed one with log.flush.mode=sync, M-8). */
   readonly ownEndOffset: Offset;
-  /** Log ends of all others that it waits for: the *maximal* ISR (D-5.2), and who is about to join it (D-6.3). */
-  readonly othersEndOffsets: readonly Offset[];
+  /** The least log end of all others that it waits for: the *maximal* ISR (D-5.2), and who is about to join it (D-6.3); Infinity: none. */
+  readonly slowestEndOffset: Offset;
   readonly committedIsrSize: number;
   /** effectiveMinIsr(): the same number for the controller. */
   readonly minIsr: number;
@@ -14,9 +14,7 @@ export interface HighWatermarkInputs {
 
 /** The high watermark after a log end or the ISR changed. */
 export function nextHighWatermark(inputs: HighWatermarkInputs): Offset {
-  const { current, ownEndOffset, othersEndOffsets, committedIsrSize, minIsr } = inputs;
+  const { current, ownEndOffset, slowestEndOffset, committedIsrSize, minIsr } = inputs;
   if (committedIsrSize < minIsr) return current; // D-6.1 (strict min ISR)
-  let smallest = ownEndOffset;
-  for (const endOffset of othersEndOffsets) if (endOffset < smallest) smallest = endOffset;
-  return smallest > current ? smallest : current; // D-6.2, D-6.4
+  return Math.max(current, Math.min(ownEndOffset, slowestEndOffset)); // D-6.2, D-6.4
 }

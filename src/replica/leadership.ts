@@ -147,25 +147,32 @@ export class Leadership {
     return nextHighWatermark({
       current,
       ownEndOffset,
-      othersEndOffsets: this.#othersEndOffsets(),
+      slowestEndOffset: this.#slowestEndOffset(),
       committedIsrSize: this.#state.isr.length,
       minIsr: this.minIsr,
     });
   }
 
-  #othersEndOffsets(): Offset[] {
-    const ends: Offset[] = [];
-    // Who has not fetched in this epoch has nothing that is known of (D-6.5).
-    for (const id of this.#maximalIsr)
-      if (id !== this.#deps.brokerId) ends.push(this.#followers.get(id)?.logEndOffset ?? 0);
-    if (this.#outside.length === 0) return ends;
-    const leader = { logEndOffset: this.#led.log.logEndOffset, nowMs: this.#deps.clock.now() };
+  /** Of all others that are waited for. */
+  #slowestEndOffset(): Offset {
+    let slowest = Number.POSITIVE_INFINITY;
+    for (const id of this.#maximalIsr) {
+      // Of one that has not fetched in this epoch it is not known what it has (D-6.5).
+      if (id !== this.#deps.brokerId) slowest = Math.min(slowest, this.#followers.get(id)?.logEndOffset ?? 0);
+    }
     for (const id of this.#outside) {
       const follower = this.#followers.get(id);
-      if (follower === undefined || !isInSync(follower, leader, this.#deps.replicaLagTimeMaxMs)) continue;
-      if (this.#isEligible(follower)) ends.push(follower.logEndOffset); // D-6.3
+      if (follower !== undefined && follower.logEndOffset < slowest && this.#isJoining(follower)) {
+        slowest = follower.logEndOffset;
+      }
     }
-    return ends;
+    return slowest;
+  }
+
+  /** D-6.3: out of the ISR, but not behind, and eligible (KAFKA-15021). */
+  #isJoining(follower: FollowerState): boolean {
+    const leader = { logEndOffset: this.#led.log.logEndOffset, nowMs: this.#deps.clock.now() };
+    return isInSync(follower, leader, this.#deps.replicaLagTimeMaxMs) && this.#isEligible(follower);
   }
 
   /** A valid fetch: D-2.4, then D-4.1. */
@@ -246,12 +253,9 @@ export class Leadership {
     this.#pending = pending;
     this.#asking = asking;
     this.#membersChanged();
-    this.#logger.info('isr-change-asked', {
-      change: kind,
-      partitionEpoch,
-      from: isr,
-      to: members.map(({ brokerId }) => brokerId),
-    });
+    const to = members.map(({ brokerId }) => brokerId);
+    const isRepeated = this.#askAgainMs > Number.NEGATIVE_INFINITY;
+    if (!isRepeated) this.#logger.info('isr-change-asked', { change: kind, partitionEpoch, from: isr, to });
     const alteration = { topicId, partition, leaderEpoch, partitionEpoch, isr: members, recovering: false };
     void this.#deps.alterPartitions.alter(alteration, asking.signal).then((outcome) => {
       if (outcome !== undefined && this.#pending === pending && !this.#isOver) this.#answered(pending, outcome);

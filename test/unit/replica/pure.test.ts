@@ -81,15 +81,13 @@ describe('decideRole, over every pair of states of a small scope', () => {
 
 test('nextHighWatermark: never back, never above the slowest, still while the ISR is too small (D-6), in a small scope', () => {
   const offsets = [0, 1, 2, 3];
-  const others = [[], ...offsets.map((a) => [a]), ...offsets.flatMap((a) => offsets.map((b) => [a, b]))];
+  const sizes = [0, 1, 2, 3].flatMap((size) => [1, 2, 3].map((min) => [size, min] as const));
   for (const current of offsets) {
     for (const ownEndOffset of offsets) {
-      for (const othersEndOffsets of others) {
-        for (const [committedIsrSize, minIsr] of [0, 1, 2, 3].flatMap((size) =>
-          [1, 2, 3].map((min) => [size, min] as const),
-        )) {
-          const next = nextHighWatermark({ current, ownEndOffset, othersEndOffsets, committedIsrSize, minIsr });
-          const slowest = Math.min(ownEndOffset, ...othersEndOffsets);
+      for (const slowestEndOffset of [...offsets, Number.POSITIVE_INFINITY]) {
+        for (const [committedIsrSize, minIsr] of sizes) {
+          const next = nextHighWatermark({ current, ownEndOffset, slowestEndOffset, committedIsrSize, minIsr });
+          const slowest = Math.min(ownEndOffset, slowestEndOffset);
           expect(next).toBe(committedIsrSize >= minIsr ? Math.max(current, slowest) : current);
         }
       }
