@@ -153,12 +153,28 @@ export class PartitionTruth<Batch extends TrueBatch = TrueBatch> {
     );
   }
 
-  /** A power cut or a new disk changed the log of a broker that is not running. True if committed records went with it. */
-  crashed(brokerId: NodeId, log: TrueLog<Batch>): boolean {
-    const before = this.#verified.get(brokerId) ?? 0;
-    const held = this.#recount(log);
-    if (held < before) this.#lossy.add(brokerId);
-    return held < before;
+  /**
+   * A power cut or a new disk took `gone` from the log of a broker that is not running. Also what is not committed yet may be soon, as
+   * its leader knows that it was there. True if committed records went with it.
+   */
+  crashed(brokerId: NodeId, gone: readonly Batch[], log: TrueLog<Batch>): boolean {
+    const first = gone[0];
+    if (first === undefined) return false;
+    this.#lossy.add(brokerId);
+    this.#recount(log);
+    return isEqual(first, this.#at(first));
+  }
+
+  /** The committed batch that begins where this one does. */
+  #at({ baseOffset }: Batch): Batch | undefined {
+    const { committed } = this;
+    let low = 0;
+    for (let high = committed.length; low < high; ) {
+      const middle = (low + high) >> 1;
+      if ((committed[middle] as Batch).baseOffset < baseOffset) low = middle + 1;
+      else high = middle;
+    }
+    return committed[low];
   }
 
   /** The controller has processed that the broker began another life. `isOnly`: nobody else has a replica. */

@@ -57,6 +57,10 @@ export class LogView {
     return isCut ? this.refresh() : this.#grow();
   }
 
+  describe(): string {
+    return `${this.#path} ${[...(this.#folder?.entries.keys() ?? ["no folder"])]} segments ${JSON.stringify(this.#segments.map(({ name, first, readTo, isStale, file }) => ({ name, first, readTo, isStale, size: file.cached.size })))}`;
+  }
+
   #isChanged(segment: Segment): boolean {
     const { name, file, readTo } = segment;
     segment.isStale ||= this.#folder?.entries.get(name) !== file || file.takeChange() < readTo;

@@ -304,9 +304,9 @@ export class ReplicaWatch {
     for (const at of mine) {
       const replica = at.replicas.get(brokerId) as Replica;
       if (mayLose) at.shaken.add(brokerId);
+      const gone = how === 'disk' ? replica.view.batches : replica.view.refresh();
       if (how === 'disk') replica.view = new LogView(disk, 'nowhere');
-      else replica.view.refresh();
-      if (!at.truth.crashed(brokerId, this.#logOf(replica))) continue;
+      if (!at.truth.crashed(brokerId, gone, this.#logOf(replica))) continue;
       this.#hooks.count('committed records lost at a replica');
       if (how === 'disk' || !this.#isSync(at)) continue;
       const detail = `a power cut took committed records of ${at.truth.name} from broker ${brokerId}, which flushes before it acknowledges`;

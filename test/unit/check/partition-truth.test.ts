@@ -40,17 +40,31 @@ describe('S-M11', () => {
 
   test('a broker that lost its log need not have it before its registration is committed, and afterwards must', () => {
     const truth = committed();
-    expect(truth.crashed(2, log(2, THREE.slice(0, 1)))).toBe(true);
+    expect(truth.crashed(2, THREE.slice(1), log(2, THREE.slice(0, 1)))).toBe(true);
     expect(truth.mustHold(log(2, THREE.slice(0, 1)), 2, 'in the ISR')).toBeUndefined();
     truth.registered(2, false);
     expect(truth.mustHold(log(2, THREE.slice(0, 1)), 2, 'in the ISR')?.property).toBe('S-M11');
   });
 
-  test('a power cut that takes what nobody has committed makes nobody lossy', () => {
+  test('a power cut may take what its leader commits only afterwards: it is lossy, though nothing committed is gone yet', () => {
     const truth = committed();
-    truth.mustHold(log(2, batches([0, 0, 0, 0])), 2, 'in the ISR');
-    expect(truth.crashed(2, log(2, THREE))).toBe(false);
+    const longer = batches([0, 0, 0, 0]);
+    truth.mustHold(log(2, longer), 2, 'in the ISR');
+    expect(truth.crashed(2, longer.slice(3), log(2, THREE))).toBe(false);
+    expect(truth.advanced(0, 4, log(1, longer))).toBeUndefined();
+    expect(truth.mustHold(log(2, THREE), 2, 'in the ISR')).toBeUndefined();
+    truth.registered(2, false);
+    expect(truth.mustHold(log(2, THREE), 2, 'in the ISR')?.property).toBe('S-M11');
+  });
+
+  test('a power cut that takes nothing changes nothing', () => {
+    const truth = committed();
+    expect(truth.crashed(2, [], log(2, THREE))).toBe(false);
     expect(truth.isLossy(2)).toBe(false);
+  });
+
+  test('who was never looked at loses committed records too', () => {
+    expect(committed().crashed(3, THREE, log(3, []))).toBe(true);
   });
 });
 
@@ -138,7 +152,7 @@ describe('unclean elections', () => {
 
   test('the only replica of a partition leads again with what it has', () => {
     const truth = committed();
-    truth.crashed(1, log(1, THREE.slice(0, 1)));
+    truth.crashed(1, THREE.slice(1), log(1, THREE.slice(0, 1)));
     truth.registered(1, true);
     expect(truth.mustHold(log(1, THREE.slice(0, 1)), 1, 'in the ELR')).toBeUndefined();
     truth.begins('broker1#2', 1, log(1, THREE.slice(0, 1)));
