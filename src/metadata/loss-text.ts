@@ -5,7 +5,7 @@ import type { LossDescription } from '../gen/kvorum/v1/admin.ts';
 import { LossKind } from '../gen/kvorum/v1/metadata.ts';
 import type { ReplicaLoss } from './loss-entry.ts';
 import type { LossRange } from './losses.ts';
-import { committedLost, lostRange } from './losses.ts';
+import { committedLost, goneFrom, lostRange } from './losses.ts';
 
 const KINDS: Readonly<Partial<Record<LossKind, string>>> = {
   [LossKind.LED]: 'led',
@@ -62,10 +62,10 @@ export function replicaLossText(loss: Omit<ReplicaLoss, 'leaderEpoch'>): string 
 
 /** `offsets 7 to 9 are lost so far, of which offsets 7 to 8 were surely committed; it waits for what broker 3 says`. */
 export function lossText(loss: ToldLoss): string {
-  const { awaited, replicas } = loss;
+  const { awaited } = loss;
   const lost = lostRange(loss);
   const surely = lostRange(loss, committedLost);
-  const gone = replicas.filter(({ kind }) => kind === LossKind.GONE).map(({ brokerId }) => brokerId);
+  const gone = goneFrom(loss);
   const isNothing = lost.firstOffset >= lost.endOffset;
   const isKnown = awaited.length + gone.length === 0;
   const committed = surely.firstOffset < surely.endOffset ? `, of which ${rangeText(surely)} surely committed` : '';

@@ -32,8 +32,8 @@ export interface LossRange {
 
 /** The smallest range that holds both; one that is empty adds nothing. */
 export function hullOf(a: LossRange, b: LossRange): LossRange {
-  if (a.firstOffset >= a.endOffset) return b;
   if (b.firstOffset >= b.endOffset) return a;
+  if (a.firstOffset >= a.endOffset) return b;
   return { firstOffset: Math.min(a.firstOffset, b.firstOffset), endOffset: Math.max(a.endOffset, b.endOffset) };
 }
 
@@ -57,4 +57,13 @@ export function committedLost(told: Told): LossRange {
 /** What is lost as far as is known, of all replicas together; `part`: {@link rangeLost} or {@link committedLost}. */
 export function lostRange({ replicas }: { readonly replicas: readonly Told[] }, part = rangeLost): LossRange {
   return replicas.reduce((sum, told) => hullOf(sum, part(told)), NOTHING);
+}
+
+/** Replicas that will never say what they had: no replicas any more, or their log dirs are lost. What only they had is not known. */
+export function goneFrom({
+  replicas,
+}: {
+  readonly replicas: readonly Pick<ReplicaLoss, 'kind' | 'brokerId'>[];
+}): NodeId[] {
+  return replicas.filter(({ kind }) => kind === LossKind.GONE).map(({ brokerId }) => brokerId);
 }

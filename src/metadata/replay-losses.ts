@@ -63,7 +63,7 @@ export function withReport(
   let changed = false;
   const after = entries.map((entry) => {
     const waits = entry.newLeaderEpoch <= leaderEpoch && entry.awaited.includes(brokerId);
-    const isTold = entry.replicas.some((its) => its.brokerId === brokerId && its.leaderEpoch === leaderEpoch);
+    const isTold = entry.replicas.some((its) => isSaidBy(its, report));
     if (!waits && !isTold) return entry;
     hasPlace = true;
     const replicas = withReplica(entry.replicas, report);
@@ -73,6 +73,11 @@ export function withReport(
   });
   if (hasPlace) return changed ? after : entries;
   return fromOffset < toOffset ? [...entries, ownEntry(report, at)] : entries;
+}
+
+/** In the same leader epoch. */
+function isSaidBy(loss: ReplicaLoss, { brokerId, leaderEpoch }: ReplicaLoss): boolean {
+  return loss.brokerId === brokerId && loss.leaderEpoch === leaderEpoch && loss.kind !== LossKind.GONE;
 }
 
 function without(ids: readonly NodeId[], id: NodeId): NodeId[] {
@@ -96,10 +101,7 @@ function ownEntry(report: ReplicaLoss, at: Pick<PartitionLoss, 'offset' | 'times
 
 /** Ranges and high watermarks only grow. */
 function withReplica(known: readonly ReplicaLoss[], report: ReplicaLoss): readonly ReplicaLoss[] {
-  const { brokerId, leaderEpoch, kind } = report;
-  const index = known.findIndex(
-    (its) => its.brokerId === brokerId && its.leaderEpoch === leaderEpoch && its.kind === kind,
-  );
+  const index = known.findIndex((its) => isSaidBy(its, report) && its.kind === report.kind);
   const before = known[index];
   if (before === undefined) return [...known, report];
   const range = hullOf(rangeOf(before), rangeOf(report));
@@ -107,7 +109,7 @@ function withReplica(known: readonly ReplicaLoss[], report: ReplicaLoss): readon
   const { fromOffset, toOffset } = before;
   const isSame =
     range.firstOffset === fromOffset && range.endOffset === toOffset && highWatermark === before.highWatermark;
-  if (isSame || (fromOffset === toOffset && report.fromOffset === report.toOffset)) return known;
+  if (isSame) return known;
   return known.with(index, { ...before, fromOffset: range.firstOffset, toOffset: range.endOffset, highWatermark });
 }
 

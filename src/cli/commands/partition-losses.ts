@@ -2,9 +2,8 @@
 import type { LossDescription } from '../../gen/kvorum/v1/admin.ts';
 import { AdminServiceDefinition as Admin } from '../../gen/kvorum/v1/admin.ts';
 import type { ReplicaLossRecord } from '../../gen/kvorum/v1/metadata.ts';
-import { LossKind } from '../../gen/kvorum/v1/metadata.ts';
 import { lossKindText, rangeText, replicaLossText } from '../../metadata/loss-text.ts';
-import { committedLost, lostRange } from '../../metadata/losses.ts';
+import { committedLost, goneFrom, lostRange } from '../../metadata/losses.ts';
 import { withAdmin } from '../admin-client.ts';
 import type { LossesOptions } from '../options.ts';
 import type { Column } from '../output.ts';
@@ -57,7 +56,7 @@ function lostText(loss: LossDescription): string {
   const { firstOffset, endOffset, awaited } = loss;
   const range = rangeText({ firstOffset, endOffset });
   if (awaited.length > 0) return firstOffset < endOffset ? `${range}, and what is awaited` : 'not known yet';
-  if (!loss.replicas.some(({ kind }) => kind === LossKind.GONE)) return range;
+  if (goneFrom(loss).length === 0) return range;
   return firstOffset < endOffset ? `${range}, or more` : 'not known';
 }
 
