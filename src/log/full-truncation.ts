@@ -1,4 +1,5 @@
-// A log that begins anew further on, empty (D-3.8): what a follower does whose leader has nothing of what comes next here any more.
+// A log that begins anew, empty (D-3.8): further on, as a follower does whose leader has nothing of what comes next here any more, or
+// further down, where the leader's log ends below the start of this one.
 // Order: the new segment, then the durable note of where the log starts, then everything in memory at once, then the old
 // files. Until the note is durable a crash leaves the old log, from then on the new one: the leader epochs of either
 // follow from its batches, as their file goes first.
@@ -17,17 +18,42 @@ import { Segment } from './segment.ts';
 export interface TruncationHooks {
   readonly beforeTruncation: (offset: Offset) => Promise<void>;
   readonly noteLogStart: (offset: Offset) => Promise<void>;
+  readonly lowerLogStart: (offset: Offset) => Promise<void>;
 }
 
 /**
- * Drops everything: the log starts and ends at `offset`, which is not below its end, and knows no epochs and no producers.
- * No append may run meanwhile. EnvError; the log is fenced then.
+ * Drops everything: the log starts and ends at `offset`, and knows no epochs and no producers. No append may run meanwhile. EnvError; the
+ * log is fenced then.
  */
 export async function truncateFullyAndStartAt(state: LogState, offset: Offset, hooks: TruncationHooks): Promise<void> {
+  await startAt(state, Math.max(offset, state.logEndOffset), hooks);
+  if (offset < state.logStartOffset) await lowerStart(state, offset, hooks);
+}
+
+/** Nothing is left: a crash finds an empty log, at the old start until the files of that are gone, and then at the new one. */
+async function lowerStart(state: LogState, offset: Offset, hooks: TruncationHooks): Promise<void> {
+  assert(state.logStartOffset === state.logEndOffset, 'a log that starts further down is empty');
+  state.truncatingTo = offset;
+  try {
+    await hooks.beforeTruncation(offset);
+    await hooks.lowerLogStart(offset);
+    await takeFiles(state, state.segments, state.snapshots);
+    const first = Segment.create(state.host, offset);
+    begin(state, first);
+    await state.deps.disk.syncDirectory(state.directory);
+  } catch (error) {
+    if (error instanceof EnvError) failLog(state, 'sync', error);
+    throw error;
+  } finally {
+    state.truncatingTo = undefined;
+  }
+}
+
+/** `offset` is not below the log's end. */
+async function startAt(state: LogState, offset: Offset, hooks: TruncationHooks): Promise<void> {
   checkNotClosed(state);
   const failure = state.writeFailure ?? state.syncFailure;
   if (failure !== undefined) throw failure;
-  assert(offset >= state.logEndOffset, () => `a new start at ${offset}, the log ends at ${state.logEndOffset}`);
   const { disk } = state.deps;
   state.truncatingTo = state.logEndOffset;
   try {
@@ -49,6 +75,13 @@ export async function truncateFullyAndStartAt(state: LogState, offset: Offset, h
 async function beginAnew(state: LogState, first: Segment): Promise<void> {
   const { deps, directory, snapshots } = state;
   const removed = state.segments.filter((segment) => segment !== first);
+  begin(state, first);
+  await takeFiles(state, removed, snapshots);
+  await writeEpochs(deps.disk, directory, []);
+}
+
+/** In memory, at once. */
+function begin(state: LogState, first: Segment): void {
   state.generation += 1;
   state.tail.clear();
   state.preallocation = undefined;
@@ -56,7 +89,7 @@ async function beginAnew(state: LogState, first: Segment): Promise<void> {
   state.segments = [first];
   state.rolled = [];
   state.snapshots = [];
-  state.producers = new ProducerStates(deps.shared.producerIdExpirationMs);
+  state.producers = new ProducerStates(state.deps.shared.producerIdExpirationMs);
   state.epochs = new LeaderEpochCache();
   state.epochsChanged = false;
   state.notedEpoch = undefined;
@@ -64,6 +97,4 @@ async function beginAnew(state: LogState, first: Segment): Promise<void> {
   state.logEndOffset = first.baseOffset;
   state.flushedEndOffset = first.baseOffset;
   state.firstDirtyOffset = first.baseOffset;
-  await takeFiles(state, removed, snapshots);
-  await writeEpochs(deps.disk, directory, []);
 }

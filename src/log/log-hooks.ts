@@ -6,8 +6,10 @@ import type { EpochEntry } from './leader-epoch-cache.ts';
 export interface LogHooks {
   /** Must make sure that no durable recovery point lies above the offset: the log will end there. */
   readonly beforeTruncation: (offset: Offset) => Promise<void>;
-  /** The log is to start at `offset` at least, after a crash too: durable when it resolves. Never taken back. */
+  /** The log is to start at `offset` at least, after a crash too: durable when it resolves. */
   readonly noteLogStart: (offset: Offset) => Promise<void>;
+  /** The log, which is empty, may start at `offset` again, below what was noted: durable when it resolves. */
+  readonly lowerLogStart: (offset: Offset) => Promise<void>;
   /** The log is compacted below `offset`: durable when it resolves. A truncation takes it back. */
   readonly noteFirstDirty: (offset: Offset) => Promise<void>;
   /**
@@ -21,5 +23,6 @@ export interface LogHooks {
 export const NO_HOOKS: LogHooks = {
   beforeTruncation: () => Promise.resolve(),
   noteLogStart: () => Promise.resolve(),
+  lowerLogStart: () => Promise.resolve(),
   noteFirstDirty: () => Promise.resolve(),
 };

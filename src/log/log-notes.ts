@@ -23,6 +23,7 @@ export class LogNotes {
     return {
       beforeTruncation: (offset) => onDisk(() => this.#lowerRecoveryPoint(key, offset)),
       noteLogStart: (offset) => onDisk(() => this.#noteLogStart(key, offset)),
+      lowerLogStart: (offset) => onDisk(() => this.#lowerLogStart(key, offset)),
       noteFirstDirty: (offset) => onDisk(() => this.#checkpoints.putFirstDirty(key, offset)),
       noteLeaderEpoch: (entry) => {
         this.#epochs.set(key, entry);
@@ -63,6 +64,12 @@ export class LogNotes {
   async #noteLogStart(key: PartitionKey, offset: Offset): Promise<void> {
     const checkpoint = this.#checkpoints.get(key) ?? NO_CHECKPOINT;
     if (checkpoint.logStartOffset >= offset) return this.#checkpoints.settled();
+    await this.#checkpoints.put([[key, { ...checkpoint, logStartOffset: offset }]]);
+  }
+
+  async #lowerLogStart(key: PartitionKey, offset: Offset): Promise<void> {
+    const checkpoint = this.#checkpoints.get(key);
+    if (checkpoint === undefined || checkpoint.logStartOffset <= offset) return this.#checkpoints.settled();
     await this.#checkpoints.put([[key, { ...checkpoint, logStartOffset: offset }]]);
   }
 }

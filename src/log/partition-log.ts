@@ -233,8 +233,8 @@ export class PartitionLog {
   }
 
   /**
-   * D-3.8: drops everything; the log is empty then and starts at `offset`, at least its end. Durable when it resolves. No append
-   * may run meanwhile. EnvError; the log is fenced then.
+   * D-3.8: drops everything; the log is empty then and starts at `offset`, wherever that is. Durable when it resolves. No append may run
+   * meanwhile. EnvError; the log is fenced then.
    */
   truncateFullyAndStartAt(offset: Offset): Promise<void> {
     return this.#commit.exclusively(() => truncateFullyAndStartAt(this.#state, offset, this.#hooks));

@@ -1,10 +1,10 @@
 // A follower's fetch at the leader (D-2): the checks in their order, then what it says of the follower's log (D-2.4), the ISR (D-4.1) and
 // the high watermark (D-6). A follower reads up to the log end, also what is not flushed here: a leader's own end counts only when it is.
-import type { NodeId, Offset } from '../base/ids.ts';
+import type { Epoch, NodeId, Offset } from '../base/ids.ts';
 import type { ErrorName } from '../protocol/error-codes.ts';
 import type { Leadership } from './leadership.ts';
 import type { Partition } from './partition.ts';
-import type { PartitionFetch, PartitionRead } from './read.ts';
+import type { FoundOffset, PartitionFetch, PartitionRead } from './read.ts';
 import { divergence, onDisk, refusal, unreadable } from './read.ts';
 
 /** What tells a follower from a consumer. */
@@ -100,4 +100,11 @@ function whyRefused(partition: Partition, replica: FetchingReplica, fetch: Follo
 /** Without records. */
 function answerOf({ highWatermark, log }: Partition): PartitionRead {
   return { ...unreadable('NONE'), highWatermark, logStartOffset: log.logStartOffset };
+}
+
+/** D-3.8: for a follower, where the log of the leader ends, whatever of it is committed. */
+export function findLogEnd(partition: Partition, currentLeaderEpoch: Epoch): FoundOffset {
+  const error = refusal(partition, currentLeaderEpoch) ?? 'NONE';
+  const { log, leaderEpoch } = partition;
+  return { error, offset: error === 'NONE' ? log.logEndOffset : -1, timestamp: -1, leaderEpoch };
 }

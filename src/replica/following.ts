@@ -7,7 +7,6 @@ import { backoffMs } from '../client/backoff.ts';
 import type { Clock, Timer } from '../env/clock.ts';
 import { isEnvError } from '../env/error.ts';
 import type { Random } from '../env/random.ts';
-import type { EpochEndOffset } from '../log/leader-epoch-cache.ts';
 import type { FetchPartitionData } from '../protocol/apis/fetch.ts';
 import { ErrorCode, errorName } from '../protocol/error-codes.ts';
 import { checkRun } from './fetch-answers.ts';
@@ -108,7 +107,7 @@ export class Following {
     if (errorCode === ErrorCode.OFFSET_OUT_OF_RANGE) void this.#work(() => this.#outOfRange());
     else if (errorCode !== ErrorCode.NONE) this.#wait(`it answers ${errorName(errorCode)}`);
     else if (divergingEpoch.endOffset >= 0)
-      this.#cut(asked, divergingEpoch); // D-3.2
+      this.#cut(asked, answer); // D-3.2
     else return this.#proceed(answer);
     return undefined;
   }
@@ -207,15 +206,10 @@ export class Following {
     );
   }
 
-  #cut(asked: FetchPosition, diverging: EpochEndOffset): void {
-    const found = divergence(this.partition.log, asked, diverging);
+  #cut(asked: FetchPosition, { divergingEpoch, logStartOffset }: FetchPartitionData): void {
+    const found = divergence(this.partition.log, asked, divergingEpoch);
     if (found.kind === 'refused') this.#refuse(found.reason);
-    else void this.#work(() => this.#truncate(found.point));
-  }
-
-  /** The point may lie below the start of the log, of which nothing is left then. */
-  async #truncate(point: Offset): Promise<void> {
-    await cutTo(this.#cutter, Math.max(point, this.partition.log.logStartOffset));
+    else void this.#work(() => cutTo(this.#cutter, found.point, logStartOffset));
   }
 
   /** D-3.8. */
@@ -227,7 +221,7 @@ export class Following {
     const { logEndOffset } = this.partition.log;
     if (startOffset < 0 || startOffset > endOffset) {
       this.#refuse(`a log from ${startOffset} to ${endOffset}`);
-    } else if (endOffset < logEndOffset) await this.#truncate(endOffset);
+    } else if (endOffset < logEndOffset) await cutTo(this.#cutter, endOffset, startOffset);
     else if (startOffset > logEndOffset) await beginAnew(this.#cutter, startOffset);
     else this.#wait(`${logEndOffset} is out of range for it, though it has ${startOffset} to ${endOffset}`);
   }
@@ -270,7 +264,7 @@ export class Following {
   }
 
   /** Runs `task` while nothing is asked for; then goes on, unless it was told to wait. */
-  #work(task: () => Promise<void>): Promise<void> {
+  #work(task: () => Promise<unknown>): Promise<void> {
     assert(this.#timer === undefined, 'a partition that waits has no work');
     if (this.#position !== undefined) this.#setPosition(undefined);
     return this.#track(

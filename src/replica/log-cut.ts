@@ -22,11 +22,15 @@ export function isAwaited(cutter: Cutter): boolean {
   return cutter.awaited(cutter.partition).some((epoch) => epoch <= cutter.leaderEpoch);
 }
 
-/** Cuts the log to `point`, durably (D-3.6); false if it was not to be. EnvError. */
-export async function cutTo(cutter: Cutter, point: Offset): Promise<boolean> {
+/**
+ * Cuts the log to `point`, durably (D-3.6); false if it was not to be. Where that lies below the start of the log, it begins anew where the
+ * leader's does: what is between has to come again. EnvError.
+ */
+export async function cutTo(cutter: Cutter, wanted: Offset, leaderStartOffset: Offset): Promise<boolean> {
   const { partition, leaderEpoch, logger } = cutter;
   const { topic, log, knownHighWatermark: highWatermark } = partition;
   const from = log.logEndOffset;
+  const point = Math.max(wanted, log.logStartOffset);
   const isLoss = point < highWatermark;
   if (isLoss || (point < from && isAwaited(cutter))) {
     if (!(await report(cutter, 'cut', point, from))) return false;
@@ -34,7 +38,9 @@ export async function cutTo(cutter: Cutter, point: Offset): Promise<boolean> {
   const facts = { topic, partition: partition.partition, leaderEpoch, from, to: point, highWatermark };
   if (isLoss) logger.warn('truncated-below-high-watermark', facts);
   else logger.info('log-truncated', facts);
-  await log.truncateTo(point);
+  // Retention may have moved the start meanwhile.
+  if (wanted < log.logStartOffset) await log.truncateFullyAndStartAt(Math.min(leaderStartOffset, wanted));
+  else await log.truncateTo(wanted);
   partition.truncated();
   return true;
 }

@@ -6,13 +6,16 @@ import type {
   listOffsetsApi,
 } from '../../protocol/apis/list-offsets.ts';
 import { ErrorCode } from '../../protocol/error-codes.ts';
+import { findLogEnd } from '../../replica/follower-fetch.ts';
 import { findOffset } from '../../replica/read.ts';
 import type { BrokerContext, Call } from '../context.ts';
 import { locatePartition } from '../locate.ts';
 
+const LATEST = -1;
+
 /** The first version of each special timestamp. */
 const SPECIAL_SINCE: ReadonlyMap<number, number> = new Map([
-  [-1, 1],
+  [LATEST, 1],
   [-2, 1],
   [-3, 7],
   [-4, 8],
@@ -39,7 +42,10 @@ export async function listOffsets(
             }
             const place = await locatePartition(context, name, partitionIndex);
             if (typeof place === 'string') return { partitionIndex, errorCode: ErrorCode[place] };
-            const { error, ...found } = await findOffset(place, timestamp, currentLeaderEpoch);
+            const { error, ...found } =
+              request.replicaId >= 0 && Number(timestamp) === LATEST
+                ? findLogEnd(place, currentLeaderEpoch)
+                : await findOffset(place, timestamp, currentLeaderEpoch);
             return { partitionIndex, errorCode: ErrorCode[error], ...found };
           },
         ),

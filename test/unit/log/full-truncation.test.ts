@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { expect, test } from 'vitest';
+import type { Offset } from '../../../src/base/ids.ts';
 import type { Disk } from '../../../src/env/disk.ts';
 import { EnvError } from '../../../src/env/error.ts';
 import type { LogDeps } from '../../../src/log/log-state.ts';
@@ -18,6 +19,10 @@ async function filled(world: LogDeps = deps()) {
     beforeTruncation: () => Promise.resolve(),
     noteFirstDirty: () => Promise.resolve(),
     noteLogStart: (offset) => {
+      noted.logStartOffset = offset;
+      return Promise.resolve();
+    },
+    lowerLogStart: (offset) => {
       noted.logStartOffset = offset;
       return Promise.resolve();
     },
@@ -64,7 +69,8 @@ test('D-3.8 an empty log may begin anew where it is, or further on', async () =>
   await log.close();
 });
 
-test('D-3.8 whatever step of the disk fails, a start finds the old log or the new one, and the epochs of it', async () => {
+/** Every state that a start finds after a step of the disk failed: start, end, number of epochs. */
+async function outcomesOf(before: Offset, startOffset: Offset): Promise<string[]> {
   const outcomes = new Set<string>();
   for (let failing = 1; ; failing++) {
     let steps = Number.NEGATIVE_INFINITY;
@@ -80,8 +86,9 @@ test('D-3.8 whatever step of the disk fails, a start finds the old log or the ne
       },
     });
     const { folder, log, noted } = await filled({ ...deps(), disk });
+    if (before > 0) await log.advanceLogStart(before);
     steps = 0;
-    const failed = await log.truncateFullyAndStartAt(40).then(
+    const failed = await log.truncateFullyAndStartAt(startOffset).then(
       () => false,
       () => true,
     );
@@ -89,11 +96,31 @@ test('D-3.8 whatever step of the disk fails, a start finds the old log or the ne
     if (failed) expect(log.failure?.message).toBe(`step ${failing} fails`);
     await log.discard();
     const again = await PartitionLog.open(deps(), folder, SMALL, { ...UNCLEAN, ...noted });
-    const found = [again.logStartOffset, again.logEndOffset, again.epochs.entries.length];
-    outcomes.add(found.join());
-    expect(found.join()).toBe(noted.logStartOffset === 40 ? '40,40,0' : '0,6,3');
+    outcomes.add([again.logStartOffset, again.logEndOffset, again.epochs.entries.length].join());
     await again.close();
-    if (!failed) break;
+    if (!failed) return [...outcomes].sort();
   }
-  expect([...outcomes].sort()).toEqual(['0,6,3', '40,40,0']);
+}
+
+test('D-3.8 whatever step of the disk fails, a start finds the old log or the new one, and the epochs of it', async () => {
+  expect(await outcomesOf(0, 40)).toEqual(['0,6,3', '40,40,0']);
+});
+
+test('D-3.8 further down it finds the old log, or an empty one at its end or at the new start', async () => {
+  expect(await outcomesOf(4, 2)).toEqual(['2,2,0', '4,6,1', '6,6,0']);
+});
+
+test.each([2, 0])('D-3.8 a log that starts at 4 may begin anew at %i, below its start', async (start) => {
+  const { folder, log, noted } = await filled();
+  await log.advanceLogStart(4);
+  await log.truncateFullyAndStartAt(start);
+  expect([log.logStartOffset, log.flushedEndOffset, log.logEndOffset]).toEqual([start, start, start]);
+  expect([log.epochs.entries, log.producers.size, noted.logStartOffset]).toEqual([[], 0, start]);
+  log.append(batch({ producerId: 5, producerEpoch: 0, baseSequence: 77 }), 7);
+  await log.flush();
+  await log.close();
+  const again = await PartitionLog.open(deps(), folder, SMALL, { ...UNCLEAN, logStartOffset: start });
+  expect([again.logStartOffset, again.logEndOffset]).toEqual([start, start + 1]);
+  expect(offsets(await again.read(start, 1000, start + 1, true))).toEqual([start]);
+  await again.close();
 });

@@ -123,6 +123,7 @@ describe('D-9.1 the log start', () => {
     const hooks: LogHooks = {
       beforeTruncation: () => Promise.resolve(),
       noteFirstDirty: () => Promise.resolve(),
+      lowerLogStart: () => Promise.resolve(),
       noteLogStart: async (offset) => {
         seen.push([offset, log.flushedEndOffset, log.logStartOffset, await names(folder, '.log')]);
       },
@@ -146,6 +147,7 @@ describe('D-9.1 the log start', () => {
       beforeTruncation: () => Promise.resolve(),
       noteFirstDirty: () => Promise.resolve(),
       noteLogStart: () => Promise.reject(new EnvError('IO', 'no more')),
+      lowerLogStart: () => Promise.resolve(),
     };
     const log = await filled(folder, 4, { world, hooks });
     await expect(log.advanceLogStart(2)).rejects.toThrow('no more');

@@ -169,6 +169,7 @@ test('a reader who was loading the segment does not bring back what was cut from
         return Promise.resolve();
       },
       noteLogStart: () => Promise.resolve(),
+      lowerLogStart: () => Promise.resolve(),
       noteFirstDirty: () => Promise.resolve(),
     };
     const recovery = { cleanShutdown: true, recoveryPoint: 0 };
@@ -197,6 +198,7 @@ test('D-9.1 a cut in the batch that straddles the log start leaves an empty log 
     {
       beforeTruncation: (offset) => Promise.resolve(void notes.push(offset)),
       noteLogStart: () => Promise.resolve(),
+      lowerLogStart: () => Promise.resolve(),
       noteFirstDirty: () => Promise.resolve(),
     },
   );
