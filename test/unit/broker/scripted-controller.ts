@@ -5,12 +5,16 @@ import type { RpcStreamContext } from '../../../src/env/network.ts';
 import { RpcError } from '../../../src/env/network.ts';
 import { AdminServiceDefinition, DescribeQuorumResponse } from '../../../src/gen/kvorum/v1/admin.ts';
 import type {
+  AlterPartitionRequest,
+  AlterPartitionResponse,
   AssignReplicasToDirsRequest,
   AssignReplicasToDirsResponse,
   BrokerHeartbeatRequest,
   HoldSessionRequest,
   HoldSessionResponse,
   RegisterBrokerRequest,
+  ReportLossesRequest,
+  ReportLossesResponse,
 } from '../../../src/gen/kvorum/v1/controller.ts';
 import { ControllerServiceDefinition } from '../../../src/gen/kvorum/v1/controller.ts';
 
@@ -23,6 +27,13 @@ export class ScriptedController {
   readonly assignments: AssignReplicasToDirsRequest[] = [];
   /** How the next calls for log dirs end; all is assigned when nothing is left. */
   readonly verdicts: ((request: AssignReplicasToDirsRequest) => AssignReplicasToDirsResponse)[] = [];
+  readonly alterations: AlterPartitionRequest[] = [];
+  /** How the next calls for partitions end; none is answered when nothing is left. */
+  readonly altering: ((request: AlterPartitionRequest) => AlterPartitionResponse | Promise<AlterPartitionResponse>)[] =
+    [];
+  readonly reports: ReportLossesRequest[] = [];
+  /** How the next reports of losses end; none is answered when nothing is left. */
+  readonly reporting: ((request: ReportLossesRequest) => ReportLossesResponse | Promise<ReportLossesResponse>)[] = [];
   /** When each connection was held, by the world's clock. */
   readonly held: number[] = [];
   /** How the connections under way end. */
@@ -69,6 +80,14 @@ export class ScriptedController {
             this.assignments.push(request);
             return (this.verdicts.shift() ?? assigned)(request);
           },
+          alterPartition: async (request: AlterPartitionRequest) => {
+            this.alterations.push(request);
+            return (this.altering.shift() ?? neverAnswers)(request);
+          },
+          reportLosses: async (request: ReportLossesRequest) => {
+            this.reports.push(request);
+            return (this.reporting.shift() ?? neverAnswers)(request);
+          },
           holdSession: (request: HoldSessionRequest, context: RpcStreamContext) => this.#hold(request, context, clock),
         },
       },
@@ -89,6 +108,10 @@ export class ScriptedController {
       signal.addEventListener('abort', () => resolve());
     });
   }
+}
+
+function neverAnswers(): Promise<never> {
+  return new Promise(() => undefined);
 }
 
 /** Every replica is assigned. */

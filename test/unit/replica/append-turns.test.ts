@@ -60,7 +60,7 @@ describe('a cold log', () => {
     await withReplicas(
       async ({ partition }) => {
         const found = await partition(T);
-        found.retire();
+        await found.retire();
         expect(await append(found, 1)).toBe('NOT_LEADER_OR_FOLLOWER');
         expect(found.log.isWarm).toBe(false);
       },

@@ -81,15 +81,15 @@ export interface Led {
   readonly asked: readonly Asked[];
   readonly losses: ScriptedLossReports;
   /** A newer committed state, as the metadata log brings it. */
-  state(fields: Partial<PartitionState>): Promise<void>;
+  readonly state: (fields: Partial<PartitionState>) => Promise<void>;
   /** Of the newest registration of that broker. */
-  epochOf(brokerId: NodeId): Offset;
+  readonly epochOf: (brokerId: NodeId) => Offset;
   /** A valid fetch of a follower whose log ends there, in the leader's epoch, unless `fields` say otherwise. */
-  fetch(brokerId: NodeId, fetchOffset: Offset, fields?: FetchFields): PartitionRead | undefined;
+  readonly fetch: (brokerId: NodeId, fetchOffset: Offset, fields?: FetchFields) => PartitionRead | undefined;
   /** Appends so many records, one batch each, with acks=1. */
-  append(count?: number): void;
+  readonly append: (count?: number) => void;
   /** One record with acks=all: what its producer is told; undefined: acknowledged at once. */
-  produce(): Appended['acknowledged'];
+  readonly produce: () => Appended['acknowledged'];
 }
 
 export interface FetchFields {
