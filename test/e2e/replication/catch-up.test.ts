@@ -10,7 +10,10 @@ const MEGABYTES = 200;
 const BYTES_PER_SECOND = 25_000_000;
 
 let cluster: SixProcesses;
-afterEach(() => cluster.remove());
+afterEach(async ({ task }) => {
+  if (task.result?.state === 'fail') cluster.keepLogs(task.name);
+  await cluster.remove();
+});
 afterAll(cleanUp);
 
 it(`a broker that missed ${MEGABYTES} MB catches up under follower.replication.throttled.rate`, async () => {

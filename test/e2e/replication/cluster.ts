@@ -1,6 +1,6 @@
 // Six processes, three controllers and three brokers, each with a configuration, a folder and a log file of its own, on a network that
 // can be cut.
-import { createWriteStream, mkdirSync, writeFileSync } from 'node:fs';
+import { cpSync, createWriteStream, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LossEntry, LossRange } from '../../../src/check/history.ts';
 import { parseHostPort } from '../../../src/config/listeners.ts';
@@ -239,6 +239,15 @@ export class SixProcesses {
   /** Stops the brokers in good order, so that their folders can be read. */
   async stopBrokers(): Promise<void> {
     await Promise.all(BROKERS.map((id) => this.signal(id, 'SIGTERM')));
+  }
+
+  /** Copies what the nodes said to a folder of `replay/`, and says so. */
+  keepLogs(what: string): string {
+    const name = `e2e-${what.replaceAll(/[^a-z0-9]+/gi, '-').slice(0, 40)}-${process.pid}`;
+    const folder = join(import.meta.dirname, '../../../replay', name);
+    cpSync(join(this.folder, 'logs'), join(folder, 'logs'), { recursive: true });
+    process.stdout.write(`what the nodes said is kept in ${folder}\n`);
+    return folder;
   }
 
   /** Kills what runs, and takes the network down. */

@@ -1,6 +1,6 @@
 // One run: load on six processes, faults from a seed, then calm, and the checkers of src/check over all that clients did and saw, over
 // the logs of all replicas, and over the loss ledger.
-import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ClientHistory } from '../../../src/check/history.ts';
 import { linesOf } from '../../../src/check/history-lines.ts';
@@ -86,11 +86,9 @@ function keep(
   { violations }: RunOutcome,
   { seed, again }: RunOptions,
 ): void {
-  const folder = join(import.meta.dirname, '../../../replay', `e2e-${seed}-${process.pid}`);
-  mkdirSync(folder, { recursive: true });
-  cpSync(join(cluster.folder, 'logs'), join(folder, 'logs'), { recursive: true });
+  const folder = cluster.keepLogs(`faults-${seed}`);
   writeFileSync(join(folder, 'history.ndjson'), [...linesOf(history)].join('\n'));
   writeFileSync(join(folder, 'schedule.txt'), nemesis.notes.join('\n'));
   writeFileSync(join(folder, 'violations.txt'), violations.join('\n'));
-  process.stdout.write(`${violations.join('\n')}\nkept in ${folder}\nagain: ${again}\n`);
+  process.stdout.write(`${violations.join('\n')}\nagain: ${again}\n`);
 }

@@ -18,7 +18,10 @@ interface PrintedLoss {
 }
 
 let cluster: SixProcesses;
-afterEach(() => cluster.remove());
+afterEach(async ({ task }) => {
+  if (task.result?.state === 'fail') cluster.keepLogs(task.name);
+  await cluster.remove();
+});
 afterAll(cleanUp);
 
 /** What `kvorum partition losses` says. */
