@@ -30,8 +30,11 @@ export function followerFetched(
 ): PartitionRead | undefined {
   const checked = check(partition, replica, fetch);
   if ('error' in checked) return checked;
-  checked.fetched({ ...replica, logEndOffset: Number(fetch.fetchOffset), logStartOffset: fetch.logStartOffset });
+  const { logStartOffset } = fetch;
+  const known = checked.followers.get(replica.brokerId)?.logStartOffset ?? 0;
+  checked.fetched({ ...replica, logEndOffset: Number(fetch.fetchOffset), logStartOffset });
   partition.advance(); // D-6.8
+  if (known < logStartOffset) partition.logStartMoved(); // D-9.1: somebody may wait for that
   return undefined;
 }
 

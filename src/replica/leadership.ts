@@ -56,7 +56,7 @@ export class Leadership {
   readonly #beganMs: Ms;
   #state: PartitionState;
   #pending: PendingChange | undefined;
-  /** Ends what is asked for now. */
+  /** Ends the request for `#pending`. */
   #asking: AbortController | undefined;
   #askAgainMs: Ms = Number.NEGATIVE_INFINITY;
   /** By broker: those that have fetched in this epoch (D-0.3). */
@@ -173,6 +173,18 @@ export class Leadership {
   #isJoining(follower: FollowerState): boolean {
     const leader = { logEndOffset: this.#led.log.logEndOffset, nowMs: this.#deps.clock.now() };
     return isInSync(follower, leader, this.#deps.replicaLagTimeMaxMs) && this.#isEligible(follower);
+  }
+
+  /** D-9.1: no live replica has anything below it; `own`: where the leader's log starts. */
+  lowWatermark(own: Offset): Offset {
+    const { brokerId, registeredEpoch, eligible } = this.#deps;
+    let lowest = own;
+    for (const id of this.#state.replicas) {
+      const epoch = id === brokerId ? undefined : registeredEpoch(id);
+      if (epoch === undefined || !eligible(this.#state, id, epoch)) continue;
+      lowest = Math.min(lowest, this.#followers.get(id)?.logStartOffset ?? 0);
+    }
+    return lowest;
   }
 
   /** A valid fetch: D-2.4, then D-4.1. */

@@ -96,6 +96,7 @@ export interface FetchFields {
   readonly brokerEpoch?: Offset;
   readonly currentLeaderEpoch?: number;
   readonly lastFetchedEpoch?: number;
+  readonly logStartOffset?: Offset;
 }
 
 /** With all of 1 (the leader), 2 and 3 in the ISR, in leader epoch 0, and log.flush.mode=async, unless said otherwise. */
