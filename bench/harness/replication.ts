@@ -43,9 +43,20 @@ export async function awaitInSync(
   }
 }
 
-/** One connection to each broker, in the order of the brokers. */
-export function connectAll(brokers: readonly StartedNode[]): Promise<FrameClient[]> {
-  return Promise.all(brokers.map(({ port }) => connectWhenServed(port)));
+/** One connection to each broker, in the order of the brokers, once every one of them knows all. */
+export async function connectAll(brokers: readonly StartedNode[]): Promise<FrameClient[]> {
+  const clients = await Promise.all(brokers.map(({ port }) => connectWhenServed(port)));
+  const deadline = performance.now() + WITHIN_MS;
+  for (const client of clients) {
+    for (;;) {
+      const known = await ask(client, metadataApi, { topics: [], allowAutoTopicCreation: false });
+      if (known.brokers.length === brokers.length) break;
+      if (performance.now() > deadline)
+        throw new Error(`${known.brokers.length} of ${brokers.length} brokers are active`);
+      await sleep(50);
+    }
+  }
+  return clients;
 }
 
 /** A topic under load: for each partition a frame and the connection to its leader. */

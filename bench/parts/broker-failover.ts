@@ -11,7 +11,7 @@ import { connectWhenServed, startSeparately } from '../harness/kvorum.ts';
 import type { Moves } from '../harness/leader-watch.ts';
 import { watchMoves } from '../harness/leader-watch.ts';
 import type { BenchOptions, Build } from '../harness/options.ts';
-import { awaitInSync, placesOf } from '../harness/replication.ts';
+import { awaitInSync, connectAll, placesOf } from '../harness/replication.ts';
 import type { Scope } from '../harness/scope.ts';
 import { withScope } from '../harness/scope.ts';
 import { digits, median } from '../harness/statistics.ts';
@@ -116,10 +116,11 @@ async function holdUps(
   return withScope(options.dir, async (scope) => {
     const config = { brokerConfig: keys, controllerConfig: keys };
     const cluster = await startSeparately(scope, build, { brokers: COPIES, ...config });
-    const client = await connectWhenServed(cluster.brokers[0]?.port ?? 0);
+    const clients = await connectAll(cluster.brokers);
+    const [client] = clients as [FrameClient];
     const topic = await createTopicOf(client, { numPartitions: 1, replicationFactor: COPIES });
     await awaitInSync(client, [topic], 1, COPIES);
-    client.close();
+    for (const one of clients) one.close();
     const load = await Acknowledged.begin(scope, cluster.brokers, topic.name);
     const rows: string[][] = [];
     for (const { name, signal, times, target } of rounds) {
@@ -166,11 +167,12 @@ function massFailover(options: BenchOptions, build: Build): Promise<Moves[]> {
   return withScope(options.dir, async (scope) => {
     const args = profiling(options);
     const cluster = await startSeparately(scope, build, { brokers: COPIES, brokerArgs: args, nodeArgs: args });
-    const client = await connectWhenServed(cluster.brokers[0]?.port ?? 0);
+    const clients = await connectAll(cluster.brokers);
+    const [client] = clients as [FrameClient];
     const shape = { numPartitions: PARTITIONS_PER_TOPIC, replicationFactor: COPIES };
     const topics: Topic[] = [];
     for (let i = 0; i < TOPICS; i++) topics.push(await createTopicOf(client, shape));
-    client.close();
+    for (const one of clients) one.close();
     const moves: Moves[] = [];
     const times = options.repetitions === 1 ? 1 : MASS_KILLS;
     for (let i = 0; i < times; i++) {

@@ -1,11 +1,12 @@
 // What 1,000 partitions with three replicas cost that nobody writes to: CPU and memory of each broker, beside the same cluster
 // without them.
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { FrameClient } from '../harness/frame-client.ts';
 import { createTopicOf } from '../harness/kafka.ts';
-import { connectWhenServed, startSeparately } from '../harness/kvorum.ts';
+import { startSeparately } from '../harness/kvorum.ts';
 import type { BenchOptions, Build } from '../harness/options.ts';
 import { cpuSeconds, residentMegabytes } from '../harness/process.ts';
-import { awaitInSync } from '../harness/replication.ts';
+import { awaitInSync, connectAll } from '../harness/replication.ts';
 import type { Scope } from '../harness/scope.ts';
 import { withScope } from '../harness/scope.ts';
 import { digits } from '../harness/statistics.ts';
@@ -41,7 +42,8 @@ async function measure(scope: Scope, options: BenchOptions, build: Build): Promi
   const { brokers, controllers } = await startSeparately(scope, build, { brokers: COPIES, brokerArgs: args });
   const nodes = [...brokers, ...controllers];
   const pids = nodes.map(({ pid }) => pid);
-  const client = await connectWhenServed(brokers[0]?.port ?? 0);
+  const clients = await connectAll(brokers);
+  const [client] = clients as [FrameClient];
   const seconds = options.seconds * 5;
   const empty = await idle(pids, seconds);
   const shape = { numPartitions: PARTITIONS_PER_TOPIC, replicationFactor: COPIES };
@@ -49,7 +51,7 @@ async function measure(scope: Scope, options: BenchOptions, build: Build): Promi
   for (let i = 0; i < TOPICS; i++) topics.push(await createTopicOf(client, shape));
   await awaitInSync(client, topics, TOPICS * PARTITIONS_PER_TOPIC, COPIES);
   const full = await idle(pids, seconds);
-  client.close();
+  for (const one of clients) one.close();
   const rows = nodes.map(({ nodeId }, i): string[] => {
     const isBroker = i < brokers.length;
     const [without, now] = [empty[i] as Idle, full[i] as Idle];
