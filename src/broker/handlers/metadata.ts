@@ -2,10 +2,11 @@
 
 import type { NodeId } from '../../base/ids.ts';
 import { NO_NODE } from '../../base/ids.ts';
+import type { Uuid } from '../../base/uuid.ts';
 import { ZERO_UUID } from '../../base/uuid.ts';
 import { valueInForce } from '../../config/in-force.ts';
-import type { MetadataImage, TopicImage } from '../../metadata/image.ts';
-import { isActive, topicByName, topicsInOrder } from '../../metadata/image.ts';
+import type { BrokerRegistration, MetadataImage, TopicImage } from '../../metadata/image.ts';
+import { topicByName, topicsInOrder } from '../../metadata/image.ts';
 import type { ResponseInput } from '../../protocol/api.ts';
 import type { MetadataRequest, MetadataTopicInput, metadataApi } from '../../protocol/apis/metadata.ts';
 import { ErrorCode } from '../../protocol/error-codes.ts';
@@ -82,10 +83,16 @@ function describe(image: MetadataImage, topic: TopicImage): MetadataTopicInput {
         leaderEpoch: state.leaderEpoch,
         replicaNodes: state.replicas,
         isrNodes: state.isr,
-        offlineReplicas: state.replicas.filter((id) => !isActive(image.brokers.get(id))),
+        offlineReplicas: state.replicas.filter((id, i) => isOffline(image.brokers.get(id), state.directories[i])),
       };
     }),
   };
+}
+
+/** As Kafka has it: one that is about to leave is there still. */
+function isOffline(broker: BrokerRegistration | undefined, directory: Uuid = ZERO_UUID): boolean {
+  if (broker === undefined || broker.fenced) return true;
+  return directory !== ZERO_UUID && !broker.logDirs.includes(directory);
 }
 
 /** A leader that is not alive is none to a client. */

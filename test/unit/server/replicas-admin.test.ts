@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import type { ElectLeadersRequest } from '../../../src/gen/kvorum/v1/admin.ts';
 import { ElectionType } from '../../../src/gen/kvorum/v1/admin.ts';
+import { metadataApi } from '../../../src/protocol/apis/metadata.ts';
 import { batchOf, Wire } from '../broker/bench.ts';
 import { Admin, call, creation, failureOf, newTopic } from './admin-calls.ts';
 import { SimCluster } from './sim-cluster.ts';
@@ -27,10 +28,10 @@ function describe(cluster: SimCluster, via: string, topics: string[] = ['t']) {
   return call(cluster, via, Admin.describeReplicas, { topics, forwarded: false });
 }
 
-async function produce(cluster: SimCluster, host: string, count: number): Promise<void> {
+async function produce(cluster: SimCluster, host: string, count: number, topic = 't'): Promise<void> {
   await cluster.ask(host, async ({ env }) => {
     const wire = await Wire.open(env, host);
-    for (let i = 0; i < count; i++) await wire.produce('t', batchOf(1));
+    for (let i = 0; i < count; i++) await wire.produce(topic, batchOf(1));
   });
 }
 
@@ -68,6 +69,42 @@ test('refuses a topic that is not there, and passes over what a node knows less 
   expect([error.status, error.message]).toEqual(['INVALID_ARGUMENT', "there is no topic 'nope'"]);
   const own = await call(cluster, 'b4', Admin.describeReplicas, { topics: ['nope', 't'], forwarded: true });
   expect(own.replicas.map(({ topic, brokerId }) => [topic, brokerId])).toEqual([['t', 4]]);
+});
+
+test('Kafka clients see who is in the ISR, and which replicas are not there: of a fenced broker, or in a log dir that failed', async () => {
+  const cluster = await formed();
+  cluster.world.process('b6').kill();
+  const dirs = { 'metadata.log.dir': '/data', 'log.dirs': '/data,/new-data' };
+  cluster.start('b6', { nodeId: 6, isController: false, keys: dirs });
+  await cluster.ready('b6');
+  const assignments = [{ partition: 0, replicas: [4, 5, 6] }];
+  const topic = newTopic('u', { partitions: -1, replicationFactor: -1, assignments });
+  await call(cluster, 'b4', Admin.createTopics, creation([topic]));
+  const seen = () =>
+    cluster.ask('b4', async ({ env }) => {
+      const wire = await Wire.open(env, 'b4');
+      const { topics } = await wire.ask(metadataApi, 12, { topics: [{ name: 't' }, { name: 'u' }] });
+      return topics.flatMap(({ partitions }) => partitions.map((it) => [it.isrNodes.toSorted(), it.offlineReplicas]));
+    });
+  await cluster.world.runFor(5000);
+  const all = [4, 5, 6];
+  expect(await seen()).toEqual([
+    [all, []],
+    [all, []],
+  ]);
+  cluster.world.process('b6').disk.failNext('write', '/new-data/u-0');
+  await produce(cluster, 'b4', 1, 'u');
+  await cluster.world.runFor(5000);
+  expect(await seen()).toEqual([
+    [all, []],
+    [[4, 5], [6]],
+  ]);
+  cluster.world.process('b5').kill();
+  await cluster.world.runFor(12_000);
+  expect(await seen()).toEqual([
+    [[4, 6], [5]],
+    [[4], [5, 6]],
+  ]);
 });
 
 test('a check of an unclean election tells which offsets may go, and elects nobody', async () => {
