@@ -23,6 +23,7 @@ import { ReplicaManager } from '../replica/replica-manager.ts';
 import type { BrokerAdmin } from './admin-service.ts';
 import { adminService } from './admin-service.ts';
 import { AlterPartitionChannel } from './alter-partition-channel.ts';
+import { BrokerLife } from './broker-life.ts';
 import type { BrokerContext } from './context.ts';
 import { FetchSessions } from './fetch-sessions.ts';
 import { FramePool } from './frame-pool.ts';
@@ -78,6 +79,7 @@ export class Broker {
   readonly #server: KafkaServer;
   readonly #context: BrokerContext;
   readonly #stopSignal = signal();
+  readonly #life: BrokerLife;
   #registration: Registration | undefined;
   #unsubscribe: () => void = () => {};
   /** Replicas on their way to be open. */
@@ -92,6 +94,7 @@ export class Broker {
     const brokerId = config.nodeId;
     this.#deps = deps;
     this.#logger = logger;
+    this.#life = new BrokerLife(logDirectories, offlineDirectories, env.bootId());
     this.#replicaDirectories = new ReplicaDirectories({
       clock,
       logger,
@@ -212,6 +215,7 @@ export class Broker {
     if (brokerEpoch === undefined || this.#stopping) return false;
     void registration.keepAlive();
     void registration.holdSession();
+    await this.#life.begin(brokerEpoch); // C-2.4
     await publisher.whenAt(brokerEpoch + 1); // D-0.7
     if (this.#stopping) return false;
     this.#warnOfFile(publisher.image);
@@ -222,6 +226,7 @@ export class Broker {
     });
     if (!(await this.#opened(this.#opening))) return false;
     await this.#replicas.settled();
+    await this.#life.recovered();
     registration.wantServe();
     await this.#unfenced(brokerEpoch);
     await this.#replicas.settled();
@@ -249,7 +254,7 @@ export class Broker {
   }
 
   #register(endpoints: readonly Endpoint[]): Registration {
-    const { env, config, clusterId, publisher, controller, logDirectories, offlineDirectories } = this.#deps;
+    const { env, config, clusterId, publisher, controller, logDirectories } = this.#deps;
     return new Registration({
       clock: env.clock,
       logger: this.#logger,
@@ -260,8 +265,7 @@ export class Broker {
       logDirs: logDirectories.flatMap(({ meta, health }) => (health.failure ? [] : [meta.directoryId])).sort(),
       endpoints,
       bootCounter: Math.max(...logDirectories.map(({ bootCounter }) => bootCounter)),
-      // C-2.4: clean only if every directory says so, of the same epoch. What one that is offline says is not known.
-      previousBrokerEpoch: offlineDirectories.length > 0 ? -1 : commonEpoch(logDirectories),
+      lastLife: this.#life.last,
       metadataEndOffset: () => publisher.image.endOffset,
       superseded: (reason) => this.#deps.fatal(`this broker may not go on: ${reason}`),
     });
@@ -271,8 +275,10 @@ export class Broker {
    * D-10.5: tells the controller, once that knows which replicas were there; with the last log dir this process has nothing to go on
    * for.
    */
-  async #logDirFailed({ path, meta, health }: LogDirectory): Promise<void> {
+  async #logDirFailed(directory: LogDirectory): Promise<void> {
     const { logDirectories, env } = this.#deps;
+    const { path, meta, health } = directory;
+    void this.#life.directoryFailed(directory);
     if (this.#stopping) return;
     if (logDirectories.every((directory) => directory.health.failure !== undefined)) {
       this.#deps.fatal(`no log dir is left, the last one was ${path}`, health.failure);
@@ -338,10 +344,4 @@ function signal(): Signal {
     resolve = fulfil;
   });
   return { promise, resolve: () => resolve() };
-}
-
-function commonEpoch(logDirectories: readonly LogDirectory[]): Offset {
-  const epochs = logDirectories.map((directory) => directory.cleanShutdownEpoch ?? -1);
-  const [first = -1] = epochs;
-  return epochs.every((epoch) => epoch === first) ? first : -1;
 }

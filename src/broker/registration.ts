@@ -12,6 +12,7 @@ import type { BrokerHeartbeatResponse, RegisterBrokerRequest } from '../gen/kvor
 import { ControllerServiceDefinition as Service } from '../gen/kvorum/v1/controller.ts';
 import type { Endpoint } from '../gen/kvorum/v1/metadata.ts';
 import { LATEST_METADATA_LEVEL, MIN_METADATA_LEVEL } from '../metadata/record.ts';
+import type { LastLife } from './last-life.ts';
 
 export interface RegistrationDeps {
   readonly clock: Clock;
@@ -23,7 +24,8 @@ export interface RegistrationDeps {
   readonly logDirs: readonly Uuid[];
   readonly endpoints: readonly Endpoint[];
   readonly bootCounter: number;
-  readonly previousBrokerEpoch: Offset;
+  /** C-2.4: what is there of all that it acknowledged. */
+  readonly lastLife: LastLife;
   /** End of what the own image has replayed. */
   metadataEndOffset(): Offset;
   /** This process must not go on: another one is the broker now. */
@@ -84,7 +86,8 @@ export class Registration {
         const { registerBroker } = Service.methods;
         const { brokerEpoch } = await controller.call(Service, registerBroker, request, timeoutMs, { patient: true });
         this.#brokerEpoch = brokerEpoch;
-        logger.info('broker-registered', { brokerEpoch, incarnationId: this.#deps.incarnationId });
+        const { incarnationId, lastLife } = this.#deps;
+        logger.info('broker-registered', { brokerEpoch, incarnationId, lastLife: lastLife.end });
         return brokerEpoch;
       } catch (error) {
         if (!(error instanceof RpcError)) throw error;
@@ -103,7 +106,7 @@ export class Registration {
   }
 
   #request(): RegisterBrokerRequest {
-    const { config, clusterId, incarnationId, logDirs, endpoints, bootCounter, previousBrokerEpoch } = this.#deps;
+    const { config, clusterId, incarnationId, logDirs, endpoints, bootCounter, lastLife } = this.#deps;
     return {
       clusterId,
       brokerId: this.#brokerId,
@@ -112,7 +115,7 @@ export class Registration {
       endpoints: [...endpoints],
       rack: config.rack,
       bootCounter,
-      previousBrokerEpoch,
+      previousBrokerEpoch: lastLife.brokerEpoch,
       minMetadataLevel: MIN_METADATA_LEVEL,
       maxMetadataLevel: LATEST_METADATA_LEVEL,
     };

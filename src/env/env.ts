@@ -13,4 +13,9 @@ export interface Env {
   readonly openStore: OpenStore;
   readonly network: Network;
   readonly logger: Logger;
+  /**
+   * Names the boot of the operating system that this process runs in: while it is the same, what was written is there, synced or not
+   * (M-2). Undefined where that is not known; two unknown ones are not the same.
+   */
+  readonly bootId: () => string | undefined;
 }

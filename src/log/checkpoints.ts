@@ -1,6 +1,7 @@
 // What a log directory remembers of its partitions in its Store, `<log dir>/checkpoints`: recovery point, log start,
 // high watermark (a hint, D-6.7) in one value per partition, keyed by topic id, so that a topic created anew under an old
-// name inherits nothing; the partitions that no clean stop has vouched for since a crash; and the boot counter (C-2.2a).
+// name inherits nothing; the partitions that no clean stop has vouched for since a crash, and those that lack records which they once
+// had; the boot counter (C-2.2a); and the note of a life (C-2.4).
 import { ByteReader, ByteWriter } from '../base/bytes.ts';
 import type { Offset } from '../base/ids.ts';
 import type { Uuid } from '../base/uuid.ts';
@@ -38,7 +39,11 @@ const UNVERIFIED = 'unverified/';
 const FIRST_DIRTY = 'first-dirty/';
 const SUMMARY = 'summary/';
 const SUMMARIES_PER_BATCH = 2000;
+const INCOMPLETE = 'incomplete/';
+/** The folder is about to be renamed: without it there is nothing to remember. */
+const REMOVING = 'removing/';
 const BOOT_COUNTER = Buffer.from('boot-counter');
+const LIFE = Buffer.from('life');
 
 function encodeCheckpoint(checkpoint: PartitionCheckpoint): Buffer {
   const writer = new ByteWriter(32);
@@ -74,6 +79,8 @@ export class Checkpoints {
   readonly #store: Store;
   readonly #partitions = new Map<PartitionKey, PartitionCheckpoint>();
   readonly #unverified = new Set<PartitionKey>();
+  readonly #incomplete = new Set<PartitionKey>();
+  readonly #removing = new Set<PartitionKey>();
   /** Batches on their way to the disk. */
   readonly #writing = new Set<Promise<void>>();
   readonly #firstDirty = new Map<PartitionKey, Offset>();
@@ -91,6 +98,8 @@ export class Checkpoints {
       if (name.startsWith(CHECKPOINT)) {
         checkpoints.#partitions.set(name.slice(CHECKPOINT.length), decodeCheckpoint(name, value));
       } else if (name.startsWith(UNVERIFIED)) checkpoints.#unverified.add(name.slice(UNVERIFIED.length));
+      else if (name.startsWith(INCOMPLETE)) checkpoints.#incomplete.add(name.slice(INCOMPLETE.length));
+      else if (name.startsWith(REMOVING)) checkpoints.#removing.add(name.slice(REMOVING.length));
       else if (name.startsWith(FIRST_DIRTY)) {
         checkpoints.#firstDirty.set(name.slice(FIRST_DIRTY.length), decodeOffset(name, value));
       } else if (name.startsWith(SUMMARY)) checkpoints.#summaries.set(name.slice(SUMMARY.length), value);
@@ -109,6 +118,18 @@ export class Checkpoints {
   /** This start has that number, durably. */
   async setBoot(counter: number): Promise<void> {
     await this.#store.batch([{ type: 'put', key: BOOT_COUNTER, value: Buffer.from(String(counter)) }], { sync: true });
+  }
+
+  /** The note of a life, as it was stored. */
+  life(): Promise<Buffer | undefined> {
+    return this.#store.get(LIFE);
+  }
+
+  /** Undefined: there is none any more. Durable when it resolves. */
+  async setLife(value: Buffer | undefined): Promise<void> {
+    const operation: StoreOperation =
+      value === undefined ? { type: 'delete', key: LIFE } : { type: 'put', key: LIFE, value };
+    await this.#store.batch([operation], { sync: true });
   }
 
   get(key: PartitionKey): PartitionCheckpoint | undefined {
@@ -199,12 +220,53 @@ export class Checkpoints {
     await this.#store.batch([{ type: 'delete', key: Buffer.from(UNVERIFIED + key) }], { sync: false });
   }
 
+  /** D-10.2: its log ends below what was known to be committed in it, and the cluster has not been told. */
+  isIncomplete(key: PartitionKey): boolean {
+    return this.#incomplete.has(key);
+  }
+
+  /** Durable when it resolves. */
+  async markIncomplete(key: PartitionKey): Promise<void> {
+    this.#incomplete.add(key);
+    await this.#store.batch([{ type: 'put', key: Buffer.from(INCOMPLETE + key), value: Buffer.alloc(0) }], {
+      sync: true,
+    });
+  }
+
+  /** The cluster has been told. Losing this costs telling it again. */
+  async forgetIncomplete(key: PartitionKey): Promise<void> {
+    if (!this.#incomplete.delete(key)) return;
+    await this.#store.batch([{ type: 'delete', key: Buffer.from(INCOMPLETE + key) }], { sync: false });
+  }
+
+  /**
+   * The folder of the partition is about to be renamed, out of the way or to be deleted; {@link remove} is to follow. Should a crash come
+   * between, the partition would be missed when it comes back. Durable when it resolves.
+   */
+  async beginRemoval(key: PartitionKey): Promise<void> {
+    this.#removing.add(key);
+    await this.#store.batch([{ type: 'put', key: Buffer.from(REMOVING + key), value: Buffer.alloc(0) }], {
+      sync: true,
+    });
+  }
+
+  /** Forgets what was renamed by a life that could not do so; `present`: the partitions that have a folder. */
+  async finishRemovals(present: ReadonlySet<PartitionKey>): Promise<void> {
+    for (const key of this.#removing) {
+      if (!present.has(key)) await this.remove(key);
+      else await this.#store.batch([{ type: 'delete', key: Buffer.from(REMOVING + key) }], { sync: true });
+    }
+    this.#removing.clear();
+  }
+
   /** The partition is gone. Durable when it resolves. */
   async remove(key: PartitionKey): Promise<void> {
     this.#partitions.delete(key);
     this.#unverified.delete(key);
+    this.#incomplete.delete(key);
+    this.#removing.delete(key);
     this.#firstDirty.delete(key);
-    const keys = [CHECKPOINT + key, UNVERIFIED + key, FIRST_DIRTY + key, SUMMARY + key];
+    const keys = [CHECKPOINT, UNVERIFIED, INCOMPLETE, REMOVING, FIRST_DIRTY, SUMMARY].map((kind) => kind + key);
     await this.#store.batch(
       keys.map((name): StoreOperation => ({ type: 'delete', key: Buffer.from(name) })),
       { sync: true },

@@ -12,6 +12,9 @@ import type { PartitionCheckpoint, PartitionKey } from './checkpoints.ts';
 import { Checkpoints, partitionKey } from './checkpoints.ts';
 import { consumeCleanShutdown, writeCleanShutdown } from './clean-shutdown.ts';
 import { DirectoryHealth, isDiskFailure } from './directory-health.ts';
+import type { LifeNote } from './life-note.ts';
+import { decodeLifeNote } from './life-note.ts';
+import { LifeNotes } from './life-notes.ts';
 import type { LogHooks } from './log-hooks.ts';
 import { LogNotes } from './log-notes.ts';
 import type { LogConfig, LogDeps } from './log-state.ts';
@@ -46,6 +49,8 @@ export class LogDirectory {
   readonly meta: MetaProperties;
   /** The broker epoch that the last incarnation left after a clean stop, -1 if it had none; undefined: unclean. */
   readonly cleanShutdownEpoch: Epoch | undefined;
+  /** What the last life noted, and what this one does (C-2.4). */
+  readonly life: LifeNotes;
   /** Whether it can be used: whatever fails on its disk takes it offline (D-10.5). */
   readonly health = new DirectoryHealth();
   readonly #deps: LogDeps;
@@ -65,7 +70,7 @@ export class LogDirectory {
   private constructor(
     deps: LogDeps,
     path: string,
-    start: Pick<LogDirectory, 'meta' | 'bootCounter' | 'cleanShutdownEpoch'>,
+    start: Pick<LogDirectory, 'meta' | 'bootCounter' | 'cleanShutdownEpoch'> & { lastLife: LifeNote | undefined },
     found: { checkpoints: Checkpoints; folders: PartitionFolders; summaries: LogSummaries },
   ) {
     this.#deps = {
@@ -80,6 +85,7 @@ export class LogDirectory {
     this.#bootCounter = start.bootCounter;
     this.cleanShutdownEpoch = start.cleanShutdownEpoch;
     this.#checkpoints = found.checkpoints;
+    this.life = new LifeNotes(found.checkpoints, start.lastLife, (work) => this.#onDisk(work));
     this.#folders = found.folders;
     this.#summaries = found.summaries;
     this.#notes = new LogNotes(found.checkpoints);
@@ -89,6 +95,8 @@ export class LogDirectory {
     }
     this.health.whenFailed((error) => {
       for (const { log } of this.#open.values()) log.fence(error);
+      // After an error a page cache may hold less than it did: it vouches for nothing, if that can still be written.
+      if (this.life.asyncUsed) this.#checkpoints.setLife(undefined).catch(() => undefined);
     });
   }
 
@@ -107,9 +115,12 @@ export class LogDirectory {
       const marker = await consumeCleanShutdown(deps, path, lastBoot);
       const summaries = new LogSummaries(checkpoints.takeSummaries(), marker?.bootCounter);
       const folders = await PartitionFolders.list(deps, path, (name) => summaries.topicIdOf(name));
+      await checkpoints.finishRemovals(new Set(folders.keys()));
       // A later clean stop vouches only for the logs that were opened, and so checked, until then.
       if (marker === undefined) await checkpoints.markUnverified(folders.keys());
-      const start = { meta, bootCounter, cleanShutdownEpoch: marker?.brokerEpoch };
+      const life = await checkpoints.life();
+      const lastLife = life === undefined ? undefined : decodeLifeNote(life);
+      const start = { meta, bootCounter, cleanShutdownEpoch: marker?.brokerEpoch, lastLife };
       return new LogDirectory(deps, path, start, { checkpoints, folders, summaries });
     } catch (error) {
       await store.close();
@@ -154,7 +165,7 @@ export class LogDirectory {
 
   /**
    * Opens the log of a partition, creating its folder if there is none. EnvError CORRUPT if acknowledged records are gone
-   * or damaged, EXISTS if the folder is another topic's of the same name: move it aside first (D-0.5).
+   * or damaged, EXISTS if the folder is another topic's of the same name: move it aside first (D-0.5). See {@link isIncomplete}.
    */
   openLog(topic: string, topicId: Uuid, partition: number, config: LogConfig): Promise<PartitionLog> {
     return this.#onDisk(() => this.#openLog(topic, topicId, partition, config));
@@ -163,6 +174,7 @@ export class LogDirectory {
   async #openLog(topic: string, topicId: Uuid, partition: number, config: LogConfig): Promise<PartitionLog> {
     const name = folderName(topic, partition);
     assert(!this.#open.has(name), () => `the log of ${name} is open already`);
+    if (config.flushMode === 'async') await this.life.asyncBegins();
     const isNew = await this.#folders.claim(topic, topicId, partition);
     const key = partitionKey(topicId, partition);
     const log = await this.#openFolder(name, key, config, isNew);
@@ -170,12 +182,14 @@ export class LogDirectory {
       await log.discard();
       throw new EnvError('CLOSED', `${log.directory} was moved while it was opened`);
     }
-    await this.#checkpoints.markVerified(key);
     const highWatermark = this.#checkpoints.get(key)?.highWatermark ?? 0;
     if (highWatermark > log.logEndOffset) {
       const { logEndOffset } = log;
       this.#deps.logger.warn('log-ends-below-high-watermark', { topic, partition, logEndOffset, highWatermark });
+      // Before the next checkpoint, which knows of no more than there is: a crash must not hide it.
+      await this.#checkpoints.markIncomplete(key);
     }
+    await this.#checkpoints.markVerified(key);
     this.#open.set(name, { folder: name, key, log });
     if (this.health.failure !== undefined) log.fence(this.health.failure);
     return log;
@@ -213,6 +227,19 @@ export class LogDirectory {
     });
   }
 
+  /**
+   * D-10.2: whether the log of this partition was found to end below what was known to be committed in it, until {@link told}: it is not
+   * to be counted as complete.
+   */
+  isIncomplete(topicId: Uuid, partition: number): boolean {
+    return this.#checkpoints.isIncomplete(partitionKey(topicId, partition));
+  }
+
+  /** The cluster does not count on that replica any more. EnvError. */
+  told(topicId: Uuid, partition: number): Promise<void> {
+    return this.#onDisk(() => this.#checkpoints.forgetIncomplete(partitionKey(topicId, partition)));
+  }
+
   #hooks(key: PartitionKey): LogHooks {
     return this.#notes.hooks(key, (work) => this.#onDisk(work));
   }
@@ -248,7 +275,10 @@ export class LogDirectory {
     const known = this.#checkpoints.get(open.key);
     const logStartOffset = Math.max(open.log.logStartOffset, known?.logStartOffset ?? 0);
     const found = topicId === undefined ? undefined : highWatermarkOf(topicId, partition);
-    const highWatermark = found ?? known?.highWatermark ?? logStartOffset;
+    // M-8: not on the strength of bytes that end with this process, or a crash would look like a loss.
+    const surviving =
+      found === undefined ? undefined : Math.max(logStartOffset, Math.min(found, open.log.survivingEndOffset));
+    const highWatermark = surviving ?? known?.highWatermark ?? logStartOffset;
     const same =
       known?.recoveryPoint === recoveryPoint &&
       known.logStartOffset === logStartOffset &&
@@ -279,9 +309,11 @@ export class LogDirectory {
     if (open === undefined) this.#progress?.done(undefined);
     await open?.log.discard();
     this.#renames += 1;
+    const key = folder.topicId === undefined ? undefined : partitionKey(folder.topicId, partition);
+    if (key !== undefined) await this.#checkpoints.beginRemoval(key);
     const to = `${this.path}/${renamedFolder(name, `${this.bootCounter}-${this.#renames}`, what)}`;
     await this.#folders.rename(name, to);
-    if (folder.topicId !== undefined) await this.#notes.remove(partitionKey(folder.topicId, partition));
+    if (key !== undefined) await this.#notes.remove(key);
     this.#deps.logger.info(what === 'delete' ? 'partition-deleted' : 'partition-moved-aside', { topic, partition, to });
     return to;
   }
@@ -293,7 +325,7 @@ export class LogDirectory {
    */
   async close(clean: boolean, brokerEpoch: Epoch): Promise<boolean> {
     if (this.#closed) return false;
-    let durable = clean && this.health.failure === undefined;
+    let durable = clean && this.health.failure === undefined && !this.life.inheritsUnsynced;
     try {
       const closing = [...this.#open.values()].map(({ log }) => this.#slots.run(() => this.#closeLog(log, clean)));
       for (const closed of await Promise.all(closing)) durable = closed && durable;
@@ -301,6 +333,7 @@ export class LogDirectory {
         await this.health.watch(async () => {
           await this.#checkpoint(() => undefined);
           await this.#putSummaries();
+          await this.life.stopped();
           await writeCleanShutdown(this.#deps.disk, this.path, { brokerEpoch, bootCounter: this.#bootCounter });
         });
       }

@@ -52,12 +52,15 @@ export class LogNotes {
     const checkpoint = this.#checkpoints.get(key);
     if (checkpoint === undefined) return;
     const recoveryPoint = Math.min(checkpoint.recoveryPoint, offset);
+    // What is cut by order of a leader is not missing after a crash.
+    const highWatermark = Math.min(checkpoint.highWatermark, offset);
     // D-1.3
     const outlived = checkpoint.leaderEpoch !== undefined && checkpoint.leaderEpoch.startOffset >= offset;
     // What a checkpoint under way says already is not durable yet.
-    if (recoveryPoint === checkpoint.recoveryPoint && !outlived) return this.#checkpoints.settled();
+    const isSame = recoveryPoint === checkpoint.recoveryPoint && highWatermark === checkpoint.highWatermark;
+    if (isSame && !outlived) return this.#checkpoints.settled();
     const leaderEpoch = outlived ? undefined : checkpoint.leaderEpoch;
-    await this.#checkpoints.put([[key, { ...checkpoint, recoveryPoint, leaderEpoch }]]);
+    await this.#checkpoints.put([[key, { ...checkpoint, recoveryPoint, highWatermark, leaderEpoch }]]);
   }
 
   /** D-9.2: what is removed below the start stays removed, whatever a crash leaves of the folder. */

@@ -95,6 +95,12 @@ export class PartitionLog {
   get flushedEndOffset(): Offset {
     return this.#state.flushedEndOffset;
   }
+  /** Everything below survives the end of the process: with `sync` what is durable, as small appends are staged before that (M-8). */
+  get survivingEndOffset(): Offset {
+    const { config, flushedEndOffset, logEndOffset, truncatingTo } = this.#state;
+    const written = config.flushMode === 'sync' ? flushedEndOffset : logEndOffset;
+    return Math.min(written, truncatingTo ?? written);
+  }
   /** Of its segments' log files. */
   get sizeInBytes(): number {
     return this.#state.segments.reduce((sum, { size }) => sum + size, 0);

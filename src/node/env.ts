@@ -1,5 +1,6 @@
 // The real world of one process: the only implementation of Env that ships.
 import type { Env } from '../env/env.ts';
+import { readBootId } from './boot-id.ts';
 import { createClock } from './clock.ts';
 import { createDisk } from './disk.ts';
 import type { LoggerOptions } from './logger.ts';
@@ -21,5 +22,6 @@ export function createEnv(options: EnvOptions = {}): Env {
     openStore,
     network: createNetwork(logger),
     logger,
+    bootId: () => readBootId(),
   };
 }

@@ -57,9 +57,17 @@ export class HostedPartition {
     });
   }
 
-  /** In force for what comes next, from the states given after this on. */
-  applyConfig(config: TopicConfig): void {
-    this.#enqueue(async () => this.#partition?.updateConfig(config));
+  /** In force for what comes next, from the states given after this on, once `allowed` resolves. */
+  applyConfig(config: TopicConfig, allowed: () => Promise<void> = () => Promise.resolve()): void {
+    this.#enqueue(async () => {
+      try {
+        await allowed();
+      } catch (error) {
+        if (!isEnvError(error)) throw error;
+        return; // its log dir failed, and the partition with it
+      }
+      this.#partition?.updateConfig(config);
+    });
   }
 
   /** Stops serving at once; then, after what is under way, runs `dispose` (deletion, say). */

@@ -179,7 +179,11 @@ export class ReplicaManager {
   #applyConfig(topic: TopicImage | undefined): void {
     if (topic === undefined) return;
     const config = this.#cluster.configOf(topic);
-    for (const [, { hosted }] of this.#places.ofTopic(topic.topicId)) hosted.applyConfig(config);
+    for (const [, { hosted, directory }] of this.#places.ofTopic(topic.topicId)) {
+      // C-2.4: the log dir notes it before anything is acknowledged that is not synced.
+      const isNoted = config.flushMode === 'async' && directory !== undefined;
+      hosted.applyConfig(config, isNoted ? () => directory.life.asyncBegins() : undefined);
+    }
   }
 
   #applyTopic(topic: TopicImage): void {

@@ -41,6 +41,8 @@ export class SimProcess {
   readonly #quartz: SimQuartz;
   readonly #random: KeyedRandom;
   #lives = 0;
+  /** Of its host: what is not synced is lost with each end of one. */
+  #boots = 1;
   #incarnation: Incarnation | undefined;
 
   constructor(world: ProcessWorld, name: string, id: number, options: ProcessOptions) {
@@ -79,6 +81,7 @@ export class SimProcess {
     this.#incarnation = incarnation;
     network.started(incarnation);
     const clock = simClock(scheduler, incarnation, this.#quartz);
+    const boot = this.#boots;
     const env: Env = {
       clock,
       random: this.#random,
@@ -86,6 +89,7 @@ export class SimProcess {
       openStore: simOpenStore(this.disk, incarnation),
       network: network.port(incarnation, clock),
       logger: log.logger(incarnation),
+      bootId: () => `${this.name}/${boot}`,
     };
     if (main !== undefined) this.#spawn(incarnation, async () => main(env));
     return env;
@@ -102,6 +106,7 @@ export class SimProcess {
   /** The host loses power: what was not synced is lost, torn or kept at random; peers hear nothing. Works on a dead one. */
   powerCut(): void {
     const incarnation = this.#end();
+    this.#boots += 1;
     this.disk.powerCut(incarnation);
     this.#world.network.powerCut(this.name, incarnation);
   }

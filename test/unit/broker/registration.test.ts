@@ -37,7 +37,7 @@ async function inWorld(body: (parts: Parts) => Promise<void>): Promise<void> {
       logDirs: [uuid(3)],
       endpoints: [{ listener: 'PLAINTEXT', host: 'h', port: 1 }],
       bootCounter: 1,
-      previousBrokerEpoch: -1,
+      lastLife: { brokerEpoch: -1, end: 'unknown' },
       metadataEndOffset: () => 20,
       superseded: () => undefined,
     });

@@ -127,7 +127,7 @@ test('a log dir that failed is told with every heartbeat, the first one at once'
       logDirs: [FIRST, SECOND],
       endpoints: [{ listener: 'PLAINTEXT', host: 'h', port: 1 }],
       bootCounter: 1,
-      previousBrokerEpoch: -1,
+      lastLife: { brokerEpoch: -1, end: 'unknown' },
       metadataEndOffset: () => 20,
       superseded: () => undefined,
     });

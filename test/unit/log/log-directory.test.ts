@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
+import { EnvError } from '../../../src/env/error.ts';
 import type { LogDirectoryDeps } from '../../../src/log/log-directory.ts';
 import { LogDirectory } from '../../../src/log/log-directory.ts';
 import type { StorageProblem } from '../../../src/log/storage.ts';
@@ -245,7 +246,90 @@ describe('partitions', () => {
     const events: string[] = [];
     const second = await LogDirectory.open(world(events), path, OWNER);
     expect((await second.openLog('t', T1, 0, CONFIG)).logEndOffset).toBe(6);
-    expect(events).toContain('log-ends-below-high-watermark');
+    // What a leader has it cut is not missing.
+    expect(events).not.toContain('log-ends-below-high-watermark');
+    expect(second.isIncomplete(T1, 0)).toBe(false);
     await second.close(true, -1);
   });
+
+  test('D-10.2: a log that ends below what was committed in it is incomplete, until the cluster was told', async () => {
+    const path = await formatted();
+    const first = await LogDirectory.open(world(), path, OWNER);
+    const log = await first.openLog('t', T1, 0, { ...CONFIG, flushMode: 'async' });
+    for (let i = 0; i < 3; i++) log.append(batch(), 0);
+    await first.checkpoint(() => 3);
+    await first.close(false, -1);
+    const file = `${path}/t-0/00000000000000000000.log`;
+    await truncate(file, (await readFile(file)).length - 5);
+    const second = await LogDirectory.open(world(), path, OWNER);
+    expect((await second.openLog('t', T1, 0, CONFIG)).logEndOffset).toBe(2);
+    expect(second.isIncomplete(T1, 0)).toBe(true);
+    // Neither what is noted of the shorter log nor another crash hides it.
+    await second.checkpoint(() => 2);
+    await second.close(false, -1);
+    const third = await LogDirectory.open(world(), path, OWNER);
+    await third.openLog('t', T1, 0, CONFIG);
+    expect(third.isIncomplete(T1, 0)).toBe(true);
+    await third.told(T1, 0);
+    await third.close(true, -1);
+    const fourth = await LogDirectory.open(world(), path, OWNER);
+    expect(fourth.isIncomplete(T1, 0)).toBe(false);
+    await fourth.close(true, -1);
+  });
+
+  test('M-8: what is noted of committed records survives the process', async () => {
+    const directory = await LogDirectory.open(world(), await formatted(), OWNER);
+    const log = await directory.openLog('t', T1, 0, CONFIG);
+    log.append(batch({ count: 4 }), 0);
+    await log.flush();
+    log.append(batch({ count: 4 }), 0);
+    await directory.checkpoint(() => 8);
+    expect(directory.checkpointOf(T1, 0)?.highWatermark).toBe(4);
+    await log.flush();
+    await directory.checkpoint(() => 8);
+    expect(directory.checkpointOf(T1, 0)?.highWatermark).toBe(8);
+    await directory.close(true, -1);
+  });
+
+  test.each(['removeLog', 'moveAside'] as const)(
+    'D-0.6: a crash in the middle of %s leaves nothing to be missed',
+    async (remove) => {
+      const path = await formatted();
+      const first = await LogDirectory.open(world(), path, OWNER);
+      const log = await first.openLog('t', T1, 0, CONFIG);
+      log.append(batch({ count: 4 }), 0);
+      await log.flush();
+      await first.checkpoint(() => 4);
+      await first.close(false, -1);
+      // Renamed, and then no write to the store succeeds.
+      let isBroken = false;
+      const broken: LogDirectoryDeps = {
+        ...world(),
+        openStore: async (at) => {
+          const store = await openStore(at);
+          return {
+            get: (key) => store.get(key),
+            entries: () => store.entries(),
+            close: () => store.close(),
+            batch: (operations, options) =>
+              isBroken ? Promise.reject(new EnvError('IO', 'gone')) : store.batch(operations, options),
+          };
+        },
+        disk: {
+          ...world().disk,
+          rename: async (from, to) => {
+            await world().disk.rename(from, to);
+            isBroken = true;
+          },
+        },
+      };
+      const second = await LogDirectory.open(broken, path, OWNER);
+      await expect(second[remove]('t', 0)).rejects.toMatchObject({ code: 'IO' });
+      await second.close(false, -1);
+      expect(await readdir(path)).not.toContain('t-0');
+      const third = await LogDirectory.open(world(), path, OWNER);
+      expect((await third.openLog('t', T1, 0, CONFIG)).logEndOffset).toBe(0);
+      await third.close(true, -1);
+    },
+  );
 });
