@@ -183,6 +183,7 @@ async function run(): Promise<OpenerCosts> {
       lossReports: { report: async () => true },
       brokerEpoch: () => 0,
       network: env.network,
+      buffers: { lend: (size) => Buffer.allocUnsafe(size), takeBack: () => {} },
       clusterId: OWNER.clusterId,
       interBrokerListener: 'PLAINTEXT',
       logDirWatch: { failed: () => {}, misplaced: () => {} },

@@ -119,6 +119,7 @@ export class Broker {
     };
     this.#alterPartitions = new AlterPartitionChannel(toController);
     this.#lossReports = new LossReportChannel(toController);
+    const buffers = new FramePool(POOL_BYTES);
     this.#replicas = new ReplicaManager({
       brokerId,
       clock,
@@ -130,6 +131,7 @@ export class Broker {
       lossReports: this.#lossReports,
       brokerEpoch: () => this.#brokerEpoch,
       network: env.network,
+      buffers,
       clusterId,
       interBrokerListener: config.interBrokerListener ?? '',
     });
@@ -148,7 +150,7 @@ export class Broker {
       logger,
       metadata: publisher,
       replicas: this.#replicas,
-      buffers: new FramePool(POOL_BYTES),
+      buffers,
       fetchSessions: this.#fetchSessions,
       refusedPeers: new OncePerPeer(),
       controller,

@@ -35,6 +35,8 @@ export interface FetcherDeps {
   readonly brokerId: NodeId;
   readonly limits: FetcherLimits;
   readonly backoff: BackoffRange;
+  /** For answers, which are large: `takeBack` when nobody has a view of it any more. */
+  readonly buffers: { lend(size: number): Buffer; takeBack(view: Buffer): void };
   brokerEpoch(): Offset;
   /** The broker as it is registered now, undefined if it cannot be reached. */
   find(brokerId: NodeId): LeaderAddress | undefined;
@@ -183,15 +185,20 @@ export class Fetcher {
   }
 
   async #fetch(connection: KafkaConnection): Promise<void> {
-    const { limits, clusterId, brokerId } = this.#deps;
+    const { limits, clusterId, brokerId, buffers } = this.#deps;
     const { number, ...session } = this.#session.next();
     const { maxWaitMs, minBytes, maxBytes } = limits;
     const replicaState = { replicaId: brokerId, replicaEpoch: this.#deps.brokerEpoch() };
     this.#requests += 1;
     let response: FetchResponse;
+    let frame: Buffer | undefined;
+    const allocate = (size: number): Buffer => {
+      frame = buffers.lend(size);
+      return frame;
+    };
     try {
       const request = { clusterId, replicaState, maxWaitMs, minBytes, maxBytes, ...session };
-      response = await connection.request(fetchApi, request, { timeoutMs: limits.timeoutMs + maxWaitMs });
+      response = await connection.request(fetchApi, request, { timeoutMs: limits.timeoutMs + maxWaitMs, allocate });
     } catch (error) {
       if (!(error instanceof ClientError)) throw error;
       this.#requests -= 1;
@@ -202,6 +209,7 @@ export class Fetcher {
     }
     this.#requests -= 1;
     await this.#take(number, response);
+    if (frame !== undefined) buffers.takeBack(frame);
     this.#pump();
   }
 

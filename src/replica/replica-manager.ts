@@ -24,6 +24,7 @@ import { Cleaner } from './cleaner.ts';
 import { ClusterView } from './cluster-view.ts';
 import type { FetchManager } from './fetch-manager.ts';
 import { createFetchManager } from './fetch-manager.ts';
+import type { FetcherDeps } from './fetcher.ts';
 import { HostedPartition } from './hosted-partition.ts';
 import { IsrWatch } from './isr-watch.ts';
 import type { ReplicaPlace } from './log-dirs.ts';
@@ -51,6 +52,7 @@ export interface ReplicaManagerDeps {
   readonly brokerEpoch: () => Offset;
   /** Where leaders are fetched from. */
   readonly network: Network;
+  readonly buffers: FetcherDeps['buffers'];
   readonly clusterId: Uuid;
   /** inter.broker.listener.name. */
   readonly interBrokerListener: string;

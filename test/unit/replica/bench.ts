@@ -47,6 +47,9 @@ export const SILENT_CONTROLLER = {
   lossReports: { report: async () => true } satisfies LossReports,
 };
 
+/** Memory that is used once. */
+export const NO_POOL = { lend: (size: number) => Buffer.allocUnsafe(size), takeBack: () => {} };
+
 /** Runs `body` in a process whose disk is `world.process('host').disk`; `lives` is how often it was run on the disk before. */
 export async function withReplicas(
   body: (replicas: Replicas) => Promise<void>,
@@ -103,6 +106,7 @@ export async function withReplicas(
       lossReports: options.lossReports ?? SILENT_CONTROLLER.lossReports,
       brokerEpoch: () => brokerEpoch,
       network: env.network,
+      buffers: NO_POOL,
       clusterId: CLUSTER,
       interBrokerListener: 'PLAINTEXT',
       logDirWatch: {

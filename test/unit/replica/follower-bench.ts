@@ -275,7 +275,7 @@ export function answer(fields: Partial<FetchPartitionData> = {}): FetchPartition
 /** With three empty replicas that nobody leads. */
 export async function withFollowers(
   body: (bench: FollowerBench) => Promise<void>,
-  { flushMode = 'async' as 'sync' | 'async', highWatermark = 0 } = {},
+  { flushMode = 'async', highWatermark = 0 }: { flushMode?: 'sync' | 'async'; highWatermark?: number } = {},
 ): Promise<World> {
   const world = new World({ seed: 4 });
   const host = world.process('host');

@@ -6,7 +6,7 @@ import { Partition } from '../../../src/replica/partition.ts';
 import { batchOf } from '../broker/bench.ts';
 import { partitionRecord, record, topicRecord, uuid } from '../metadata/fixture.ts';
 import type { Replicas } from './bench.ts';
-import { SELF, SILENT_CONTROLLER, topic, withReplicas } from './bench.ts';
+import { NO_POOL, SELF, SILENT_CONTROLLER, topic, withReplicas } from './bench.ts';
 
 const [T, U, V] = [uuid(50), uuid(51), uuid(52)];
 
@@ -83,6 +83,7 @@ describe('opening', () => {
         ...SILENT_CONTROLLER,
         brokerEpoch: () => 0,
         network: env.network,
+        buffers: NO_POOL,
         clusterId: uuid(999),
         interBrokerListener: 'PLAINTEXT',
       });
@@ -145,6 +146,7 @@ describe('opening', () => {
           ...SILENT_CONTROLLER,
           brokerEpoch: () => 0,
           network: env.network,
+          buffers: NO_POOL,
           clusterId: uuid(999),
           interBrokerListener: 'PLAINTEXT',
         });
