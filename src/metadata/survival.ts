@@ -115,14 +115,17 @@ function factsOf(
   policy: DurabilityPolicy,
 ): PartitionFacts {
   const subject = { image, topic, partition, state };
+  const isSynced = (brokerId: NodeId): boolean => policy.isSynced(topic.name, brokerId);
+  // An only replica is elected whatever its broker can vouch for (C-5.5): nobody has more.
+  const isPowerSafe = state.replicas.length === 1 ? isSynced : policy.isPowerSafe;
   return {
     replicas: state.replicas.map((brokerId) => ({
       brokerId,
       rack: image.brokers.get(brokerId)?.rack ?? '',
       holdsAll: state.isr.includes(brokerId) || state.elr.includes(brokerId),
       isActive: isAvailable(subject, brokerId),
-      isSynced: policy.isSynced(topic.name, brokerId),
-      isPowerSafe: policy.isPowerSafe(brokerId),
+      isSynced: isSynced(brokerId),
+      isPowerSafe: isPowerSafe(brokerId),
     })),
     isLed: state.leader !== NO_NODE,
     minIsr: effectiveMinIsr(policy.minIsrOf(topic.name), state),

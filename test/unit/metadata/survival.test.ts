@@ -230,4 +230,7 @@ it('names brokers that cannot vouch for synced records since they hold others th
     'kill of all processes; power loss of any 1 of 3, not of 2, ' +
       'as brokers [1,2] have partitions of other topics with log.flush.mode=async; loss of 1 disk of 3',
   );
+  // It leads again all the same: nobody has more.
+  expect(sentence(beside, [[[1]]])).toBe('kill and power loss of all brokers; no loss of a disk: there is one replica');
+  expect(survivalOf(ASYNC, [[[1]]])).toMatchObject({ allProcesses: true, allPowers: false, powers: 0 });
 });
