@@ -23,7 +23,7 @@ export interface Moves {
   readonly partitions: number;
 }
 
-interface Place {
+export interface Place {
   readonly topic: string;
   readonly partition: number;
 }
@@ -32,7 +32,7 @@ const GIVE_UP_MS = 60_000;
 const PAUSE_MS = 20;
 const TIMEOUT_MS = 5000;
 
-/** Watches until every partition of the topics that `gone` led takes records again; `batch` goes to each of them. */
+/** Watches until each of these partitions is led by one of the survivors and has taken `batch`. */
 export async function watchMoves(
   survivors: readonly Survivor[],
   topics: readonly Topic[],

@@ -8,7 +8,7 @@ import type { Topic } from '../harness/kafka.ts';
 import { createTopicOf, randomBatch } from '../harness/kafka.ts';
 import type { SeparateCluster, StartedNode } from '../harness/kvorum.ts';
 import { connectWhenServed, startSeparately } from '../harness/kvorum.ts';
-import type { Moves } from '../harness/leader-watch.ts';
+import type { Moves, Place, Survivor } from '../harness/leader-watch.ts';
 import { watchMoves } from '../harness/leader-watch.ts';
 import type { BenchOptions, Build } from '../harness/options.ts';
 import { awaitInSync, connectAll, placesOf } from '../harness/replication.ts';
@@ -135,31 +135,32 @@ async function holdUps(
   });
 }
 
-/** One kill of a broker that leads a third of 1,000 partitions. */
+/** One kill of a broker that leads a third of 1,000 partitions, all of which have records. */
 async function killOneOfMany(
   { brokers }: SeparateCluster,
   topics: readonly Topic[],
   victim: StartedNode,
 ): Promise<Moves> {
-  const survivors: { nodeId: number; client: FrameClient }[] = [];
-  for (const { nodeId, port } of brokers) {
-    if (nodeId !== victim.nodeId) survivors.push({ nodeId, client: await connectWhenServed(port) });
-  }
-  const [first] = survivors;
-  if (first === undefined) throw new Error('nobody survives');
+  const clients = await connectAll(brokers);
+  const all = brokers.map(({ nodeId }, i) => ({ nodeId, client: clients[i] as FrameClient }));
+  const survivors = all.filter(({ nodeId }) => nodeId !== victim.nodeId);
+  const [first] = survivors as [Survivor];
   await awaitInSync(first.client, topics, PARTITIONS, COPIES);
-  const gone: { topic: string; partition: number }[] = [];
+  const led: (Place & { readonly leaderId: number })[] = [];
   for (const topic of topics) {
     for (const { partitionIndex, leaderId } of await placesOf(first.client, [topic])) {
-      if (leaderId === victim.nodeId) gone.push({ topic: topic.name, partition: partitionIndex });
+      led.push({ topic: topic.name, partition: partitionIndex, leaderId });
     }
   }
+  const batch = randomBatch(1200);
+  await watchMoves(all, topics, led, batch);
   await sleep(1000);
   victim.signal('SIGKILL');
-  const moves = await watchMoves(survivors, topics, gone, randomBatch(1200));
+  const gone = led.filter(({ leaderId }) => leaderId === victim.nodeId);
+  const moves = await watchMoves(survivors, topics, gone, batch);
   await victim.restart();
   await awaitInSync(first.client, topics, PARTITIONS, COPIES);
-  for (const { client } of survivors) client.close();
+  for (const client of clients) client.close();
   return moves;
 }
 
