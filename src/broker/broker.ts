@@ -139,7 +139,8 @@ export class Broker {
       clock,
       random,
       find: (topicId, partition) => this.#replicas.find(topicId, partition),
-      findNow: (topicId, partition) => this.#replicas.findNow(topicId, partition),
+      findNow: (topicId, partition) =>
+        publisher.image.topics.has(topicId) ? this.#replicas.findNow(topicId, partition) : 'UNKNOWN_TOPIC_ID',
     });
     this.#server = new KafkaServer(env, config, deps.fatal);
     this.#context = {

@@ -64,6 +64,7 @@ export class Following {
   readonly #told = new Set<'answer' | 'leader'>();
   /** The leader has found that its log begins with this one. */
   #matches = false;
+  #leaderStartOffset: Offset = 0;
   #isMovingLogStart = false;
 
   constructor(deps: FollowingDeps, partition: Partition, leader: NodeId, leaderEpoch: Epoch) {
@@ -188,20 +189,26 @@ export class Following {
   }
 
   #follow({ highWatermark, logStartOffset }: LeaderOffsets): void {
-    const { partition } = this;
-    const { log } = partition;
     if (this.#isStopped) return;
-    partition.followed({ highWatermark });
-    const wanted = Math.min(logStartOffset, partition.highWatermark);
-    if (wanted <= log.logStartOffset || this.#isMovingLogStart) return;
+    this.partition.followed({ highWatermark });
+    this.#leaderStartOffset = logStartOffset;
+    this.#followLogStart();
+  }
+
+  /** D-3.7: up to what is committed. */
+  #followLogStart(): void {
+    const { log, highWatermark } = this.partition;
+    const wanted = Math.min(this.#leaderStartOffset, highWatermark);
+    if (wanted <= log.logStartOffset || this.#isMovingLogStart || this.#isStopped) return;
     this.#isMovingLogStart = true;
     const moved = log.advanceLogStart(wanted).finally(() => {
       this.#isMovingLogStart = false;
     });
     void this.#track(
       moved.then(() => {
-        partition.logStartMoved();
+        this.partition.logStartMoved();
         if (this.#position !== undefined) this.#goOn(); // the leader is to know (D-9.1)
+        this.#followLogStart();
       }),
     );
   }

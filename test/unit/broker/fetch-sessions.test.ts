@@ -1,0 +1,279 @@
+// Fetch sessions at the leader (KIP-227): what a follower has to ask, what it is told, and that it costs what has changed.
+import { describe, expect, test } from 'vitest';
+import { must } from '../../../src/base/assert.ts';
+import { ByteReader } from '../../../src/base/bytes.ts';
+import type { NodeId } from '../../../src/base/ids.ts';
+import type { BrokerContext, Call } from '../../../src/broker/context.ts';
+import { FetchSessions } from '../../../src/broker/fetch-sessions.ts';
+import { FramePool } from '../../../src/broker/frame-pool.ts';
+import { fetch } from '../../../src/broker/handlers/fetch.ts';
+import { OncePerPeer } from '../../../src/broker/once-per-peer.ts';
+import { sleep } from '../../../src/env/clock.ts';
+import { fetchApi } from '../../../src/protocol/apis/fetch.ts';
+import { MessageWriter } from '../../../src/protocol/message-writer.ts';
+import { appendToPartition } from '../../../src/replica/append.ts';
+import type { Partition } from '../../../src/replica/partition.ts';
+import { partitionRecord, registration, topicRecord, uuid } from '../metadata/fixture.ts';
+import type { Replicas } from '../replica/bench.ts';
+import { SELF, withReplicas } from '../replica/bench.ts';
+import { batchOf, configText, parsed } from './bench.ts';
+
+const T = uuid(50);
+const CLUSTER = uuid(999);
+const PARTITIONS = 20;
+const SIZE = batchOf().length;
+
+type Asked = Partial<Parameters<typeof fetchApi.encodeRequest>[1]>;
+
+interface Leader {
+  readonly replicas: Replicas;
+  readonly partitions: readonly Partition[];
+  readonly context: BrokerContext;
+  /** Looks for partitions that sessions have made. */
+  readonly looks: () => number;
+  readonly epochOf: (brokerId: NodeId) => number;
+  /** As broker 2, in its newest registration. */
+  readonly ask: (fields: Asked, call?: Call) => Promise<Answer>;
+  /** The partitions `from` to 19, at the end of what they have by default. */
+  readonly all: (fields?: { fetchOffset?: number }) => NonNullable<Asked['topics']>;
+  readonly append: (partition: number, count?: number) => void;
+}
+
+interface Answer {
+  readonly errorCode: number;
+  readonly sessionId: number;
+  /** By partition: error, high watermark, bytes of records. */
+  readonly told: ReadonlyMap<number, readonly [error: number, highWatermark: number, bytes: number]>;
+}
+
+function call(): Call {
+  return { apiVersion: 17, clientId: 'follower', peer: 'broker-2:1', listener: 'PLAINTEXT' };
+}
+
+function wanted(partition: number, fetchOffset = 0, fields = {}) {
+  return {
+    partition,
+    fetchOffset,
+    currentLeaderEpoch: 0,
+    lastFetchedEpoch: -1,
+    logStartOffset: 0,
+    partitionMaxBytes: 1 << 20,
+    ...fields,
+  };
+}
+
+async function leading(body: (leader: Leader) => Promise<void>): Promise<void> {
+  await withReplicas(
+    async (replicas) => {
+      const { env, publisher, manager, commit } = replicas;
+      const numbers = Array.from({ length: PARTITIONS }, (_, i) => i);
+      commit(topicRecord('t', T), ...numbers.map((partition) => partitionRecord(T, partition, [SELF, 2, 3])));
+      await manager.settled();
+      const partitions = numbers.map((partition) => manager.findNow(T, partition) as Partition);
+      for (const { log } of partitions) await log.warm();
+      let looks = 0;
+      const fetchSessions = new FetchSessions({
+        ...env,
+        find: (topicId, partition) => manager.find(topicId, partition),
+        findNow: (topicId, partition) => {
+          looks += 1;
+          return manager.findNow(topicId, partition);
+        },
+      });
+      const context = {
+        clusterId: CLUSTER,
+        config: parsed(configText()),
+        ...env,
+        metadata: publisher,
+        replicas: manager,
+        buffers: new FramePool(1 << 20),
+        fetchSessions,
+        refusedPeers: new OncePerPeer(),
+      } as Partial<BrokerContext> as BrokerContext;
+      const epochOf = (brokerId: NodeId) => must(publisher.image.brokers.get(brokerId), 'the broker').brokerEpoch;
+      await body({
+        replicas,
+        partitions,
+        context,
+        looks: () => looks,
+        epochOf,
+        all: ({ fetchOffset } = {}) => [
+          { topicId: T, partitions: partitions.map(({ log }, i) => wanted(i, fetchOffset ?? log.logEndOffset)) },
+        ],
+        append: (partition, count = 1) => {
+          for (let i = 0; i < count; i++) appendToPartition(must(partitions[partition], 'it'), batchOf(), 1);
+        },
+        ask: async (fields, from = call()) => {
+          const replicaState = { replicaId: 2, replicaEpoch: epochOf(2) };
+          const base = { clusterId: CLUSTER, replicaState, maxWaitMs: 500, minBytes: 1, topics: [], sessionEpoch: 0 };
+          const writer = new MessageWriter();
+          fetchApi.encodeRequest(17, { ...base, ...fields }, writer);
+          const request = fetchApi.decodeRequest(17, new ByteReader(Buffer.concat(writer.parts())));
+          const { errorCode = 0, sessionId = 0, responses } = await fetch(context, request, from);
+          const told = responses.flatMap((topic) =>
+            topic.partitions.map(
+              (it) => [it.partitionIndex, [it.errorCode, it.highWatermark, it.records?.length ?? 0]] as const,
+            ),
+          );
+          return { errorCode, sessionId, told: new Map(told) };
+        },
+      });
+      fetchSessions.close();
+    },
+    {
+      keys: { 'log.flush.mode': 'async' },
+      before: [2, 3].map((id) => registration(id, { fenced: false })),
+    },
+  );
+}
+
+describe('a session', () => {
+  test('begins with every partition, and goes on with those that changed', async () => {
+    await leading(async ({ ask, all, append }) => {
+      append(4);
+      const first = await ask({ topics: all() });
+      expect(first.sessionId).toBeGreaterThan(0);
+      expect([...first.told.keys()]).toHaveLength(PARTITIONS);
+      const waiting = ask({ sessionId: first.sessionId, sessionEpoch: 1 });
+      append(7, 2);
+      const second = await waiting;
+      expect(second).toMatchObject({ errorCode: 0, sessionId: first.sessionId });
+      expect([...second.told]).toEqual([[7, [0, 0, 2 * SIZE]]]);
+      const topics = [{ topicId: T, partitions: [wanted(7, 1)] }];
+      const third = await ask({ sessionId: first.sessionId, sessionEpoch: 2, topics });
+      expect([...third.told]).toEqual([[7, [0, 0, SIZE]]]);
+    });
+  });
+
+  test('that is idle looks at no partition, and answers after the wait', async () => {
+    await leading(async ({ ask, all, context, replicas, looks, epochOf }) => {
+      const { sessionId } = await ask({ topics: all() });
+      const before = looks();
+      const at = replicas.env.clock.now();
+      for (let epoch = 1; epoch <= 3; epoch++) {
+        expect((await ask({ sessionId, sessionEpoch: epoch })).told.size).toBe(0);
+      }
+      expect(replicas.env.clock.now() - at).toBeGreaterThanOrEqual(1500);
+      const session = must(context.fetchSessions.find(2, sessionId), 'the session');
+      expect([looks() - before, session.size, session.dirty()]).toEqual([0, PARTITIONS, []]);
+      expect(session.replica).toEqual({ brokerId: 2, brokerEpoch: epochOf(2) });
+    });
+  });
+
+  test('says again what the follower did not take, and not what it forgot', async () => {
+    await leading(async ({ ask, all, append }) => {
+      const { sessionId } = await ask({ topics: all() });
+      append(3);
+      expect([...(await ask({ sessionId, sessionEpoch: 1 })).told.keys()]).toEqual([3]);
+      expect([...(await ask({ sessionId, sessionEpoch: 2 })).told.keys()]).toEqual([3]);
+      const forgottenTopicsData = [{ topicId: T, partitions: [3] }];
+      expect((await ask({ sessionId, sessionEpoch: 3, forgottenTopicsData })).told.size).toBe(0);
+      append(3);
+      expect((await ask({ sessionId, sessionEpoch: 4 })).told.size).toBe(0);
+    });
+  });
+
+  test('tells of a high watermark that moved, with the next records or soon, and once', async () => {
+    await leading(async ({ ask, all, append, replicas, epochOf, partitions }) => {
+      append(3);
+      const { sessionId } = await ask({ topics: all() });
+      const third = { replicaId: 3, replicaEpoch: epochOf(3) };
+      await ask({ topics: all(), replicaState: third });
+      expect(partitions[3]?.highWatermark).toBe(1);
+      const at = replicas.env.clock.now();
+      expect([...(await ask({ sessionId, sessionEpoch: 1 })).told]).toEqual([[3, [0, 1, 0]]]);
+      expect(replicas.env.clock.now() - at).toBeLessThan(100);
+      expect((await ask({ sessionId, sessionEpoch: 2 })).told.size).toBe(0);
+    });
+  });
+
+  test('answers at once where another request waits behind it, or nobody waits any more', async () => {
+    await leading(async ({ ask, all, replicas }) => {
+      const { sessionId } = await ask({ topics: all() });
+      const at = replicas.env.clock.now();
+      const from = call();
+      const waiting = ask({ sessionId, sessionEpoch: 1, maxWaitMs: 30_000 }, from);
+      await sleep(replicas.env.clock, 10);
+      from.hurry?.();
+      expect((await waiting).told.size).toBe(0);
+      expect(replicas.env.clock.now() - at).toBeLessThan(100);
+    });
+  });
+
+  test('serves all in turn, at least one batch, however small the limit is (behaviour 30)', async () => {
+    await leading(async ({ ask, all, append }) => {
+      const { sessionId } = await ask({ topics: all() });
+      for (const partition of [2, 5, 9]) append(partition, 3);
+      const served: number[] = [];
+      let topics: Asked['topics'] = [];
+      for (let epoch = 1; epoch <= 9; epoch++) {
+        const { told } = await ask({ sessionId, sessionEpoch: epoch, maxBytes: 1, topics });
+        const [partition, bytes] = [...told].map(([number, [, , size]]) => [number, size] as const)[0] ?? [-1, 0];
+        expect([told.size, bytes]).toEqual([1, SIZE]);
+        served.push(partition);
+        const offset = served.filter((each) => each === partition).length;
+        topics = [{ topicId: T, partitions: [wanted(partition, offset, { lastFetchedEpoch: 0 })] }];
+      }
+      expect(served).toEqual([2, 5, 9, 2, 5, 9, 2, 5, 9]);
+    });
+  });
+
+  test('counts how far its follower is at once, however little may be sent (D-2.4)', async () => {
+    await leading(async ({ ask, all, append, partitions }) => {
+      for (let partition = 0; partition < PARTITIONS; partition++) append(partition, 2);
+      await ask({ topics: all({ fetchOffset: 1 }), maxBytes: 1 });
+      expect(partitions.map(({ leader }) => leader?.followers.get(2)?.logEndOffset)).toEqual(partitions.map(() => 1));
+    });
+  });
+
+  test('that is over is told so: another one began, its epoch is wrong, or its broker has registered anew', async () => {
+    await leading(async ({ ask, all, context, replicas }) => {
+      const first = await ask({ topics: all() });
+      expect(await ask({ sessionId: first.sessionId, sessionEpoch: 2 })).toMatchObject({ errorCode: 71 });
+      const waiting = ask({ sessionId: first.sessionId, sessionEpoch: 1, maxWaitMs: 30_000 });
+      const second = await ask({ topics: all() });
+      expect(await waiting).toMatchObject({ errorCode: 70, sessionId: 0 });
+      expect(await ask({ sessionId: first.sessionId, sessionEpoch: 2 })).toMatchObject({ errorCode: 70 });
+      replicas.commit(registration(2, { fenced: false }));
+      const { brokerEpoch } = must(replicas.publisher.image.brokers.get(2), 'broker 2');
+      context.fetchSessions.registered(2, brokerEpoch);
+      expect(await ask({ sessionId: second.sessionId, sessionEpoch: 1 })).toMatchObject({ errorCode: 70 });
+    });
+  });
+
+  test('tells of a partition that is led no more, and of topics that nobody knows', async () => {
+    await leading(async ({ ask, all, replicas, partitions, context }) => {
+      const { sessionId } = await ask({ topics: all() });
+      const waiting = ask({ sessionId, sessionEpoch: 1, maxWaitMs: 30_000 });
+      await sleep(replicas.env.clock, 10);
+      await partitions[6]?.retire();
+      expect([...(await waiting).told]).toEqual([[6, [6, -1, 0]]]);
+      const topics = [{ topicId: uuid(77), partitions: [wanted(0)] }];
+      expect([...(await ask({ sessionId, sessionEpoch: 2, topics })).told.values()].map(([error]) => error)).toContain(
+        6,
+      );
+      expect(context.fetchSessions.find(2, sessionId)?.size).toBe(PARTITIONS);
+    });
+  });
+});
+
+describe('who may fetch as a replica (KIP-903)', () => {
+  test('a broker of this cluster in its present registration, and nobody else; told once', async () => {
+    await leading(async ({ ask, all, epochOf, replicas, partitions }) => {
+      const topics = all();
+      const codes = async (fields: Asked) => (await ask({ topics, ...fields })).errorCode;
+      const replicaEpoch = epochOf(2);
+      for (let i = 0; i < 3; i++) {
+        expect(await codes({ replicaState: { replicaId: 2, replicaEpoch: replicaEpoch - 1 } })).toBe(77);
+        expect(await codes({ replicaState: { replicaId: 2, replicaEpoch: -1 } })).toBe(77);
+        expect(await codes({ replicaState: { replicaId: 2, replicaEpoch: replicaEpoch + 1000 } })).toBe(8);
+        expect(await codes({ replicaState: { replicaId: 9, replicaEpoch } })).toBe(42);
+        expect(await codes({ replicaState: { replicaId: SELF, replicaEpoch: epochOf(SELF) } })).toBe(42);
+        expect(await codes({ clusterId: uuid(1) })).toBe(104);
+      }
+      expect(partitions[0]?.leader?.followers.size).toBe(0);
+      const lines = replicas.world.log.lines().filter(({ event }) => event === 'replica-fetch-refused');
+      expect(lines).toHaveLength(6);
+    });
+  });
+});
