@@ -2,7 +2,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PRODUCER_ID_BLOCK_SIZE } from '../../../src/controller/decide/producer-ids.ts';
+import { LossKind } from '../../../src/gen/kvorum/v1/metadata.ts';
+import { partitionOf } from '../../../src/metadata/image.ts';
 import { imageFromRecords, imageToRecords } from '../../../src/metadata/image-records.ts';
+import { awaitedBy, lossesOf, lostRange } from '../../../src/metadata/losses.ts';
 import { decodeRecords, encodeRecord } from '../../../src/metadata/record.ts';
 import { after, clusterOf, partitionRecord, topicRecord, uuid } from '../../unit/metadata/fixture.ts';
 import { checkElected } from './invariants.ts';
@@ -10,7 +13,7 @@ import { World } from './world.ts';
 import { commands } from './world-commands.ts';
 
 describe('random commands', () => {
-  it.each([1, 2])('S-M1, S-M2, S-M4 to S-M8 hold after every batch at metadata level %i', (level) => {
+  it.each([1, 2, 3])('S-M1, S-M2, S-M4 to S-M8, S-D8 hold after every batch at metadata level %i', (level) => {
     fc.assert(
       fc.property(commands, (steps) => {
         const world = new World(level);
@@ -38,6 +41,20 @@ describe('random commands', () => {
     );
   });
 
+  it('S-D8 c: when every live replica has said what it had, nothing is awaited, and what is lost is all of it together', () => {
+    const live = fc.array(fc.record({ fromOffset: fc.nat(50), length: fc.nat(9) }), { minLength: 8, maxLength: 8 });
+    fc.assert(
+      fc.property(commands, live, (steps, says) => {
+        const world = new World();
+        for (const step of steps) world.run(step);
+        for (const [topicId, partitions] of world.image.losses) {
+          for (const partition of partitions.keys()) reportAll(world, topicId, partition, says);
+        }
+      }),
+      { numRuns: 200, seed: 20_261_125 },
+    );
+  });
+
   it('reach what they are meant to test', () => {
     const seen = new Map<string, number>();
     const count = (what: string): void => void seen.set(what, (seen.get(what) ?? 0) + 1);
@@ -58,6 +75,8 @@ describe('random commands', () => {
       for (const { fenced, inControlledShutdown } of world.image.brokers.values()) {
         count(`${fenced ? 'fenced' : 'unfenced'}${inControlledShutdown ? ' leaving' : ''}`);
       }
+      for (const [what, times] of world.ledger.counts)
+        seen.set(`ledger: ${what}`, (seen.get(`ledger: ${what}`) ?? 0) + times);
       for (const [what, times] of world.history.counts) seen.set(what, (seen.get(what) ?? 0) + times);
     }
     const rare = [...seen].filter(([, times]) => times < 2);
@@ -71,6 +90,11 @@ describe('random commands', () => {
       'fenced',
       'fenced leaving',
       'leaderless',
+      'ledger: complete',
+      'ledger: election',
+      'ledger: gone',
+      'ledger: of its own',
+      'loss reported',
       'moved',
       'recovering',
       'shrunk',
@@ -84,6 +108,43 @@ describe('random commands', () => {
     ]);
   });
 });
+
+/** Each says it of the present leader epoch, and again, as an answer may be lost. */
+function reportAll(
+  world: World,
+  topicId: string,
+  partition: number,
+  says: readonly { readonly fromOffset: number; readonly length: number }[],
+): void {
+  const before = lossesOf(world.image, topicId, partition);
+  const waiting = [...new Set(before.flatMap(({ awaited }) => awaited))];
+  const { leaderEpoch } = partitionOf(world.image, topicId, partition) ?? { leaderEpoch: -1 };
+  const ranges = new Map(waiting.map((id, i) => [id, says[i] ?? { fromOffset: 0, length: 0 }]));
+  for (const id of [...waiting, ...waiting]) {
+    const { fromOffset, length } = ranges.get(id) ?? { fromOffset: 0, length: 0 };
+    const offsets = { fromOffset, toOffset: fromOffset + length, highWatermark: fromOffset };
+    const kind = LossKind.CUT;
+    expect(awaitedBy(world.image, topicId, partition, id).length > 0 || ranges.has(id)).toBe(true);
+    const error = world.report({ topicId, partition, brokerId: id, leaderEpoch, kind, reason: '', ...offsets });
+    expect(error).toBeUndefined();
+  }
+  const after = lossesOf(world.image, topicId, partition);
+  expect(after.flatMap(({ awaited }) => awaited)).toEqual([]);
+  for (const [i, { awaited, ...entry }] of before.entries()) {
+    const own = awaited.map((id) => {
+      const { fromOffset, length } = ranges.get(id) ?? { fromOffset: 0, length: 0 };
+      return { firstOffset: fromOffset, endOffset: fromOffset + length };
+    });
+    const all = [lostRange({ replicas: entry.replicas }), ...own].filter(
+      (range) => range.firstOffset < range.endOffset,
+    );
+    const should = {
+      firstOffset: all.length === 0 ? 0 : Math.min(...all.map(({ firstOffset }) => firstOffset)),
+      endOffset: Math.max(0, ...all.map(({ endOffset }) => endOffset)),
+    };
+    expect(lostRange(after[i] ?? { replicas: [] })).toEqual(should);
+  }
+}
 
 describe('the check of leaders refuses', () => {
   const T = uuid(1);

@@ -79,8 +79,38 @@ const command = fc.oneof(
       value: fc.integer({ min: 0, max: 3 }),
     }),
   },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      type: fc.constant('report' as const),
+      brokerId,
+      topic,
+      partition,
+      kind: fc.integer({ min: 1, max: 4 }),
+      fromOffset: fc.integer({ min: 0, max: 30 }),
+      length: fc.constantFrom(0, 0, 1, 7, 20),
+      highWatermark: fc.integer({ min: -1, max: 50 }),
+      /** Not that replica, but one that the ledger waits for, if it waits for any. */
+      asked: fc.constantFrom(true, true, false),
+      /** Of the partition's leader epochs. */
+      epochsBack: fc.constantFrom(0, 0, 0, 1, 2),
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ type: fc.constantFrom('electLeaderless', 'balance'), limit }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('loseDirectory' as const), brokerId, limit }) },
+  /** A broker comes back without its disk; `asked` as for reports. */
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      type: fc.constant('replaceDisk' as const),
+      brokerId,
+      topic,
+      partition,
+      asked: fc.boolean(),
+    }),
+  },
+  /** Says where it has its replicas of a topic. */
+  { weight: 2, arbitrary: fc.record({ type: fc.constant('assign' as const), brokerId, topic, second: rarely }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('delete' as const), topic }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('allocate' as const), brokerId }) },
 );

@@ -18,15 +18,18 @@ import { checkBrokerEpoch, decideHeartbeat } from '../../../src/controller/decid
 import { electionPolicyOf } from '../../../src/controller/decide/policy.ts';
 import { decideAllocateProducerIds } from '../../../src/controller/decide/producer-ids.ts';
 import { decideRegisterBroker } from '../../../src/controller/decide/register-broker.ts';
+import { decideAssignReplicasToDirs } from '../../../src/controller/decide/replica-directories.ts';
+import { decideReportLosses } from '../../../src/controller/decide/report-losses.ts';
 import { ConfigOperation, ElectionType } from '../../../src/gen/kvorum/v1/admin.ts';
-import type { MetadataRecord } from '../../../src/gen/kvorum/v1/metadata.ts';
+import type { LossKind, MetadataRecord, ReplicaLossRecord } from '../../../src/gen/kvorum/v1/metadata.ts';
 import { ConfigScope } from '../../../src/gen/kvorum/v1/metadata.ts';
 import type { MetadataImage } from '../../../src/metadata/image.ts';
 import { EMPTY_IMAGE, topicByName } from '../../../src/metadata/image.ts';
-import { decodeRecords, encodeRecord } from '../../../src/metadata/record.ts';
-import { replay } from '../../../src/metadata/replay.ts';
+import { decodeRecords, encodeRecord, LATEST_METADATA_LEVEL } from '../../../src/metadata/record.ts';
 import { record, uuid } from '../../unit/metadata/fixture.ts';
+import { apply } from './batch.ts';
 import { checkElected } from './invariants.ts';
+import { LedgerModel } from './ledger-model.ts';
 import type { Command } from './world-commands.ts';
 import { BROKERS } from './world-commands.ts';
 
@@ -44,10 +47,13 @@ export class World {
   readonly log: Uint8Array[][] = [];
   readonly blocks: number[] = [];
   readonly history = new MetadataHistory();
+  readonly ledger = new LedgerModel();
+  /** What the model of the ledger has seen, record by record. */
+  #told: MetadataImage = EMPTY_IMAGE;
   readonly #processes: Process[] = Array.from({ length: BROKERS }, () => ({ boot: 0, incarnation: '', dirs: [] }));
   #ids = 10_000;
 
-  constructor(level = 2) {
+  constructor(level = LATEST_METADATA_LEVEL) {
     this.#append([record({ $case: 'metadataLevel', metadataLevel: { level } })]);
     for (let id = 0; id < BROKERS - 1; id++) {
       this.run({ type: 'restart', brokerId: id, clean: true, sessionValid: false, disk: 'same' });
@@ -84,6 +90,16 @@ export class World {
         return this.#append(electPreferred(this.image, electionPolicyOf(this.image), step.limit ?? 1));
       case 'alter':
         return this.#alter(step);
+      case 'replaceDisk': {
+        const { brokerId: id, topic } = this.#aimed(step);
+        this.run({ type: 'assign', brokerId: id, topic, second: false });
+        this.run({ type: 'restart', brokerId: id, clean: false, sessionValid: false, disk: 'new' });
+        return this.run({ type: 'assign', brokerId: id, topic, second: false });
+      }
+      case 'assign':
+        return this.#assign(step);
+      case 'report':
+        return this.#report(step);
       case 'allocate': {
         const answer = this.#carryOut(decideAllocateProducerIds(this.image, { ...step, brokerEpoch: 0 }));
         if (answer !== undefined) this.blocks.push(answer.firstProducerId);
@@ -182,7 +198,7 @@ export class World {
       bootCounter: life.boot,
       previousBrokerEpoch,
       minMetadataLevel: 1,
-      maxMetadataLevel: 3,
+      maxMetadataLevel: LATEST_METADATA_LEVEL,
     };
     for (;;) {
       const context = { clusterId: CLUSTER_ID, sessionValid, limit: 3 };
@@ -221,11 +237,76 @@ export class World {
     this.#carryOut(decideAlterPartition(this.image, { ...sender, partitions: [item] }, electionPolicyOf(this.image)));
   }
 
+  #assign({ brokerId, topic, second }: Extract<Command, { type: 'assign' }>): void {
+    const image = topicByName(this.image, `t${topic}`);
+    const broker = this.image.brokers.get(brokerId);
+    const directoryId = broker?.logDirs[second ? 1 : 0];
+    if (image === undefined || broker === undefined || directoryId === undefined) return;
+    const { topicId } = image;
+    const replicas = [...image.partitions].flatMap((state, partition) =>
+      state.replicas.includes(brokerId) ? [{ topicId, partition, directoryId }] : [],
+    );
+    const { brokerEpoch } = broker;
+    this.#carryOut(decideAssignReplicasToDirs(this.image, { brokerId, brokerEpoch, replicas }));
+  }
+
+  /** That replica, or one that the ledger waits for. */
+  #aimed(
+    step: Extract<Command, { type: 'report' | 'replaceDisk' }>,
+  ): Pick<typeof step, 'brokerId' | 'topic' | 'partition'> {
+    const waiting = [...this.image.losses].flatMap(([topicId, partitions]) =>
+      [...partitions].flatMap(([partition, entries]) =>
+        entries.flatMap(({ awaited }) =>
+          awaited.map((brokerId) => {
+            const topic = Number(this.image.topics.get(topicId)?.name.slice(1));
+            return { brokerId, topic, partition };
+          }),
+        ),
+      ),
+    );
+    const aim = waiting[(step.brokerId + step.topic + step.partition) % waiting.length];
+    return step.asked && aim !== undefined ? aim : step;
+  }
+
+  #report(step: Extract<Command, { type: 'report' }>): void {
+    const { topic, partition, brokerId } = this.#aimed(step);
+    const { kind, fromOffset, length, highWatermark, epochsBack } = step;
+    const image = topicByName(this.image, `t${topic}`);
+    const state = image?.partitions.get(partition);
+    if (image === undefined || state === undefined) return;
+    this.report({
+      topicId: image.topicId,
+      partition,
+      brokerId,
+      leaderEpoch: Math.max(0, state.leaderEpoch - epochsBack),
+      kind: kind as LossKind,
+      fromOffset,
+      toOffset: fromOffset + length,
+      highWatermark,
+      reason: '',
+    });
+  }
+
+  /** A replica says what it lost; the answer to it. */
+  report(loss: ReplicaLossRecord): string | undefined {
+    const { brokerId } = loss;
+    const brokerEpoch = this.image.brokers.get(brokerId)?.brokerEpoch ?? -1;
+    const answer = this.#carryOut(decideReportLosses(this.image, { brokerId, brokerEpoch, losses: [loss] }));
+    return answer?.losses[0]?.error?.name;
+  }
+
   /** Batch after batch, each decided on what the one before left. */
   #leave(brokerId: NodeId, next: (image: MetadataImage) => Step | undefined): void {
     for (let step = next(this.image); step !== undefined; step = step.isComplete ? undefined : next(this.image)) {
       this.#append(step.records, brokerId);
     }
+  }
+
+  #tell(bytes: Uint8Array, offset: number): MetadataImage {
+    const [one] = decodeRecords([bytes], offset);
+    const { image } = apply(this.#told, [bytes]);
+    if (one !== undefined) this.ledger.see(one, this.#told, image);
+    return image;
   }
 
   #carryOut<T>(decided: Decided<T>): T | undefined {
@@ -239,6 +320,7 @@ export class World {
     const bytes = records.map(encodeRecord);
     const { baseOffset, endOffset, image, delta } = apply(this.image, bytes);
     const { history } = this;
+    for (const [i, one] of bytes.entries()) this.#told = this.#tell(one, baseOffset + i);
     this.image = image;
     this.log.push(bytes);
     const { topics, removedTopics, brokers } = delta;
@@ -253,15 +335,7 @@ export class World {
       checkFold(history.state, changes) ??
       checkElected(image, leaving);
     if (broken !== undefined) throw new Error(`${broken.property}: ${broken.detail}`);
+    const wrong = this.ledger.difference(image);
+    if (wrong !== undefined) throw new Error(`S-D8: ${wrong}`);
   }
-}
-
-function apply(before: MetadataImage, bytes: readonly Uint8Array[]) {
-  const baseOffset = before.endOffset;
-  const endOffset = baseOffset + bytes.length;
-  return {
-    baseOffset,
-    endOffset,
-    ...replay(before, { baseOffset, endOffset, epoch: 1, records: decodeRecords(bytes, baseOffset) }),
-  };
 }
