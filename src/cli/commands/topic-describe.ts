@@ -28,16 +28,17 @@ export async function listTopics(options: ListOptions): Promise<void> {
   );
 }
 
-/** What is asked of the brokers themselves holds the answer up no longer, whoever is silent; more of it takes longer. */
+/** What is asked of the brokers themselves holds people up no longer, whoever is silent, and programs; more of it takes longer. */
 const LAG_WAIT_MS = 150;
-const LAGS_PER_MS = 20;
+const LAG_WAIT_OF_PROGRAMS_MS = 1000;
+const LAGS_PER_MS = 5;
 
 export async function describeTopics(names: string[], options: DescribeOptions): Promise<void> {
   const topics = names.map((name) => ({ name, topicId: '' }));
   const { answer, shown, replicas } = await withAdmin(options, async (admin) => {
     const described = await admin.read(describe, { topics });
     const passing = filtered(described.topics, options);
-    return { answer: described, shown: passing, replicas: await askReplicas(admin, passing) };
+    return { answer: described, shown: passing, replicas: await askReplicas(admin, passing, options) };
   });
   const told = toldOf(shown, replicas?.replicas ?? []);
   await print(options.format, { ...answer, topics: shown, ...replicas }, (wide) =>
@@ -54,12 +55,14 @@ export async function describeTopics(names: string[], options: DescribeOptions):
 async function askReplicas(
   admin: AdminClient,
   topics: readonly TopicDescription[],
+  { format }: DescribeOptions,
 ): Promise<DescribeReplicasResponse | undefined> {
   const found = topics.filter(({ error }) => error === undefined);
   const count = found.reduce((sum, { partitions }) => sum + partitions.length, 0);
   if (count === 0) return undefined;
   const request = { topics: found.map(({ name }) => name), forwarded: false };
-  const answer = await admin.glance(describeReplicas, request, LAG_WAIT_MS + count / LAGS_PER_MS);
+  const waitMs = format === 'json' || format === 'yaml' ? LAG_WAIT_OF_PROGRAMS_MS : LAG_WAIT_MS;
+  const answer = await admin.glance(describeReplicas, request, waitMs + count / LAGS_PER_MS);
   if (answer === undefined) return undefined;
   const isShown = new Set(found.flatMap(({ name, partitions }) => partitions.map((it) => `${name}/${it.partition}`)));
   return { ...answer, replicas: answer.replicas.filter((it) => isShown.has(`${it.topic}/${it.partition}`)) };
