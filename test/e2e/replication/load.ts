@@ -155,9 +155,9 @@ function feedKcat(
 }
 
 async function judgeKcat(notes: Notes, kcat: Process, name: string, writes: NotedWrite[]): Promise<void> {
-  const { code, stderr } = await kcat.ended(120_000);
-  if (code === 0) for (const write of writes) write.outcome = 'acknowledged';
-  else notes.complaints.push(`kcat ${name} ended with ${code}: ${stderr.slice(-1000)}`);
+  const ended = await kcat.ended(120_000).catch((error: unknown) => ({ code: undefined, stderr: String(error) }));
+  if (ended.code === 0) for (const write of writes) write.outcome = 'acknowledged';
+  else notes.complaints.push(`kcat ${name} did not end well (${ended.code}): ${ended.stderr.slice(-1000)}`);
 }
 
 /** Reads all partitions from the beginning on until it is stopped; a new session after each error. */

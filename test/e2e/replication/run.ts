@@ -9,16 +9,21 @@ import type { ClusterOptions } from './cluster.ts';
 import { SixProcesses } from './cluster.ts';
 import type { Load, Topic } from './load.ts';
 import { consume, Notes, produce, produceWithKcat } from './load.ts';
+import type { Fault } from './nemesis.ts';
 import { drawSchedule, Nemesis } from './nemesis.ts';
 import { settle } from './verdict.ts';
 
 export const OURS: Topic = { name: 'ours', partitions: 4 };
 export const FED: Topic = { name: 'fed', partitions: 2 };
 export interface RunOptions extends ClusterOptions {
+  /** Instead of what the seed draws. */
+  readonly schedule?: readonly Fault[];
+  /** Whether kcat produces too, where there is one; default yes. */
+  readonly withKcat?: boolean;
   readonly seed: number;
   readonly durationMs: number;
-  /** How to do it again. */
-  readonly again: string;
+  /** How to do it again; undefined: a failure is expected, and nothing of it is kept. */
+  readonly again: string | undefined;
 }
 
 export interface RunOutcome {
@@ -33,7 +38,7 @@ export interface RunOutcome {
 export async function runFaults(options: RunOptions): Promise<RunOutcome> {
   const cluster = await SixProcesses.start(options);
   try {
-    const topics = hasKcat ? [OURS, FED] : [OURS];
+    const topics = hasKcat && options.withKcat !== false ? [OURS, FED] : [OURS];
     for (const { name, partitions } of topics) {
       await cluster.createTopic(name, partitions, { 'min.insync.replicas': '2' });
     }
@@ -44,7 +49,8 @@ export async function runFaults(options: RunOptions): Promise<RunOutcome> {
       async () => (await cluster.partitions(OURS.name).catch(() => [])).map(({ leader }) => leader),
       () => cluster.activeController().catch(() => -1),
     );
-    await nemesis.play(drawSchedule(options.seed, options.durationMs), options.durationMs);
+    const { seed, durationMs, schedule = drawSchedule(seed, durationMs) } = options;
+    await nemesis.play(schedule, durationMs);
     const found = await settle(cluster, notes, loads, topics);
     const outcome = {
       violations: found.violations,
@@ -53,7 +59,8 @@ export async function runFaults(options: RunOptions): Promise<RunOutcome> {
       elections: found.elections,
     };
     say(options, notes, outcome);
-    if (outcome.violations.length > 0) keep(cluster, nemesis, found.history, outcome, options);
+    if (outcome.violations.length > 0 && options.again !== undefined)
+      keep(cluster, nemesis, found.history, outcome, options);
     return outcome;
   } finally {
     await cluster.remove();

@@ -38,13 +38,16 @@ export async function settle(
     .allInSync(names, 90_000)
     .catch((error: unknown) => late.push(`L-M1: ${String(error)} ${causeOf(error)}`));
   await Promise.all(loads.map((load) => load.stop()));
-  await readEverything(notes, cluster.bootstrap, topics, FINAL_READER);
+  await readEverything(notes, cluster.bootstrap, topics, FINAL_READER).catch((error: unknown) =>
+    late.push(`L-C1: ${String(error)}`),
+  );
   const ledger = await cluster.ledger();
   const leaders = new Map<string, number>();
   let elections = 0;
   for (const topic of names) {
-    for (const { partition, leader, leaderEpoch } of await cluster.partitions(topic)) {
-      leaders.set(placeName({ topic, partition }), leader);
+    for (const { partition, leader, leaderEpoch, isr, elr, replicas } of await cluster.partitions(topic)) {
+      const holder = leader >= 0 ? leader : ([...isr, ...elr, ...replicas][0] ?? -1);
+      leaders.set(placeName({ topic, partition }), holder);
       elections += leaderEpoch;
     }
   }
