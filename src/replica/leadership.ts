@@ -44,6 +44,8 @@ export interface LedPartition {
 
 /** After an answer that a change was not carried out, before one is asked for again. */
 const REFUSED_BACKOFF_MS: Ms = 500;
+/** Who was put out of the ISR is fenced, or goes: the metadata may say so some batches later. Until then only a fetch shows that it lives. */
+const PUT_OUT_MS: Ms = 1000;
 
 export class Leadership {
   readonly kind = 'leader';
@@ -59,6 +61,7 @@ export class Leadership {
   /** Ends the request for `#pending`. */
   #asking: AbortController | undefined;
   #askAgainMs: Ms = Number.NEGATIVE_INFINITY;
+  #putOutMs: Ms = Number.NEGATIVE_INFINITY;
   /** By broker: those that have fetched in this epoch (D-0.3). */
   readonly #followers = new Map<NodeId, FollowerState>();
   /** Both of `#state` and `#pending`. */
@@ -126,6 +129,7 @@ export class Leadership {
     this.#state = state;
     this.#forgetPending();
     this.#askAgainMs = Number.NEGATIVE_INFINITY;
+    if (before.isr.some((id) => !state.isr.includes(id))) this.#putOutMs = this.#deps.clock.now();
     this.#membersChanged();
     this.#tellChange(before);
   }
@@ -224,7 +228,9 @@ export class Leadership {
     const lagging = this.#state.isr.length > 1 ? this.#lagging() : [];
     const remaining = this.#state.isr.filter((id) => !lagging.includes(id));
     if (lagging.length > 0) this.#ask('shrink', remaining, []);
-    else if (this.#outside.length > 0) this.#expand([...this.#followers.values()]);
+    else if (this.#outside.length > 0 && this.#deps.clock.now() - this.#putOutMs >= PUT_OUT_MS) {
+      this.#expand([...this.#followers.values()]);
+    }
   }
 
   #lagging(): NodeId[] {

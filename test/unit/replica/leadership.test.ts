@@ -299,6 +299,27 @@ describe('a follower that joins', () => {
     );
   });
 
+  test('was put out of the ISR by the controller: what it had before does not bring it back, its next fetch does, or time (D-4.1)', async () => {
+    await leading(async (led) => {
+      const { partition, asked, state, replicas } = led;
+      caughtUp(led, 2, 3);
+      // It died. That it is fenced comes with the last of the partitions that are taken from it.
+      await state({ isr: [SELF, 2], partitionEpoch: 1 });
+      partition.reconsider();
+      expect(asked).toHaveLength(0);
+      caughtUp(led, 2);
+      expect(asked).toHaveLength(0);
+      caughtUp(led, 3);
+      expect(asked.map(({ isr }) => isr)).toEqual([[SELF, 2, 3]]);
+      await state({ isr: [SELF, 2], partitionEpoch: 2 });
+      await state({ isr: [SELF], partitionEpoch: 3 });
+      expect(asked).toHaveLength(1);
+      // An idle partition is named in no fetch.
+      await sleep(replicas.env.clock, 3000);
+      expect(asked.slice(1).map(({ isr }) => isr)).toEqual([[SELF, 2, 3]]);
+    });
+  });
+
   test('DS-16: has everything that was there when the leader epoch began, whatever is known to be committed (B48)', async () => {
     await leading(async (led) => {
       const { partition, asked, append, fetch, state } = led;
