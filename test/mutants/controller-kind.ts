@@ -22,8 +22,9 @@ export async function loadControllerKind(source: string): Promise<Pick<SimKind, 
     let events = 0;
     try {
       for (const [i, steps] of fc.sample(commands, { seed, numRuns: WORLDS }).entries()) {
-        const world = new World(i % 4 === 0 ? 1 : 2);
+        const world = new World([1, 2, 3, 3][i % 4]);
         for (const step of steps) world.run(step);
+        world.checkSnapshot();
         events += steps.length;
       }
       for (const steps of fc.sample(modelRuns, { seed, numRuns: MODELS })) {

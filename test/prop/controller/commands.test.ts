@@ -29,6 +29,7 @@ describe('random commands', () => {
       fc.property(commands, (steps) => {
         const world = new World();
         for (const step of steps) world.run(step);
+        world.checkSnapshot();
         const records = imageToRecords(world.image);
         expect(imageToRecords(world.fold())).toEqual(records);
         const bytes = decodeRecords(records.map(encodeRecord), 0);

@@ -90,9 +90,9 @@ export class LedgerModel {
     this.counts.set(what, (this.counts.get(what) ?? 0) + 1);
   }
 
-  /** What is different in the image; undefined: nothing. */
-  difference(image: MetadataImage): string | undefined {
-    const seen = [...this.#seen];
+  /** What is different in the image, of all or of what was seen since the last time; undefined: nothing. */
+  difference(image: MetadataImage, of: 'all' | 'new' = 'new'): string | undefined {
+    const seen = of === 'all' ? [...this.#stories.keys()] : [...this.#seen];
     this.#seen.clear();
     for (const key of seen) {
       const story = this.#stories.get(key);

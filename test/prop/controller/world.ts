@@ -25,6 +25,7 @@ import type { LossKind, MetadataRecord, ReplicaLossRecord } from '../../../src/g
 import { ConfigScope } from '../../../src/gen/kvorum/v1/metadata.ts';
 import type { MetadataImage } from '../../../src/metadata/image.ts';
 import { EMPTY_IMAGE, topicByName } from '../../../src/metadata/image.ts';
+import { imageFromRecords, imageToRecords } from '../../../src/metadata/image-records.ts';
 import { decodeRecords, encodeRecord, LATEST_METADATA_LEVEL } from '../../../src/metadata/record.ts';
 import { record, uuid } from '../../unit/metadata/fixture.ts';
 import { apply } from './batch.ts';
@@ -115,6 +116,14 @@ export class World {
     let image = EMPTY_IMAGE;
     for (const records of this.log) image = apply(image, records).image;
     return image;
+  }
+
+  /** Error with the property if a snapshot taken now would say something else. */
+  checkSnapshot(): void {
+    const { endOffset, epoch } = this.image;
+    const again = imageFromRecords(imageToRecords(this.image), endOffset, epoch);
+    const wrong = this.ledger.difference(again, 'all');
+    if (wrong !== undefined) throw new Error(`S-D8: in a snapshot ${wrong}`);
   }
 
   #administrate(step: Extract<Command, { type: 'create' | 'grow' | 'elect' | 'configure' | 'delete' }>): void {
