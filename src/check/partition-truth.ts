@@ -20,11 +20,12 @@ export interface TrueLog<Batch extends TrueBatch = TrueBatch> {
 }
 
 /** Committed records that are not part of the log any more: [fromOffset, toOffset). */
-export interface CommittedLoss {
+export interface CommittedLoss<Batch extends TrueBatch = TrueBatch> {
   readonly fromOffset: Offset;
   readonly toOffset: Offset;
   /** Of the leader whose log does not have them. */
   readonly leaderEpoch: Epoch;
+  readonly batches: readonly Batch[];
 }
 
 export class PartitionTruth<Batch extends TrueBatch = TrueBatch> {
@@ -32,7 +33,7 @@ export class PartitionTruth<Batch extends TrueBatch = TrueBatch> {
   readonly name: string;
   /** Everything that was committed and is not allowed to be gone, from the first batch on. */
   readonly committed: Batch[] = [];
-  readonly losses: CommittedLoss[] = [];
+  readonly losses: CommittedLoss<Batch>[] = [];
   /** The end of all that was ever committed: no consumer sees more (S-C1). */
   highest: Offset = 0;
   /** How many of the committed batches each replica is known to have. */
@@ -87,7 +88,7 @@ export class PartitionTruth<Batch extends TrueBatch = TrueBatch> {
     const [first] = gone;
     if (first === undefined) return;
     const toOffset = gone.at(-1)?.nextOffset ?? first.nextOffset;
-    this.losses.push({ fromOffset: first.baseOffset, toOffset, leaderEpoch });
+    this.losses.push({ fromOffset: first.baseOffset, toOffset, leaderEpoch, batches: gone });
     for (const [id, verified] of this.#verified) this.#verified.set(id, Math.min(verified, kept));
   }
 
@@ -124,7 +125,7 @@ export class PartitionTruth<Batch extends TrueBatch = TrueBatch> {
     if (first === undefined) return;
     const toOffset = own.at(-1)?.nextOffset ?? first.nextOffset;
     this.highest = Math.max(this.highest, toOffset);
-    this.losses.push({ fromOffset: first.baseOffset, toOffset, leaderEpoch: this.#uncleanSince });
+    this.losses.push({ fromOffset: first.baseOffset, toOffset, leaderEpoch: this.#uncleanSince, batches: own });
   }
 
   /** S-M11: who may be elected cleanly holds all that is committed. */
@@ -202,7 +203,8 @@ export class PartitionTruth<Batch extends TrueBatch = TrueBatch> {
   }
 }
 
-function isEqual(a: TrueBatch | undefined, b: TrueBatch | undefined): boolean {
+/** The same records, written by the same leader. */
+export function isEqual(a: TrueBatch | undefined, b: TrueBatch | undefined): boolean {
   return (
     a !== undefined &&
     b !== undefined &&

@@ -33,6 +33,8 @@ export interface PendingWrite {
   /** `unknown` until it is answered. */
   outcome: WriteOutcome;
   offset: Offset;
+  /** When the outcome was known. */
+  answeredAtMs?: Ms;
 }
 
 /** A change of the voters that the operator asked for. `unknown`: there was no answer. */

@@ -66,17 +66,18 @@ export async function produce(
         offset: -1,
       };
       if (log.topics.has(topic)) log.writes.push(write);
-      void settle(write, producer.send(message));
+      void settle(write, producer.send(message), () => cluster.world.nowMs);
     }
   }
   await producer.close();
   client.close();
 }
 
-async function settle(write: PendingWrite, sent: Promise<{ readonly offset: Offset }>): Promise<void> {
+async function settle(write: PendingWrite, sent: Promise<{ readonly offset: Offset }>, now: () => Ms): Promise<void> {
   try {
     write.offset = (await sent).offset;
     write.outcome = 'acknowledged';
+    write.answeredAtMs = now();
   } catch (error) {
     if (!(error instanceof ProduceError)) throw error;
     write.outcome = error.outcome;

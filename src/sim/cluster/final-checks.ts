@@ -1,14 +1,19 @@
 // The checks that need the whole run: histories of clients against the logs, topics, metadata logs, and what is left open.
+import type { Offset } from '../../base/ids.ts';
+import { violationsOf } from '../../check/client-history.ts';
 import { checkConfigOperations, checkCountOperations } from '../../check/config-operations.ts';
-import type { ClientHistory, FinalLog } from '../../check/history.ts';
+import type { FinalLog, LossEntry, LossRange } from '../../check/history.ts';
+import { placeName } from '../../check/history.ts';
 import { checkCompacted, checkKeptInvention, checkPruned } from '../../check/kept.ts';
-import { checkFullReading, checkReadsAgree, checkReadsCommitted, checkReadsInOrder } from '../../check/reads.ts';
+import type { ReplicaLog } from '../../check/replicas.ts';
+import { checkReplicasAgree } from '../../check/replicas.ts';
 import type { TopicAction } from '../../check/topic-operations.ts';
 import { checkTopicOperations } from '../../check/topic-operations.ts';
 import { checkTopics } from '../../check/topics.ts';
-import { checkIdempotence, checkNoAckedLoss, checkNoInvention, checkOrder, checkOutcomes } from '../../check/writes.ts';
+import type { Violation } from '../../check/violation.ts';
 import type { MetadataImage } from '../../metadata/image.ts';
 import { configsOf, topicByName, topicEntity, topicsInOrder } from '../../metadata/image.ts';
+import { lossesOf } from '../../metadata/losses.ts';
 import type { ClientLog } from './client-log.ts';
 import type { SimCluster } from './cluster.ts';
 import { diskLogs, logRecords } from './disk-logs.ts';
@@ -23,10 +28,8 @@ import { must, ViolatedError } from './violated.ts';
 export const FINAL_READER = 'final';
 
 /** Everything about clients and topics. `image`: of the active controller, at the end. */
-export function checkClients(cluster: SimCluster, log: ClientLog, image: MetadataImage): ClientHistory {
-  const { writes, reads } = log;
-  const losses = cluster.ghost.allLosses();
-  const history: ClientHistory = { writes, reads, losses, ledger: [], logs: finalLogs(cluster, image) };
+export function checkClients(cluster: SimCluster, log: ClientLog, image: MetadataImage): void {
+  const { ghost } = cluster;
   must(
     checkTopics(
       log.creations.filter(({ topic }) => !topic.startsWith(CONTESTED) && topic !== GOVERNED),
@@ -38,21 +41,60 @@ export function checkClients(cluster: SimCluster, log: ClientLog, image: Metadat
     ),
   );
   checkKept(cluster, log);
-  must(checkNoInvention(history));
-  must(checkIdempotence(history));
-  must(checkOutcomes(history));
-  must(checkNoAckedLoss(history));
-  must(checkOrder(history));
-  must(checkReadsInOrder(history));
-  must(checkReadsAgree(history));
-  must(checkReadsCommitted(history));
-  const created = history.logs.filter(({ topic }) => log.topics.has(topic));
-  must(checkFullReading({ ...history, logs: created }, FINAL_READER));
+  const logs = finalLogs(cluster, image).filter(({ topic }) => log.topics.has(topic));
+  const seen = { writes: log.writes, reads: log.reads, logs };
+  const hazards = { uncleanElections: true, lossyDisks: true };
+  // What is gone is what the omniscient observer saw go, and of that the ledger says all that it can.
+  const told = { ...seen, losses: ghost.allLosses(), ledger: [] };
+  for (const found of violationsOf(told, FINAL_READER, hazards)) must(found);
+  const ledger = ledgerOf(image);
+  const untold = { ...seen, losses: [...ghost.losses, ...ghost.replicas.silentLosses()], ledger };
+  for (const found of violationsOf(untold, FINAL_READER, hazards)) must(asLedger(found));
   const [truncation] = log.truncations;
-  if (truncation !== undefined && losses.length === 0) {
+  if (truncation !== undefined && told.losses.length === 0) {
     throw new ViolatedError({ property: 'S-C1', detail: `a consumer was told of a loss without one: ${truncation}` });
   }
-  return history;
+  must(checkReplicasAgree(replicaLogs(cluster, image)));
+  must(ghost.replicas.atEnd());
+}
+
+/** S-D8: what would be well if the ledger said more. */
+function asLedger({ property, detail }: Violation): Violation {
+  return { property: 'S-D8', detail: `the loss ledger does not explain that ${property} does not hold: ${detail}` };
+}
+
+const LOSS_KINDS: readonly LossRange['kind'][] = ['gone', 'led', 'cut', 'hole', 'short', 'gone'];
+
+/** The loss ledger as checkers read it. */
+export function ledgerOf(image: MetadataImage): LossEntry[] {
+  return topicsInOrder(image).flatMap(({ name: topic, topicId, partitions }) =>
+    [...partitions.keys()].flatMap((partition) =>
+      lossesOf(image, topicId, partition).map(({ leader, oldLeaderEpoch, newLeaderEpoch, awaited, replicas }) => {
+        const ranges = replicas.map((replica) => ({ ...replica, kind: LOSS_KINDS[replica.kind] ?? 'gone' }));
+        return { topic, partition, leader, oldLeaderEpoch, newLeaderEpoch, awaited, ranges };
+      }),
+    ),
+  );
+}
+
+/** S-D7: the logs of all replicas, up to what is committed. */
+function replicaLogs(cluster: SimCluster, image: MetadataImage): ReplicaLog[] {
+  const committed = new Map<string, Offset>();
+  for (const { topic, topicId, partition, truth } of cluster.ghost.replicas.partitions()) {
+    const isThere = image.topics.get(topicId)?.partitions.has(partition) === true;
+    if (isThere) committed.set(placeName({ topic, partition }), truth.endOffset);
+  }
+  return cluster.brokers.flatMap(({ process, id }) =>
+    diskLogs(process.disk, DATA_DIRECTORY, 'cached').flatMap(({ topic, partition, batches }) => {
+      const highWatermark = committed.get(placeName({ topic, partition }));
+      const state = topicByName(image, topic)?.partitions.get(partition);
+      if (highWatermark === undefined || state?.isr.includes(id) !== true) return [];
+      const seen = batches.map(({ baseOffset, partitionLeaderEpoch, crc }) => {
+        return { baseOffset, leaderEpoch: partitionLeaderEpoch, crc };
+      });
+      return [{ topic, partition, brokerId: id, highWatermark, batches: seen }];
+    }),
+  );
 }
 
 /** D-9: as the last reading found them. */

@@ -1,6 +1,7 @@
 // The batches of one replica's log as they lie on its simulated disk, followed as files grow and are cut: what was added costs what it
 // is, nothing is read twice. Shares the record format with the product, and nothing else.
 import type { Epoch, Offset } from '../../base/ids.ts';
+import { isEqual } from '../../check/partition-truth.ts';
 import { parseLogFileName } from '../../log/file-names.ts';
 import { splitBatches } from '../../record/scan.ts';
 import { FileNode } from '../disk/file-node.ts';
@@ -57,10 +58,6 @@ export class LogView {
     return isCut ? this.refresh() : this.#grow();
   }
 
-  describe(): string {
-    return `${this.#path} ${[...(this.#folder?.entries.keys() ?? ["no folder"])]} segments ${JSON.stringify(this.#segments.map(({ name, first, readTo, isStale, file }) => ({ name, first, readTo, isStale, size: file.cached.size })))}`;
-  }
-
   #isChanged(segment: Segment): boolean {
     const { name, file, readTo } = segment;
     segment.isStale ||= this.#folder?.entries.get(name) !== file || file.takeChange() < readTo;
@@ -89,7 +86,7 @@ export class LogView {
     if (changed >= 0) this.#segments.length = changed;
     this.#grow();
     let same = first;
-    while (isSame(before[same - first], this.batches[same])) same++;
+    while (isEqual(before[same - first], this.batches[same])) same++;
     return before.slice(same - first);
   }
 
@@ -115,22 +112,12 @@ export class LogView {
       const { baseOffset, nextOffset, partitionLeaderEpoch, crc, end } = batch;
       // Not of this log: what follows a place that was to be written again.
       if (this.batches.length > 0 && baseOffset !== this.endOffset) return;
+      // Torn by a power cut: nobody has it.
+      if (batch.computeCrc() !== crc) return;
       segment.readTo = readTo + end;
       this.batches.push({ baseOffset, nextOffset, leaderEpoch: partitionLeaderEpoch, crc, file, end: readTo + end });
     }
   }
-}
-
-/** The same records, written by the same leader. */
-export function isSame(a: ViewedBatch | undefined, b: ViewedBatch | undefined): boolean {
-  return (
-    a !== undefined &&
-    b !== undefined &&
-    a.baseOffset === b.baseOffset &&
-    a.nextOffset === b.nextOffset &&
-    a.leaderEpoch === b.leaderEpoch &&
-    a.crc === b.crc
-  );
 }
 
 /** Whether a power cut would leave it. */

@@ -5,9 +5,9 @@ import type { Uuid } from '../../base/uuid.ts';
 import type { AppendHistory } from '../../check/appends.ts';
 import type { TailLoss } from '../../check/history.ts';
 import type { MetadataState, PartitionFacts } from '../../check/metadata-state.ts';
-import { PartitionTruth } from '../../check/partition-truth.ts';
+import { isEqual, PartitionTruth } from '../../check/partition-truth.ts';
 import type { LossReport, ReplicaCut } from '../../check/replica-cuts.ts';
-import { checkAnnounced } from '../../check/replica-cuts.ts';
+import { checkAnnounced, checkCarriedOut } from '../../check/replica-cuts.ts';
 import type { Violation } from '../../check/violation.ts';
 import type { SimDisk } from '../disk/sim-disk.ts';
 import { KEPT } from './kept-notes.ts';
@@ -102,6 +102,7 @@ export class ReplicaWatch {
   readonly #named = new Map<string, Watched>();
   readonly #seen = new WeakMap<LivePartition, Seen>();
   readonly #losses: TailLoss[] = [];
+  readonly #silent: TailLoss[] = [];
 
   constructor(hooks: ReplicaWatchHooks, appends: AppendHistory) {
     this.#hooks = hooks;
@@ -126,6 +127,11 @@ export class ReplicaWatch {
   /** Committed records that are gone, as a reason allows. */
   losses(): readonly TailLoss[] {
     return this.#losses;
+  }
+
+  /** Those of them that no ledger can know of: no replica had them any more, or a crash may have come before the word of it. */
+  silentLosses(): readonly TailLoss[] {
+    return this.#silent;
   }
 
   // ---- living partitions ----
@@ -265,9 +271,13 @@ export class ReplicaWatch {
     this.#checkMembers(at, 'at a move of the high watermark');
   }
 
-  #noteLosses({ truth, topic, partition }: Watched, known: number): void {
-    for (const { fromOffset, leaderEpoch } of truth.losses.slice(known)) {
-      this.#losses.push({ topic, partition, atMs: this.#hooks.now(), fromOffset, leaderEpoch: leaderEpoch - 1 });
+  #noteLosses({ truth, topic, partition, replicas, shaken }: Watched, known: number): void {
+    for (const { fromOffset, leaderEpoch, batches } of truth.losses.slice(known)) {
+      const loss = { topic, partition, atMs: this.#hooks.now(), leaderEpoch: leaderEpoch - 1 };
+      this.#losses.push({ ...loss, fromOffset });
+      const first = shaken.size > 0 ? 0 : batches.findIndex((batch) => !isAnywhere(batch, replicas.values()));
+      const silent = batches[first];
+      if (silent !== undefined) this.#silent.push({ ...loss, fromOffset: silent.baseOffset });
     }
   }
 
@@ -337,6 +347,15 @@ export class ReplicaWatch {
     });
   }
 
+  /** S-D8: when all replicas are back, what they said that they cut is what they cut, and nothing is awaited. */
+  atEnd(): Violation | undefined {
+    const crashed = ({ topicId, partition, brokerId }: LossReport): boolean => {
+      const at = this.#partitions.get(`${topicId}-${partition}`);
+      return at === undefined || at.shaken.has(brokerId);
+    };
+    return checkCarriedOut(this.cuts, this.reports, crashed);
+  }
+
   // ---- committed metadata ----
 
   /** The next committed batch, after the state took it in. */
@@ -397,6 +416,13 @@ export class ReplicaWatch {
   #must(violation: Violation | undefined): void {
     if (violation !== undefined) this.#hooks.failed(violation);
   }
+}
+
+function isAnywhere(batch: ViewedBatch, replicas: Iterable<Replica>): boolean {
+  for (const { view } of replicas) {
+    if (view.batches.some((other) => isEqual(other, batch))) return true;
+  }
+  return false;
 }
 
 function isCase<Kind extends { readonly $case: string }, Case extends string>(

@@ -108,7 +108,7 @@ describe('S-D3', () => {
     expect(truth.removed(2, longer.slice(3), log(2, THREE))).toBeUndefined();
     truth.electedUncleanly(1);
     expect(truth.begins('broker3#1', 1, log(3, THREE.slice(0, 1)))).toBeUndefined();
-    expect(truth.losses).toEqual([{ fromOffset: 1, toOffset: 3, leaderEpoch: 1 }]);
+    expect(truth.losses).toMatchObject([{ fromOffset: 1, toOffset: 3, leaderEpoch: 1 }]);
     expect(truth.removed(2, THREE.slice(1), log(2, THREE.slice(0, 1)))).toBeUndefined();
   });
 });
@@ -128,7 +128,7 @@ describe('unclean elections', () => {
     expect(truth.begins('broker1#1', 0, log(1, THREE))).toBeUndefined();
     expect(truth.isUndecided).toBe(true);
     truth.begins('broker3#1', 1, log(3, THREE.slice(0, 2)));
-    expect(truth.losses).toEqual([{ fromOffset: 2, toOffset: 3, leaderEpoch: 1 }]);
+    expect(truth.losses).toMatchObject([{ fromOffset: 2, toOffset: 3, leaderEpoch: 1 }]);
   });
 
   test('what an old leader commits afterwards is lost at once, and nobody must hold it', () => {
@@ -136,7 +136,7 @@ describe('unclean elections', () => {
     truth.electedUncleanly(1);
     truth.begins('broker3#1', 1, log(3, THREE.slice(0, 2)));
     expect(truth.advanced(0, 4, log(1, batches([0, 0, 0, 0])))).toBeUndefined();
-    expect(truth.losses.at(-1)).toEqual({ fromOffset: 3, toOffset: 4, leaderEpoch: 1 });
+    expect(truth.losses.at(-1)).toMatchObject({ fromOffset: 3, toOffset: 4, leaderEpoch: 1 });
     expect(truth.mustHold(log(3, THREE.slice(0, 2)), 3, 'in the ISR')).toBeUndefined();
     expect(truth.highest).toBe(4);
   });
@@ -156,6 +156,6 @@ describe('unclean elections', () => {
     truth.registered(1, true);
     expect(truth.mustHold(log(1, THREE.slice(0, 1)), 1, 'in the ELR')).toBeUndefined();
     truth.begins('broker1#2', 1, log(1, THREE.slice(0, 1)));
-    expect(truth.losses).toEqual([{ fromOffset: 1, toOffset: 3, leaderEpoch: 1 }]);
+    expect(truth.losses).toMatchObject([{ fromOffset: 1, toOffset: 3, leaderEpoch: 1 }]);
   });
 });
