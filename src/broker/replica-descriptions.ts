@@ -1,6 +1,8 @@
 // What this broker knows of its own replicas, for AdminService.DescribeReplicas: roles, ends, epochs, and as leader how far its followers
 // are. As the committed metadata has them: one that cannot be served is told with the reason.
 import type { Ms, NodeId } from '../base/ids.ts';
+import { printable } from '../base/printable.ts';
+import { EnvError } from '../env/error.ts';
 import type { FollowerDescription, ReplicaDescription } from '../gen/kvorum/v1/admin.ts';
 import type { MetadataImage, TopicImage } from '../metadata/image.ts';
 import { topicByName, topicsInOrder } from '../metadata/image.ts';
@@ -11,7 +13,7 @@ import type { ReplicaManager } from '../replica/replica-manager.ts';
 export interface DescribedBroker {
   readonly brokerId: NodeId;
   readonly image: MetadataImage;
-  readonly replicas: Pick<ReplicaManager, 'findNow'>;
+  readonly replicas: Pick<ReplicaManager, 'replicaOf'>;
   readonly nowMs: Ms;
 }
 
@@ -40,11 +42,9 @@ function describe(
   maxEpochs: number,
 ): ReplicaDescription {
   const identity = { topic: name, partition, brokerId };
-  const found = replicas.findNow(topicId, partition);
+  const found = replicas.replicaOf(topicId, partition);
   if (found === undefined) return offline(identity, 'its log is being opened');
-  if (typeof found === 'string')
-    return offline(identity, `the log of broker ${brokerId} says why, at partition-offline`);
-  if (found.failure !== undefined) return offline(identity, found.failure.message);
+  if (found instanceof EnvError) return offline(identity, printable(found.message));
   const { log, highWatermark, leaderEpoch, role } = found;
   return {
     ...identity,

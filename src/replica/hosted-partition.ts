@@ -30,6 +30,11 @@ export class HostedPartition {
     return this.#failure !== undefined;
   }
 
+  /** Why it is offline; undefined: it is not. */
+  get failure(): EnvError | undefined {
+    return this.#failure ?? this.#partition?.failure;
+  }
+
   /** Resolves when every state given so far is applied; undefined if that is so. */
   get ready(): Promise<void> | undefined {
     return this.#pending === 0 ? undefined : this.#tail;

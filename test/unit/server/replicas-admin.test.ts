@@ -99,6 +99,9 @@ test('Kafka clients see who is in the ISR, and which replicas are not there: of 
     [all, []],
     [[4, 5], [6]],
   ]);
+  const { replicas } = await describe(cluster, 'b5', ['u']);
+  expect(replicas.map(({ role }) => role)).toEqual(['leader', 'follower', 'offline']);
+  expect(replicas[2]?.failure).toMatch(/^log dir \/new-data is offline: /);
   cluster.world.process('b5').kill();
   await cluster.world.runFor(12_000);
   expect(await seen()).toEqual([
