@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { uuidFromBytes } from '../../../src/base/uuid.ts';
 import { recordLine, recordObject, recordsOfBatch } from '../../../src/cli/metadata-text.ts';
-import { ConfigScope } from '../../../src/gen/kvorum/v1/metadata.ts';
+import { ConfigScope, LossKind } from '../../../src/gen/kvorum/v1/metadata.ts';
 import { encodeRecord, metadataRecord } from '../../../src/metadata/record.ts';
 import { batchMessage } from '../../../src/quorum/admin-messages.ts';
 import { encodeControlRecord } from '../../../src/raft/control-record.ts';
@@ -91,4 +91,31 @@ test('a record of a newer version is shown as unknown', () => {
   // Field 99 of the oneof, which this version does not have.
   const batch = { baseOffset: 7, epoch: 2, control: false, records: [Buffer.from('9a0600', 'hex')] };
   expect(linesOf(batch)).toEqual([`       7     2  ${noTime}  unknown`]);
+});
+
+test('how a replica lost something has a name, in the log and in snapshots', () => {
+  const at = { topicId: 'id', partition: 0 };
+  const replicaLoss = {
+    ...at,
+    brokerId: 4,
+    leaderEpoch: 6,
+    kind: LossKind.CUT,
+    fromOffset: 100,
+    toOffset: 104,
+    highWatermark: 102,
+    reason: '',
+  };
+  const election = { ...at, leader: 5, oldLeaderEpoch: 5, newLeaderEpoch: 6, oldIsr: [], oldElr: [4], cause: 'asked' };
+  const said = { offset: 12, timestampMs: -1, awaited: [6], replicas: [replicaLoss] };
+  const records = [
+    metadataRecord({ $case: 'replicaLoss', replicaLoss }),
+    metadataRecord({ $case: 'partitionLoss', partitionLoss: { election, ...said } }),
+  ];
+  const batch = { baseOffset: 12, epoch: 3, control: false, records: records.map(encodeRecord) };
+  const loss = 'topicId=id partition=0 brokerId=4 leaderEpoch=6 kind=cut fromOffset=100 toOffset=104 highWatermark=102';
+  const by = 'topicId=id partition=0 leader=5 oldLeaderEpoch=5 newLeaderEpoch=6 oldIsr=[] oldElr=[4] cause=asked';
+  expect(linesOf(batch)).toEqual([
+    `      12     3  ${noTime}  replicaLoss      ${loss}`,
+    `      13     3  ${noTime}  partitionLoss    election={${by}} offset=12 timestampMs=- awaited=[6] replicas=[{${loss}}]`,
+  ]);
 });
