@@ -76,8 +76,6 @@ interface Watched {
   readonly replicas: Map<NodeId, Replica>;
   /** Of its leaders, by epoch. */
   readonly highWatermarks: Map<Epoch, Offset>;
-  /** Replicas that something happened to after which they need not vouch for their log. */
-  readonly shaken: Set<NodeId>;
 }
 
 export interface ReplicaWatchHooks {
@@ -103,6 +101,8 @@ export class ReplicaWatch {
   readonly #seen = new WeakMap<LivePartition, Seen>();
   readonly #losses: TailLoss[] = [];
   readonly #silent: TailLoss[] = [];
+  /** Brokers that something happened to after which their replica of the partition need not vouch for its log. */
+  readonly #shaken = new Map<string, Set<NodeId>>();
 
   constructor(hooks: ReplicaWatchHooks, appends: AppendHistory) {
     this.#hooks = hooks;
@@ -171,7 +171,7 @@ export class ReplicaWatch {
     let watched = this.#partitions.get(key);
     if (watched === undefined) {
       const truth = new PartitionTruth<ViewedBatch>(`${topic}-${partition}`);
-      watched = { topic, topicId, partition, truth, replicas: new Map(), highWatermarks: new Map(), shaken: new Set() };
+      watched = { topic, topicId, partition, truth, replicas: new Map(), highWatermarks: new Map() };
       this.#partitions.set(key, watched);
       this.#named.set(`${topic}-${partition}`, watched);
     }
@@ -271,11 +271,12 @@ export class ReplicaWatch {
     this.#checkMembers(at, 'at a move of the high watermark');
   }
 
-  #noteLosses({ truth, topic, partition, replicas, shaken }: Watched, known: number): void {
+  #noteLosses({ truth, topic, topicId, partition, replicas }: Watched, known: number): void {
+    const isShaken = this.#shaken.has(`${topicId}-${partition}`);
     for (const { fromOffset, leaderEpoch, batches } of truth.losses.slice(known)) {
       const loss = { topic, partition, atMs: this.#hooks.now(), leaderEpoch: leaderEpoch - 1 };
       this.#losses.push({ ...loss, fromOffset });
-      const first = shaken.size > 0 ? 0 : batches.findIndex((batch) => !isAnywhere(batch, replicas.values()));
+      const first = isShaken ? 0 : batches.findIndex((batch) => !isAnywhere(batch, replicas.values()));
       const silent = batches[first];
       if (silent !== undefined) this.#silent.push({ ...loss, fromOffset: silent.baseOffset });
     }
@@ -311,9 +312,9 @@ export class ReplicaWatch {
     const mine = [...this.#partitions.values()].filter(({ replicas }) => replicas.has(brokerId));
     // The broker counts as a whole.
     const mayLose = how === 'disk' || this.#hooks.flushMode !== 'sync' || mine.some((at) => !this.#isSync(at));
+    if (mayLose) this.shaken(brokerId);
     for (const at of mine) {
       const replica = at.replicas.get(brokerId) as Replica;
-      if (mayLose) at.shaken.add(brokerId);
       const gone = how === 'disk' ? replica.view.batches : replica.view.refresh();
       if (how === 'disk') replica.view = new LogView(disk, 'nowhere');
       if (!at.truth.crashed(brokerId, gone, this.#logOf(replica))) continue;
@@ -326,15 +327,20 @@ export class ReplicaWatch {
 
   /** Something is wrong with its disk. */
   shaken(brokerId: NodeId): void {
-    for (const at of this.#partitions.values()) if (at.replicas.has(brokerId)) at.shaken.add(brokerId);
+    for (const { topicId, partitions } of this.#hooks.metadata.topics.values()) {
+      for (const [partition, { state }] of partitions.entries()) {
+        if (!state.replicas.includes(brokerId)) continue;
+        const key = `${topicId}-${partition}`;
+        this.#shaken.set(key, (this.#shaken.get(key) ?? new Set()).add(brokerId));
+      }
+    }
   }
 
   /** Whether it is explained that nobody may lead the partition: who led it last, or if that is not known anybody, was shaken. */
   mayBeOrphaned(topicId: Uuid, partition: number): boolean {
-    const at = this.#partitions.get(`${topicId}-${partition}`);
-    if (at === undefined) return true;
-    const last = this.#factsOf(at)?.lastKnownLeader ?? -1;
-    return last < 0 ? at.shaken.size > 0 : at.shaken.has(last);
+    const shaken = this.#shaken.get(`${topicId}-${partition}`);
+    const last = this.#hooks.metadata.topics.get(topicId)?.partitions[partition]?.state.lastKnownLeader ?? -1;
+    return last < 0 ? shaken !== undefined : shaken?.has(last) === true;
   }
 
   /** Whether every partition would keep a replica that may lead and has all that is committed, without this broker. */
@@ -350,8 +356,8 @@ export class ReplicaWatch {
   /** S-D8: when all replicas are back, what they said that they cut is what they cut, and nothing is awaited. */
   atEnd(): Violation | undefined {
     const crashed = ({ topicId, partition, brokerId }: LossReport): boolean => {
-      const at = this.#partitions.get(`${topicId}-${partition}`);
-      return at === undefined || at.shaken.has(brokerId);
+      const key = `${topicId}-${partition}`;
+      return !this.#partitions.has(key) || this.#shaken.get(key)?.has(brokerId) === true;
     };
     return checkCarriedOut(this.cuts, this.reports, crashed);
   }
