@@ -45,6 +45,8 @@ export class ClusterClient {
   readonly #options: Required<ClusterOptions>;
   readonly #connections = new Map<string, Promise<KafkaConnection>>();
   readonly #open = new Map<string, KafkaConnection>();
+  /** By name, those whose last connection broke or was not made: any other one is asked before them. */
+  readonly #doubtful = new Set<string>();
   readonly #topicsOfInterest = new Set<string>();
   #running: Promise<void> | undefined;
   #queued: Promise<void> | undefined;
@@ -162,11 +164,13 @@ export class ClusterClient {
     return new ClientError('BAD_RESPONSE', `brokers do not describe topic ${name}`, { retriable: true });
   }
 
-  /** Known brokers from a random one on, then the bootstrap addresses. */
+  /** Known brokers from a random one on, then the bootstrap addresses; who did not answer last time comes last. */
   #candidates(): Address[] {
     const known = rotated([...this.metadata.brokers.values()], this.deps.random);
     const names = new Set(known.map(nameOf));
-    return [...known, ...rotated(this.#options.bootstrap, this.deps.random).filter((to) => !names.has(nameOf(to)))];
+    const others = rotated(this.#options.bootstrap, this.deps.random).filter((to) => !names.has(nameOf(to)));
+    const doubtOf = (to: Address): number => Number(this.#doubtful.has(nameOf(to)));
+    return [...known, ...others].sort((a, b) => doubtOf(a) - doubtOf(b));
   }
 
   async #fetchMetadata(): Promise<void> {
@@ -199,6 +203,7 @@ export class ClusterClient {
     const forget = (): void => {
       this.#connections.delete(key);
       this.#open.delete(key);
+      this.#doubtful.add(nameOf(address));
     };
     const opening = KafkaConnection.open(this.deps, address, this.#options, forget).then(
       (connection) => {
@@ -206,7 +211,10 @@ export class ClusterClient {
           connection.close();
           throw new ClientError('CLOSED', 'the client is closed');
         }
-        if (!connection.isClosed) this.#open.set(key, connection);
+        if (!connection.isClosed) {
+          this.#open.set(key, connection);
+          this.#doubtful.delete(nameOf(address));
+        }
         return connection;
       },
       (error: unknown) => {

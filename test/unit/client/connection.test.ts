@@ -181,6 +181,22 @@ describe('ClusterClient', () => {
     }
   });
 
+  test('a broker that did not answer is asked after all others', async () => {
+    const cluster = await scripted(1, 2);
+    cluster.addTopic('t', [1]);
+    const made = client(cluster.addresses.get(1) as never, cluster.addresses.get(2) as never);
+    await made.topic('t');
+    cluster.script = (broker) => (broker === 1 ? { kind: 'mute' } : undefined);
+    const asked = await made.connectionTo(1);
+    const error = await failure(asked.request(metadataApi, NO_TOPICS, { timeoutMs: 50 }));
+    expect(error.code).toBe('TIMED_OUT');
+    const before = cluster.requests.length;
+    for (let i = 0; i < 4; i++) await made.refresh();
+    const later = cluster.requests.slice(before);
+    expect(later.filter(({ api }) => api === 'Metadata')).toHaveLength(4);
+    expect(new Set(later.map(({ broker }) => broker))).toEqual(new Set([2]));
+  });
+
   test('when none answers, one sentence says what each said', async () => {
     const cluster = await new ScriptedCluster().start(1, 2);
     const [one, two] = [cluster.addresses.get(1), cluster.addresses.get(2)] as never[];
