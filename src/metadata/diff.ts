@@ -1,13 +1,17 @@
 // What is different in the second of two images, in a fixed order (DiffMetadata). What both share is passed over without a look
 // into it: images that are close share most of what they hold.
 import type { Map as ImmutableMap } from 'immutable';
+import { Map as emptyMap } from 'immutable';
+import type { Offset } from '../base/ids.ts';
 import type { Uuid } from '../base/uuid.ts';
 import type { DiffEntry } from '../gen/kvorum/v1/admin.ts';
 import type { Field } from './fields.ts';
 import { brokerFields, changedFields, partitionFields, settingText, textOf, topicFields, wholeText } from './fields.ts';
 import type { ConfigEntity, MetadataImage, PartitionState, TopicImage } from './image.ts';
+import type { PartitionLoss } from './loss-entry.ts';
+import { lossOriginText, lossText } from './loss-text.ts';
 
-/** Metadata level, brokers by id, topics by name each with its partitions, configs by entity, producer ids, commands. */
+/** Metadata level, brokers by id, topics by name each with its partitions, configs by entity, producer ids, losses, commands. */
 export function* diffImages(before: MetadataImage, after: MetadataImage): Generator<DiffEntry, void, undefined> {
   if (before.level !== after.level) yield entry('metadata level', levelText(before.level), levelText(after.level));
   yield* diffBrokers(before, after);
@@ -16,6 +20,7 @@ export function* diffImages(before: MetadataImage, after: MetadataImage): Genera
   if (before.nextProducerId !== after.nextProducerId) {
     yield entry('producer ids', `next ${before.nextProducerId}`, `next ${after.nextProducerId}`);
   }
+  yield* diffLosses(before, after);
   if (before.commands !== after.commands) yield* diffCommands(before, after);
 }
 
@@ -111,6 +116,34 @@ function* diffConfigs(before: MetadataImage, after: MetadataImage): Generator<Di
 function configSubject(entity: ConfigEntity): string {
   const [scope, name] = [entity.slice(0, entity.indexOf(':')), entity.slice(entity.indexOf(':') + 1)];
   return scope === 'broker' && name === '' ? 'config all brokers' : `config ${scope} ${name}`;
+}
+
+/** Of topics that are there in both, entry by entry: those that are gone go without saying. */
+function* diffLosses(before: MetadataImage, after: MetadataImage): Generator<DiffEntry, void, undefined> {
+  const changed = changedKeys(before.losses, after.losses).flatMap((id) => {
+    const name = after.topics.get(id)?.name;
+    return name === undefined ? [] : [{ id, name }];
+  });
+  for (const { id, name } of changed.toSorted((a, b) => compare(a.name, b.name))) {
+    const [old, now] = [before.losses.get(id) ?? NO_LOSSES, after.losses.get(id) ?? NO_LOSSES];
+    for (const partition of changedKeys(old, now).toSorted((a, b) => a - b)) {
+      yield* diffEntries(`losses ${name}-${partition}`, old.get(partition) ?? [], now.get(partition) ?? []);
+    }
+  }
+}
+
+const NO_LOSSES: ImmutableMap<number, readonly PartitionLoss[]> = emptyMap();
+
+function* diffEntries(subject: string, before: readonly PartitionLoss[], after: readonly PartitionLoss[]) {
+  const textAt = (entries: readonly PartitionLoss[], offset: Offset): string | undefined => {
+    const loss = entries.find((one) => one.offset === offset);
+    return loss && `${lossOriginText(loss)}: ${lossText(loss)}`;
+  };
+  const offsets = new Set([...before, ...after].map(({ offset }) => offset));
+  for (const offset of [...offsets].toSorted((a, b) => a - b)) {
+    const [was, is] = [textAt(before, offset), textAt(after, offset)];
+    if (was !== is) yield entry(subject, was, is);
+  }
 }
 
 /** Whose commands they are says nothing to people: how many changed does. */

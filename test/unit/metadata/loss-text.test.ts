@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ReplicaLossRecord } from '../../../src/gen/kvorum/v1/metadata.ts';
 import { LossKind } from '../../../src/gen/kvorum/v1/metadata.ts';
+import { diffImages } from '../../../src/metadata/diff.ts';
 import { explainPartition } from '../../../src/metadata/explain.ts';
 import { TopicHistory } from '../../../src/metadata/history.ts';
 import { snapshotRecords } from '../../../src/metadata/image-records.ts';
@@ -105,6 +106,28 @@ describe('the history of a partition', () => {
     [...snapshotRecords(story.image)].forEach((it, position) => other.known(it, position));
     expect([...other.stateAtSnapshot({ offset: 20, epoch: 3, timestampMs: -1 })]).toEqual([]);
   });
+});
+
+it('the difference of two images has what was said between them, entry by entry', () => {
+  const story = lost();
+  const before = story.image;
+  report(story, said(4, { fromOffset: 100, toOffset: 120, leaderEpoch: 2 }));
+  expect([...diffImages(before, story.image)]).toEqual([
+    {
+      subject: 'losses orders-0',
+      before:
+        'broker 5 elected uncleanly, leader epoch 1 → 2: nothing is known to be lost; what brokers 4, 5, 6 had is not known yet',
+      after:
+        'broker 5 elected uncleanly, leader epoch 1 → 2: offsets 100 to 119 lost; what brokers 5, 6 had is not known yet',
+    },
+  ]);
+  report(story, said(6, { leaderEpoch: 1, toOffset: 7 }));
+  expect([...diffImages(before, story.image)].at(-1)).toEqual({
+    subject: 'losses orders-0',
+    before: undefined,
+    after: 'a loss in leader epoch 1: offsets 0 to 6 lost',
+  });
+  expect([...diffImages(story.image, story.image)]).toEqual([]);
 });
 
 describe('the explanation of a partition', () => {
