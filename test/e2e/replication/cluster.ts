@@ -15,7 +15,7 @@ import { eventually, freePorts, Process, temporaryFolder } from '../processes.ts
 import type { NodeNetwork } from './network.ts';
 import { createNetwork } from './network.ts';
 
-export const CONTROLLERS: readonly number[] = [1, 2, 3];
+const CONTROLLERS: readonly number[] = [1, 2, 3];
 export const BROKERS: readonly number[] = [4, 5, 6];
 export const NODES: readonly number[] = [...CONTROLLERS, ...BROKERS];
 
@@ -35,10 +35,15 @@ const KINDS: Readonly<Partial<Record<LossKind, LossRange['kind']>>> = {
 };
 
 interface Ports {
-  readonly controller: number;
+  /** For other nodes: of a controller its only one, of a broker the one of `inter.broker.listener.name`. */
+  readonly nodes: number;
+  /** By which the other nodes come to that. */
+  readonly front: number;
   readonly kafka: number;
   readonly grpc: number;
 }
+
+type AddressOf = (id: number, port: keyof Ports) => string;
 
 export class SixProcesses {
   /** Of configurations, data and the nodes' logs. */
@@ -59,17 +64,14 @@ export class SixProcesses {
     const at = (id: number, port: keyof Ports): string => `${network.hostOf(id)}:${(ports.get(id) as Ports)[port]}`;
     this.bootstrap = BROKERS.map((id) => at(id, 'kafka')).join(',');
     this.servers = BROKERS.map((id) => at(id, 'grpc'));
-    const voters = CONTROLLERS.map((id) => `${id}@${at(id, 'controller')}`).join(',');
+    const voters = CONTROLLERS.map((id) => `${id}@${at(id, 'front')}`).join(',');
     for (const id of NODES) {
       const keys = {
-        'process.roles': isController(id) ? 'controller' : 'broker',
         'node.id': String(id),
         'controller.quorum.voters': voters,
-        listeners: isController(id)
-          ? `CONTROLLER://${at(id, 'controller')}`
-          : `PLAINTEXT://${at(id, 'kafka')},GRPC://${at(id, 'grpc')}`,
         'log.dirs': this.dataOf(id),
         'timing.profile': 'fast',
+        ...(isController(id) ? controllerKeys(id, at) : brokerKeys(id, at)),
         ...options.keys,
       };
       const lines = Object.entries(keys).map(([key, value]) => `${key}=${value}\n`);
@@ -123,7 +125,9 @@ export class SixProcesses {
       this.#fileOf(id),
     ]);
     const log = createWriteStream(join(this.folder, 'logs', `node-${id}.log`), { flags: 'a' });
-    this.#processes.set(id, new Process(command, args, { cwd: this.folder, log }));
+    const node = new Process(command, args, { cwd: this.folder, log });
+    this.network.started(id, node.pid);
+    this.#processes.set(id, node);
   }
 
   isRunning(id: number): boolean {
@@ -264,12 +268,30 @@ function isController(id: number): boolean {
 
 /** The usual ones where each node has an address of its own. */
 async function portsOf(network: NodeNetwork): Promise<Map<number, Ports>> {
-  if (network.canCut) return new Map(NODES.map((id) => [id, { controller: 9093, kafka: 9092, grpc: 9094 }]));
-  const free = await freePorts(3 * NODES.length);
-  return new Map(
-    NODES.map((id, i) => {
-      const [controller, kafka, grpc] = free.slice(3 * i, 3 * i + 3) as [number, number, number];
-      return [id, { controller, kafka, grpc }];
-    }),
-  );
+  const free = network.hasOwnPorts ? [] : await freePorts(3 * NODES.length);
+  const all = new Map<number, Ports>();
+  for (const id of NODES) {
+    const [nodes = 9093, kafka = 9092, grpc = 9094] = free.splice(0, 3);
+    all.set(id, { nodes, front: await network.frontOf(id, nodes), kafka, grpc });
+  }
+  return all;
+}
+
+function controllerKeys(id: number, at: AddressOf): Record<string, string> {
+  return {
+    'process.roles': 'controller',
+    listeners: `CONTROLLER://${at(id, 'nodes')}`,
+    'advertised.listeners': `CONTROLLER://${at(id, 'front')}`,
+  };
+}
+
+function brokerKeys(id: number, at: AddressOf): Record<string, string> {
+  const clients = `PLAINTEXT://${at(id, 'kafka')},GRPC://${at(id, 'grpc')}`;
+  return {
+    'process.roles': 'broker',
+    listeners: `${clients},REPLICATION://${at(id, 'nodes')}`,
+    'advertised.listeners': `${clients},REPLICATION://${at(id, 'front')}`,
+    'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,GRPC:GRPC,REPLICATION:PLAINTEXT',
+    'inter.broker.listener.name': 'REPLICATION',
+  };
 }

@@ -47,8 +47,6 @@ export class Notes {
   readonly complaints: string[] = [];
   /** A consumer was told that the log lost what it had read. */
   readonly told: string[] = [];
-  /** The longest time without an acknowledgement of one of our producers while it had something to send. */
-  longestHoldUpMs = 0;
   readonly #begunAt = performance.now();
 
   get nowMs(): number {
@@ -58,6 +56,17 @@ export class Notes {
   get acknowledged(): number {
     return this.writes.reduce((sum, { outcome }) => sum + (outcome === 'acknowledged' ? 1 : 0), 0);
   }
+}
+
+/** How long one record waited for its acknowledgement, and when: for people. */
+export function longestWait({ writes }: Notes): string {
+  const waits = writes.flatMap(({ topic, partition, invokedAtMs, answeredAtMs, outcome }) =>
+    answeredAtMs === undefined || outcome !== 'acknowledged'
+      ? []
+      : [{ place: placeName({ topic, partition }), invokedAtMs, ms: answeredAtMs - invokedAtMs }],
+  );
+  const longest = waits.reduce((a, b) => (b.ms > a.ms ? b : a), { place: 'nowhere', invokedAtMs: 0, ms: 0 });
+  return `waited ${Math.round(longest.ms)} ms at most, from ${Math.round(longest.invokedAtMs)} ms on in ${longest.place}`;
 }
 
 export interface Load {
@@ -70,7 +79,6 @@ export function produce(notes: Notes, bootstrap: string, topic: Topic, name: str
   const client = connect(bootstrap);
   const producer = new Producer(client, { deliveryTimeoutMs: DELIVERY_TIMEOUT_MS });
   let order = 0;
-  let lastAnswerAtMs = notes.nowMs;
   const send = (): void => {
     const partition = order % topic.partitions;
     const key = Buffer.from(`${name}-${order}`);
@@ -91,8 +99,6 @@ export function produce(notes: Notes, bootstrap: string, topic: Topic, name: str
         write.outcome = 'acknowledged';
         write.offset = offset;
         write.answeredAtMs = notes.nowMs;
-        notes.longestHoldUpMs = Math.max(notes.longestHoldUpMs, notes.nowMs - lastAnswerAtMs);
-        lastAnswerAtMs = notes.nowMs;
       },
       (error: unknown) => {
         if (error instanceof ProduceError) write.outcome = error.outcome;

@@ -37,6 +37,7 @@ export function whyNoNamespaces(): string | undefined {
 
 export class NamespaceNetwork implements NodeNetwork {
   readonly canCut = true;
+  readonly hasOwnPorts = true;
   readonly #name = `${PREFIX}${process.pid}`;
   readonly #subnet: string;
   readonly #undo: string[] = [];
@@ -61,6 +62,12 @@ export class NamespaceNetwork implements NodeNetwork {
   commandAt(nodeId: number, command: readonly string[]): readonly string[] {
     return ['ip', 'netns', 'exec', this.#namespaceOf(nodeId), ...command];
   }
+
+  frontOf(_: number, port: number): Promise<number> {
+    return Promise.resolve(port);
+  }
+
+  started(): void {}
 
   cut(from: End, to: End): void {
     ip(...this.#neighbour(from, 'replace', to), 'lladdr', NOBODY, ...this.#device(from), 'nud', 'permanent');

@@ -8,13 +8,13 @@ import { hasKcat } from '../kcat.ts';
 import type { ClusterOptions } from './cluster.ts';
 import { SixProcesses } from './cluster.ts';
 import type { Load, Topic } from './load.ts';
-import { consume, Notes, produce, produceWithKcat } from './load.ts';
+import { consume, longestWait, Notes, produce, produceWithKcat } from './load.ts';
 import type { Fault } from './nemesis.ts';
 import { drawSchedule, Nemesis } from './nemesis.ts';
 import { settle } from './verdict.ts';
 
-export const OURS: Topic = { name: 'ours', partitions: 4 };
-export const FED: Topic = { name: 'fed', partitions: 2 };
+const OURS: Topic = { name: 'ours', partitions: 4 };
+const FED: Topic = { name: 'fed', partitions: 2 };
 export interface RunOptions extends ClusterOptions {
   /** Instead of what the seed draws. */
   readonly schedule?: readonly Fault[];
@@ -78,10 +78,10 @@ function startLoads(notes: Notes, { bootstrap }: SixProcesses, topics: readonly 
 
 function say({ seed }: RunOptions, notes: Notes, { faults, elections, violations }: RunOutcome): void {
   const befell = [...faults].map(([kind, count]) => `${count} ${kind}`).join(', ');
-  const { writes, reads, acknowledged, longestHoldUpMs } = notes;
+  const { writes, reads, acknowledged } = notes;
   process.stdout.write(
     `seed ${seed}: ${befell}; ${elections} elections; ${acknowledged} of ${writes.length} writes acknowledged, ` +
-      `${reads.length} reads, held up ${Math.round(longestHoldUpMs)} ms at most; ${violations.length} violations\n`,
+      `${reads.length} reads, ${longestWait(notes)}; ${violations.length} violations\n`,
   );
 }
 
