@@ -4,6 +4,7 @@ import type {
   SeenKind,
   SeenPartitionChange,
   SeenRegistration,
+  SeenReplicaLoss,
   SeenUncleanElection,
 } from '../../../src/check/metadata-records.ts';
 import type { Violation } from '../../../src/check/violation.ts';
@@ -52,6 +53,11 @@ export function change({ isr, elr, replicas, ...fields }: Change): SeenKind {
 export function unclean(fields: Partial<SeenUncleanElection>): SeenKind {
   const calm = { topicId: T, partition: 0, leader: 3, oldLeaderEpoch: 1, newLeaderEpoch: 2, oldIsr: [], oldElr: [] };
   return { $case: 'uncleanElection', uncleanElection: { ...calm, cause: 'because', ...fields } };
+}
+
+export function loss(fields: Partial<SeenReplicaLoss> = {}): SeenKind {
+  const calm = { topicId: T, partition: 0, brokerId: 2, leaderEpoch: 0, kind: 2, fromOffset: 5, toOffset: 5 };
+  return { $case: 'replicaLoss', replicaLoss: { ...calm, ...fields } };
 }
 
 export function config(entity: string, key: string, value: string | undefined): SeenKind {

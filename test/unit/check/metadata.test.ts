@@ -299,3 +299,30 @@ describe('S-M10', () => {
     expect(commands.unfounded()).toMatchObject({ property: 'S-M10' });
   });
 });
+
+describe('S-D8: what is said in the loss ledger', () => {
+  test('is of a partition and a leader epoch that there are', () => {
+    expect(broken(cluster(3), f.loss(), f.loss({ kind: 4, toOffset: 9 }))).toBeUndefined();
+    expect(commitAll(cluster(3), [f.loss()]).counts.get('loss reported')).toBe(1);
+  });
+
+  test.each([
+    ['another topic', f.loss({ topicId: 'nope' })],
+    ['another partition', f.loss({ partition: 1 })],
+    ['a leader epoch to come', f.loss({ leaderEpoch: 1 })],
+    ['no kind', f.loss({ kind: 0 })],
+    ['a kind that nobody says', f.loss({ kind: 5 })],
+    ['a range that goes back', f.loss({ toOffset: 4 })],
+    ['an offset below 0', f.loss({ fromOffset: -1 })],
+  ])('and not of %s', (_, kind) => {
+    expect(broken(cluster(3), kind)).toBe('S-D8');
+  });
+
+  test('needs metadata level 3', () => {
+    expect(broken(cluster(2), f.loss())).toBe('S-D8');
+  });
+
+  test('is in the log report by report, and as entries in snapshots alone', () => {
+    expect(broken(cluster(3), { $case: 'partitionLoss' })).toBe('S-M8');
+  });
+});
