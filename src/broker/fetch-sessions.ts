@@ -1,6 +1,6 @@
 // The leader's end of fetch sessions (KIP-227), for the brokers of this cluster alone: one each. A session knows which of its partitions
 // have moved since the follower was answered last, so that a fetch costs what changed, not what is followed.
-import type { NodeId, Offset } from '../base/ids.ts';
+import type { Ms, NodeId, Offset } from '../base/ids.ts';
 import type { Uuid } from '../base/uuid.ts';
 import type { Clock, Timer } from '../env/clock.ts';
 import type { Random } from '../env/random.ts';
@@ -51,6 +51,7 @@ export class FollowerSession {
   #nextEpoch = 1;
   #wake: (() => void) | undefined;
   #linger: Timer | undefined;
+  #holding: Timer | undefined;
   /** Something is to be looked at, and what it is to be told, without more records. */
   #isUrgent = false;
   #isDue = false;
@@ -152,6 +153,14 @@ export class FollowerSession {
     this.#wake?.();
   }
 
+  /** Something is held back for so long. */
+  lookIn(ms: Ms): void {
+    this.#holding ??= this.#deps.clock.schedule(ms, () => {
+      this.#holding = undefined;
+      this.#hurry(false);
+    });
+  }
+
   /** To be looked at, after all others. */
   #again(entry: SessionPartition): void {
     this.#dirty.delete(entry);
@@ -211,6 +220,7 @@ export class FollowerSession {
   close(): void {
     this.isOver = true;
     this.#linger?.cancel();
+    this.#holding?.cancel();
     for (const { unwatch } of this.#partitions.values()) unwatch?.();
     this.#wake?.();
   }

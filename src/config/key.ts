@@ -47,6 +47,8 @@ export interface ListKey extends Common {
 export interface TextKey extends Common {
   readonly type: 'text';
   readonly default: string;
+  /** What values must look like, and how that is said. Not set: any text will do. */
+  readonly form?: { readonly pattern: RegExp; readonly says: string };
 }
 
 export type Key = NumberKey | BooleanKey | ChoiceKey | ListKey | TextKey;
@@ -103,6 +105,7 @@ export function parseValue(name: string, key: Key, text: string): Parsed<number 
       return refuse(name, given, `one or more of ${key.values.join(', ')}, comma separated`);
     }
     case 'text':
+      if (key.form?.pattern.test(given) === false) return refuse(name, given, key.form.says);
       return { ok: true, value: given };
   }
 }
@@ -149,6 +152,11 @@ export function choice<const V extends string>(values: readonly V[], value: NoIn
 
 export function text(value: string, doc: string): TextKey {
   return { type: 'text', default: value, doc };
+}
+
+/** A text that has a form. */
+export function formed(form: NonNullable<TextKey['form']>, doc: string): TextKey {
+  return { ...text('', doc), form };
 }
 
 export function list(values: readonly string[], value: string, doc: string): ListKey {

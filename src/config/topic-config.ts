@@ -37,6 +37,9 @@ export interface TopicConfig {
   readonly minCompactionLagMs: number;
   readonly maxCompactionLagMs: number;
   readonly deleteRetentionMs: number;
+  /** `*`, or `<partition>:<broker>`, comma separated. */
+  readonly leaderReplicationThrottledReplicas: string;
+  readonly followerReplicationThrottledReplicas: string;
 }
 
 /** Whether old records are deleted by age and size. */
@@ -81,6 +84,8 @@ export function topicDefaults(set: BrokerOverrides, file: NodeValues): TopicConf
     minCompactionLagMs: valueOf('log.cleaner.min.compaction.lag.ms'),
     maxCompactionLagMs: valueOf('log.cleaner.max.compaction.lag.ms'),
     deleteRetentionMs: valueOf('log.cleaner.delete.retention.ms'),
+    leaderReplicationThrottledReplicas: '',
+    followerReplicationThrottledReplicas: '',
   };
 }
 
@@ -111,5 +116,7 @@ export function topicConfigOf(topic: Overrides & { readonly size: number }, defa
     minCompactionLagMs: topicOverride('min.compaction.lag.ms', topic) ?? defaults.minCompactionLagMs,
     maxCompactionLagMs: topicOverride('max.compaction.lag.ms', topic) ?? defaults.maxCompactionLagMs,
     deleteRetentionMs: topicOverride('delete.retention.ms', topic) ?? defaults.deleteRetentionMs,
+    leaderReplicationThrottledReplicas: topicOverride('leader.replication.throttled.replicas', topic) ?? '',
+    followerReplicationThrottledReplicas: topicOverride('follower.replication.throttled.replicas', topic) ?? '',
   };
 }

@@ -1,19 +1,24 @@
-// The table of topic configs, by Kafka's names. `fallback` is the node key that gives the default.
+// The table of topic configs, by Kafka's names. `fallback` is the node key that gives the default; without one it is the key's own.
 
 import type { Key } from './key.ts';
-import { bytes, choice, count, flag, list, millis, share } from './key.ts';
+import { bytes, choice, count, flag, formed, list, millis, share } from './key.ts';
 import type { NodeKeyName } from './node-keys.ts';
 
 const LONG_MAX = Number.MAX_SAFE_INTEGER;
 
 export interface TopicKey {
   readonly key: Key;
-  readonly fallback: NodeKeyName;
+  readonly fallback: NodeKeyName | undefined;
 }
 
-function row<K extends Key, F extends NodeKeyName>(key: K, fallback: F) {
+function row<K extends Key, F extends NodeKeyName | undefined>(key: K, fallback: F) {
   return { key, fallback } as const;
 }
+
+const REPLICAS = {
+  pattern: /^(\*|\s*\d+:\d+\s*(,\s*\d+:\d+\s*)*)?$/,
+  says: '* for all replicas, or <partition>:<broker> for some, comma separated, or nothing',
+};
 
 export const TOPIC_KEYS = {
   'segment.bytes': row(
@@ -116,6 +121,20 @@ export const TOPIC_KEYS = {
   preallocate: row(
     flag(false, 'Write zeros ahead of the records, so that a flush need not extend the file.'),
     'log.preallocate',
+  ),
+  'leader.replication.throttled.replicas': row(
+    formed(
+      REPLICAS,
+      'Replicas that, as leaders, send to followers out of sync within leader.replication.throttled.rate: * or partition:broker, comma separated.',
+    ),
+    undefined,
+  ),
+  'follower.replication.throttled.replicas': row(
+    formed(
+      REPLICAS,
+      'Replicas that, out of sync, fetch within follower.replication.throttled.rate: * or partition:broker, comma separated.',
+    ),
+    undefined,
   ),
 } as const satisfies Record<string, TopicKey>;
 

@@ -2,37 +2,48 @@
 import type { Epoch, NodeId, Offset } from '../base/ids.ts';
 import type { Uuid } from '../base/uuid.ts';
 import { ZERO_UUID } from '../base/uuid.ts';
+import { valueInForce } from '../config/in-force.ts';
 import type { NodeValues } from '../config/node-keys.ts';
 import type { TopicConfig } from '../config/topic-config.ts';
 import { topicConfigOf, topicDefaults } from '../config/topic-config.ts';
+import type { Clock } from '../env/clock.ts';
 import type { MetadataDelta } from '../metadata/delta.ts';
 import type { MetadataImage, PartitionState, TopicImage } from '../metadata/image.ts';
 import { brokerEntity, configsOf, EMPTY_IMAGE, isActive, topicEntity } from '../metadata/image.ts';
 import { awaitedBy } from '../metadata/losses.ts';
 import { brokerOverrides } from './broker-overrides.ts';
+import { ReplicationThrottles } from './throttles.ts';
 
 export class ClusterView {
+  readonly throttles: ReplicationThrottles;
   readonly #brokerId: NodeId;
   readonly #values: NodeValues;
   /** What topics without configs of their own have here; undefined before it was asked for. */
   #topicDefaults: TopicConfig | undefined;
   #image: MetadataImage = EMPTY_IMAGE;
 
-  constructor(brokerId: NodeId, values: NodeValues) {
+  constructor({ clock, brokerId, values }: { clock: Clock; brokerId: NodeId; values: NodeValues }) {
     this.#brokerId = brokerId;
     this.#values = values;
+    this.throttles = new ReplicationThrottles(clock, brokerId, values);
   }
 
   get image(): MetadataImage {
     return this.#image;
   }
 
-  /** Returns whether the defaults of all topics may be others now. */
-  follow(image: MetadataImage, configs: MetadataDelta['configs']): boolean {
+  /** `configs` undefined: any may have changed. Returns whether the defaults of all topics may be others now. */
+  follow(image: MetadataImage, configs: MetadataDelta['configs'] | undefined): boolean {
     this.#image = image;
-    const isOther = configs.has(brokerEntity()) || configs.has(brokerEntity(this.#brokerId));
-    if (isOther) this.#topicDefaults = undefined;
-    return isOther;
+    const isSame = configs?.has(brokerEntity()) === false && !configs.has(brokerEntity(this.#brokerId));
+    if (isSame) return false;
+    this.#topicDefaults = undefined;
+    const set = brokerOverrides(image, this.#brokerId);
+    this.throttles.update({
+      'leader.replication.throttled.rate': valueInForce('leader.replication.throttled.rate', set, this.#values),
+      'follower.replication.throttled.rate': valueInForce('follower.replication.throttled.rate', set, this.#values),
+    });
+    return true;
   }
 
   configOf(topic: TopicImage): TopicConfig {

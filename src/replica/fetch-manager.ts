@@ -25,6 +25,7 @@ export class FetchManager {
       random: deps.random,
       logger: deps.logger,
       lossReports: deps.lossReports,
+      throttles: deps.throttles,
       backoff: deps.backoff,
       awaited: (partition) => deps.awaited(partition),
       leaderBounds: async (following) => this.#fetchers.get(following.leader)?.boundsOf(following),

@@ -1,7 +1,7 @@
 // One replica following one leader in one leader epoch (D-3): what it asks for next, and what it does with each answer. A new epoch makes a
 // new one, so that nothing of an old one is acted on. While its log is flushed, cut or warmed it asks for nothing.
 import { assert } from '../base/assert.ts';
-import type { Epoch, NodeId, Offset } from '../base/ids.ts';
+import type { Epoch, Ms, NodeId, Offset } from '../base/ids.ts';
 import type { BackoffRange } from '../client/backoff.ts';
 import { backoffMs } from '../client/backoff.ts';
 import type { Clock, Timer } from '../env/clock.ts';
@@ -13,6 +13,7 @@ import { checkRun } from './fetch-answers.ts';
 import type { Cutter } from './log-cut.ts';
 import { beginAnew, cutTo, isAwaited, reportNothingCut } from './log-cut.ts';
 import type { Partition } from './partition.ts';
+import type { ReplicationThrottles } from './throttles.ts';
 import { divergence } from './truncation-point.ts';
 
 /** What a follower asks of one partition. A value: another position is another object. */
@@ -33,6 +34,7 @@ export interface LeaderBounds {
 export interface FollowingDeps extends Pick<Cutter, 'logger' | 'lossReports' | 'awaited'> {
   readonly clock: Clock;
   readonly random: Random;
+  readonly throttles: ReplicationThrottles;
   /** Of a partition that cannot be fetched now. */
   readonly backoff: BackoffRange;
   /** Asks the leader, in the epoch of the following; undefined: it did not answer, or refused. */
@@ -153,7 +155,8 @@ export class Following {
     if (log.isWarm && config.flushMode === 'async') {
       if (!this.#append(run.bytes)) return undefined;
       this.#follow(answer);
-      this.#goOn();
+      this.#moved(run.bytes.length, answer);
+      if (this.#timer === undefined) this.#goOn();
       return undefined;
     }
     return this.#work(async () => {
@@ -161,7 +164,18 @@ export class Following {
       if (this.#isStopped || !this.#append(run.bytes)) return;
       if (this.#mustFlush) await this.#flush(); // D-3.9
       this.#follow(answer);
+      this.#moved(run.bytes.length, answer);
     });
+  }
+
+  /** KIP-73: who is out of sync moves so many bytes per second, and pauses where it was more. */
+  #moved(bytes: number, { highWatermark }: LeaderOffsets): void {
+    const { throttles } = this.#deps;
+    const { config, partition, log } = this.partition;
+    if (log.logEndOffset >= highWatermark) return;
+    if (!throttles.names(config.followerReplicationThrottledReplicas, partition)) return;
+    throttles.follower.record(bytes);
+    if (throttles.follower.pauseMs > 0) this.#pause(throttles.follower.pauseMs);
   }
 
   /** As it is. False if the log fails. */
@@ -256,14 +270,19 @@ export class Following {
 
   /** Asks for nothing for a moment; says why, once of its kind. */
   #wait(reason: string, kind: 'answer' | 'leader' = 'leader'): void {
-    const { clock, random, logger, backoff } = this.#deps;
+    const { random, logger, backoff } = this.#deps;
     const { topic, partition } = this.partition;
     this.#attempts += 1;
     if (!this.#told.has(kind) && (kind === 'answer' || this.#attempts >= ATTEMPTS_TO_TELL)) {
       this.#told.add(kind);
       logger.warn('fetch-refused', { topic, partition, leader: this.leader, leaderEpoch: this.leaderEpoch, reason });
     }
-    this.#timer = clock.schedule(backoffMs(random, 'replica.fetch.backoff', this.#attempts, backoff), () => {
+    this.#pause(backoffMs(random, 'replica.fetch.backoff', this.#attempts, backoff));
+  }
+
+  #pause(ms: Ms): void {
+    if (this.#isStopped) return;
+    this.#timer = this.#deps.clock.schedule(ms, () => {
       this.#timer = undefined;
       this.#goOn();
     });

@@ -35,6 +35,7 @@ import { Partition } from './partition.ts';
 import type { Place } from './replica-places.ts';
 import { ReplicaPlaces } from './replica-places.ts';
 import { moveStraysAside } from './strays.ts';
+import type { ReplicationThrottles } from './throttles.ts';
 import { Upkeep } from './upkeep.ts';
 
 export interface ReplicaManagerDeps {
@@ -87,7 +88,7 @@ export class ReplicaManager {
 
   constructor(deps: ReplicaManagerDeps) {
     this.#deps = deps;
-    const cluster = new ClusterView(deps.brokerId, deps.values);
+    const cluster = new ClusterView(deps);
     this.#cluster = cluster;
     this.logDirs = new LogDirs(deps.logDirectories, deps.offlineDirectories ?? []);
     this.#partitionDeps = {
@@ -114,6 +115,7 @@ export class ReplicaManager {
     this.#cleaner = new Cleaner({ ...deps, partitions: () => this.partitions() });
     this.#fetchManager = createFetchManager({
       ...deps,
+      throttles: cluster.throttles,
       image: () => cluster.image,
       awaited: (partition) => cluster.awaited(partition),
     });
@@ -142,7 +144,7 @@ export class ReplicaManager {
       if (this.#closing) return;
     } while (image !== currentImage());
     this.#level = image.level;
-    this.#cluster.follow(image, new Set());
+    this.#cluster.follow(image, undefined);
     for (const topic of image.topics.values()) this.#applyTopic(topic);
     this.#opened = true;
     this.#checkpointer.start();
@@ -303,6 +305,10 @@ export class ReplicaManager {
   /** See {@link ReplicaPlaces.findNow}. */
   findNow(topicId: Uuid, partition: number): Partition | ErrorName | undefined {
     return this.#places.findNow(topicId, partition);
+  }
+
+  get throttles(): ReplicationThrottles {
+    return this.#cluster.throttles;
   }
 
   /** The replica as it is, whatever it can serve; or why it is offline. Undefined: its log is being opened, or there is none. */

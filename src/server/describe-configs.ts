@@ -149,7 +149,9 @@ function topicEntry(name: TopicKeyName, own: Overrides, layers: Layers): ConfigE
   const set = validValue(name, key, own.get(name));
   const synonyms = [
     ...(set === undefined ? [] : [{ source: ConfigSource.TOPIC, key: name, value: String(set) }]),
-    ...synonymsOf(fallback, layers),
+    ...(fallback === undefined
+      ? [{ source: ConfigSource.DEFAULT, key: name, value: String(key.default) }]
+      : synonymsOf(fallback, layers)),
   ];
   return entry(name, synonyms, { readOnly: false, type: key.type, documentation: key.doc });
 }

@@ -99,16 +99,35 @@ async function look(context: BrokerContext, request: FetchRequest, session: Foll
   // How far the follower is counts at once, whatever there is to send (D-2.4).
   for (const entry of dirty) if (entry.isNew) takeFetch(session, entry);
   for (const entry of dirty) {
-    if (entry.place === undefined) continue;
+    if (entry.place === undefined || isHeldBack(context, session, entry)) continue;
     const left = request.maxBytes - round.bytes;
     const isFull = left <= 0 && round.bytes > 0;
     if (isFull) break;
     const read = await readOne(context, session, entry, left, round.bytes === 0);
     if (session.isOver) return round;
     round.bytes += read.records.length;
+    if (isThrottled(context, session, entry)) context.replicas.throttles.leader.record(read.records.length);
     note(session, entry, read, round);
   }
   return round;
+}
+
+/** KIP-73: a follower out of sync gets so many bytes per second of the partitions that their topics name. */
+function isThrottled({ replicas }: BrokerContext, { replica }: FollowerSession, { place }: SessionPartition): boolean {
+  if (typeof place === 'string' || place === undefined) return false;
+  const { config, partition, leader } = place;
+  const list = config.leaderReplicationThrottledReplicas;
+  return replicas.throttles.names(list, partition) && leader?.state.isr.includes(replica.brokerId) === false;
+}
+
+/** There are records for it, and more may not be sent yet. */
+function isHeldBack(context: BrokerContext, session: FollowerSession, entry: SessionPartition): boolean {
+  const { place, refused } = entry;
+  const { pauseMs } = context.replicas.throttles.leader;
+  if (pauseMs === 0 || refused !== undefined || typeof place === 'string' || place === undefined) return false;
+  if (place.log.logEndOffset <= entry.asked.fetchOffset || !isThrottled(context, session, entry)) return false;
+  session.lookIn(pauseMs);
+  return true;
 }
 
 function takeFetch(session: FollowerSession, entry: SessionPartition): void {
@@ -138,13 +157,17 @@ async function readOne(
 
 /** Keeps what is worth telling. */
 function note(session: FollowerSession, entry: SessionPartition, read: PartitionRead, round: Round): void {
-  const { place } = entry;
   const isRefusal = read.error !== 'NONE' || read.diverging !== undefined;
   const isFirst = entry.highWatermark < 0;
   const isNews = read.highWatermark !== entry.highWatermark || read.logStartOffset !== entry.logStartOffset;
   if (isRefusal || read.records.length > 0 || isNews) round.told.push({ entry, read });
-  else if (typeof place === 'string' || place?.log.logEndOffset === entry.asked.fetchOffset) session.settle(entry);
+  else if (hasAll(entry)) session.settle(entry);
   round.isUrgent ||= isRefusal || isFirst;
+}
+
+/** There is nothing that the follower lacks, as far as it asks. */
+function hasAll({ place, asked }: SessionPartition): boolean {
+  return typeof place === 'string' || place?.log.logEndOffset === asked.fetchOffset;
 }
 
 function respond(session: FollowerSession, { told }: Round): Response {
@@ -169,7 +192,8 @@ function respond(session: FollowerSession, { told }: Round): Response {
     entry.highWatermark = highWatermark;
     entry.logStartOffset = logStartOffset;
     if (records.length > 0 || read.error !== 'NONE' || read.diverging !== undefined) session.serve(entry);
-    else session.settle(entry);
+    // One whose records did not fit is looked at again.
+    else if (hasAll(entry)) session.settle(entry);
   }
   const responses = [...topics].map(([topicId, partitions]) => ({ topicId, partitions }));
   return { errorCode: ErrorCode.NONE, sessionId: session.id, responses };

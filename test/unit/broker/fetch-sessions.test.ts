@@ -9,13 +9,14 @@ import { FramePool } from '../../../src/broker/frame-pool.ts';
 import { fetch } from '../../../src/broker/handlers/fetch.ts';
 import { OncePerPeer } from '../../../src/broker/once-per-peer.ts';
 import { sleep } from '../../../src/env/clock.ts';
+import { ConfigScope } from '../../../src/gen/kvorum/v1/metadata.ts';
 import { fetchApi } from '../../../src/protocol/apis/fetch.ts';
 import { MessageWriter } from '../../../src/protocol/message-writer.ts';
 import { appendToPartition } from '../../../src/replica/append.ts';
 import type { Partition } from '../../../src/replica/partition.ts';
-import { partitionRecord, registration, topicRecord, uuid } from '../metadata/fixture.ts';
+import { partitionRecord, record, registration, topicRecord, uuid } from '../metadata/fixture.ts';
 import type { Replicas } from '../replica/bench.ts';
-import { SELF, withReplicas } from '../replica/bench.ts';
+import { config, SELF, withReplicas } from '../replica/bench.ts';
 import { batchOf, configText, parsed } from './bench.ts';
 
 const T = uuid(50);
@@ -275,5 +276,39 @@ describe('who may fetch as a replica (KIP-903)', () => {
       const lines = replicas.world.log.lines().filter(({ event }) => event === 'replica-fetch-refused');
       expect(lines).toHaveLength(6);
     });
+  });
+});
+
+test('KIP-73: a follower that is out of sync gets so many bytes per second, one in the ISR all at once', async () => {
+  await leading(async ({ ask, all, append, replicas, partitions }) => {
+    replicas.commit(config(ConfigScope.TOPIC, 't', 'leader.replication.throttled.replicas', '*'));
+    replicas.commit(config(ConfigScope.BROKER, String(SELF), 'leader.replication.throttled.rate', '100'));
+    await replicas.manager.settled();
+    const { sessionId } = await ask({ topics: all() });
+    append(3);
+    append(4);
+    expect((await ask({ sessionId, sessionEpoch: 1 })).told.size).toBe(2);
+    const state = { isr: { replicas: [SELF, 3] } };
+    for (const index of [3, 4]) {
+      const change = { topicId: T, partition: index, ...state, cause: 'test' };
+      replicas.commit(record({ $case: 'partitionChange', partitionChange: change }));
+    }
+    await replicas.manager.settled();
+    const at = replicas.env.clock.now();
+    const asked = [3, 4].map((index) => wanted(index, 1, { lastFetchedEpoch: 0 }));
+    append(3, 2);
+    append(4, 2);
+    append(5);
+    const topics = [{ topicId: T, partitions: asked }];
+    expect([...(await ask({ sessionId, sessionEpoch: 2, topics })).told.keys()]).toEqual([5, 3]);
+    const rest = await ask({
+      sessionId,
+      sessionEpoch: 3,
+      maxWaitMs: 30_000,
+      forgottenTopicsData: [{ topicId: T, partitions: [3, 5] }],
+    });
+    expect([...rest.told]).toEqual([[4, [0, expect.any(Number), 2 * SIZE]]]);
+    expect(replicas.env.clock.now() - at).toBeGreaterThan(500);
+    expect(partitions[4]?.leader?.followers.get(2)?.logEndOffset).toBe(1);
   });
 });

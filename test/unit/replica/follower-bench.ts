@@ -18,6 +18,7 @@ import { Following } from '../../../src/replica/following.ts';
 import type { ReplicaLoss } from '../../../src/replica/loss-reports.ts';
 import { Partition } from '../../../src/replica/partition.ts';
 import type { PartitionRead } from '../../../src/replica/read.ts';
+import { ReplicationThrottles } from '../../../src/replica/throttles.ts';
 import { World } from '../../../src/sim/world/world.ts';
 import { batchOf, configText, parsed } from '../broker/bench.ts';
 import { CONFIG } from '../log/fixture.ts';
@@ -35,6 +36,7 @@ export class Replica {
   readonly id: NodeId;
   readonly partition: Partition;
   readonly bench: FollowerBench;
+  readonly throttles: ReplicationThrottles;
   following: Following | undefined;
   /** What it told the ledger. */
   readonly reported: ReplicaLoss[] = [];
@@ -43,15 +45,11 @@ export class Replica {
   /** Answers the reports that wait; undefined: they are answered at once. */
   ledger: { take: (isReported: boolean) => void } | undefined;
 
-  constructor(
-    bench: FollowerBench,
-    id: NodeId,
-    log: ConstructorParameters<typeof Partition>[2],
-    highWatermark: Offset,
-  ) {
+  constructor(bench: FollowerBench, id: NodeId, log: ConstructorParameters<typeof Partition>[2]) {
     const { clock, logger } = bench.env;
     this.id = id;
     this.bench = bench;
+    this.throttles = new ReplicationThrottles(clock, id, parsed(configText()).values);
     const { alterPartitions } = SILENT_CONTROLLER;
     const lossReports = { report: (loss: ReplicaLoss, signal: AbortSignal) => this.#report(loss, signal) };
     const deps = {
@@ -80,13 +78,7 @@ export class Replica {
       maxMessageBytes: 1 << 20,
       compressionType: 'producer',
     };
-    this.partition = new Partition(
-      deps,
-      IDENTITY,
-      log,
-      config as ConstructorParameters<typeof Partition>[3],
-      highWatermark,
-    );
+    this.partition = new Partition(deps, IDENTITY, log, config as ConstructorParameters<typeof Partition>[3]);
   }
 
   #followingDeps(lossReports: ConstructorParameters<typeof Following>[0]['lossReports']) {
@@ -97,6 +89,7 @@ export class Replica {
       logger,
       lossReports,
       backoff: { baseMs: 100, maxMs: 1000 },
+      throttles: this.throttles,
       awaited: () => this.awaited,
       moved: () => {},
       leaderBounds: async ({ leader, leaderEpoch }: Following) => {
@@ -191,21 +184,21 @@ export class Replica {
 export class FollowerBench {
   readonly env: Env;
   readonly world: World;
-  readonly config: { readonly flushMode: 'sync' | 'async' };
+  readonly config: { readonly flushMode: 'sync' | 'async'; readonly followerReplicationThrottledReplicas: string };
   readonly #replicas = new Map<NodeId, Replica>();
   #partitionEpoch = 0;
 
-  constructor(env: Env, world: World, flushMode: 'sync' | 'async') {
+  constructor(env: Env, world: World, flushMode: 'sync' | 'async', throttled: string) {
     this.env = env;
     this.world = world;
-    this.config = { flushMode };
+    this.config = { flushMode, followerReplicationThrottledReplicas: throttled };
   }
 
   get isAsync(): boolean {
     return this.config.flushMode === 'async';
   }
 
-  async open(id: NodeId, highWatermark: Offset): Promise<void> {
+  async open(id: NodeId): Promise<void> {
     const { clock, disk, logger, openStore } = this.env;
     const owner = { clusterId: CLUSTER, nodeId: id };
     const path = `/${id}`;
@@ -213,7 +206,7 @@ export class FollowerBench {
     const shared = createLogShared(parsed(configText()).values);
     const directory = await LogDirectory.open({ clock, disk, logger, openStore, shared }, path, owner);
     const log = await directory.openLog('t', T, 0, { ...CONFIG, ...this.config });
-    this.#replicas.set(id, new Replica(this, id, log, highWatermark));
+    this.#replicas.set(id, new Replica(this, id, log));
   }
 
   replica(id: NodeId): Replica {
@@ -275,14 +268,14 @@ export function answer(fields: Partial<FetchPartitionData> = {}): FetchPartition
 /** With three empty replicas that nobody leads. */
 export async function withFollowers(
   body: (bench: FollowerBench) => Promise<void>,
-  { flushMode = 'async', highWatermark = 0 }: { flushMode?: 'sync' | 'async'; highWatermark?: number } = {},
+  { flushMode = 'async', throttled = '' }: { flushMode?: 'sync' | 'async'; throttled?: string } = {},
 ): Promise<World> {
   const world = new World({ seed: 4 });
   const host = world.process('host');
   for (const id of MEMBERS) host.disk.provision(`/${id}`);
   await world.run('host', 600_000, async (env) => {
-    const bench = new FollowerBench(env, world, flushMode);
-    for (const id of MEMBERS) await bench.open(id, highWatermark);
+    const bench = new FollowerBench(env, world, flushMode, throttled);
+    for (const id of MEMBERS) await bench.open(id);
     await body(bench);
     for (const id of MEMBERS) await bench.replica(id).partition.retire();
   });
