@@ -6,6 +6,9 @@ export type Uuid = string;
 /** 16 zero bytes: "no id" on the wire. */
 export const ZERO_UUID: Uuid = 'AAAAAAAAAAAAAAAAAAAAAA';
 
+/** As the log dir of a replica: its broker cannot serve it, though its log dirs work (KIP-858). */
+export const LOST_DIRECTORY: Uuid = 'AAAAAAAAAAAAAAAAAAAAAQ';
+
 export function uuidFromBytes(bytes: Uint8Array, at = 0): Uuid {
   return Buffer.from(bytes.buffer, bytes.byteOffset + at, 16).toString('base64url');
 }

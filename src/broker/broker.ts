@@ -2,6 +2,7 @@
 // leaves in the reverse order. The steps are here, what they do is in the files around.
 import type { NodeId, Offset } from '../base/ids.ts';
 import type { Uuid } from '../base/uuid.ts';
+import { LOST_DIRECTORY } from '../base/uuid.ts';
 import type { ControllerChannel } from '../client/controller-channel.ts';
 import { ignoredInFile } from '../config/in-force.ts';
 import type { NodeConfig } from '../config/node-config.ts';
@@ -230,6 +231,9 @@ export class Broker {
     if (!(await this.#opened(this.#opening))) return false;
     await this.#replicas.settled();
     await this.#life.recovered();
+    // D-10.2: before it can be elected for what it lacks.
+    await this.#replicaDirectories.told(LOST_DIRECTORY);
+    if (this.#stopping) return false;
     registration.wantServe();
     await this.#unfenced(brokerEpoch);
     await this.#replicas.settled();

@@ -6,7 +6,7 @@ import type { Epoch, Offset } from '../base/ids.ts';
 import type { Uuid } from '../base/uuid.ts';
 import { sleep } from '../env/clock.ts';
 import type { DiskSpace } from '../env/disk.ts';
-import { EnvError } from '../env/error.ts';
+import { EnvError, isEnvError } from '../env/error.ts';
 import type { OpenStore } from '../env/store.ts';
 import type { PartitionCheckpoint, PartitionKey } from './checkpoints.ts';
 import { Checkpoints, partitionKey } from './checkpoints.ts';
@@ -95,8 +95,7 @@ export class LogDirectory {
     }
     this.health.whenFailed((error) => {
       for (const { log } of this.#open.values()) log.fence(error);
-      // After an error a page cache may hold less than it did: it vouches for nothing, if that can still be written.
-      if (this.life.asyncUsed) this.#checkpoints.setLife(undefined).catch(() => undefined);
+      void this.#distrustPageCache();
     });
   }
 
@@ -125,6 +124,15 @@ export class LogDirectory {
     } catch (error) {
       await store.close();
       throw error;
+    }
+  }
+
+  /** After an error it may hold less than it did: it vouches for nothing, if that can still be written. */
+  async #distrustPageCache(): Promise<void> {
+    try {
+      if (this.life.asyncUsed) await this.#checkpoints.setLife(undefined);
+    } catch (error) {
+      if (!isEnvError(error)) throw error;
     }
   }
 

@@ -1,7 +1,7 @@
 // The parts of a partition, a broker and a topic as people read them, one by one: whoever tells what changed compares these.
 import type { NodeId } from '../base/ids.ts';
 import { NO_NODE } from '../base/ids.ts';
-import { ZERO_UUID } from '../base/uuid.ts';
+import { LOST_DIRECTORY, ZERO_UUID } from '../base/uuid.ts';
 import type { BrokerRegistration, PartitionState, Provenance, TopicImage } from './image.ts';
 
 /** Name and text of one part. Two values of a kind have the same names in the same order. */
@@ -43,7 +43,8 @@ export function partitionFields(state: PartitionState): Field[] {
 }
 
 function directoriesText(directories: readonly string[]): string {
-  return `[${directories.map((id) => (id === ZERO_UUID ? 'not known' : id)).join()}]`;
+  const text = (id: string): string => (id === ZERO_UUID ? 'not known' : id === LOST_DIRECTORY ? 'lost' : id);
+  return `[${directories.map(text).join()}]`;
 }
 
 /** `active`, or why it is not. */

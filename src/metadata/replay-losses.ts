@@ -6,7 +6,7 @@ import { assert, must } from '../base/assert.ts';
 import type { NodeId, Offset } from '../base/ids.ts';
 import { NO_NODE } from '../base/ids.ts';
 import type { Uuid } from '../base/uuid.ts';
-import { ZERO_UUID } from '../base/uuid.ts';
+import { LOST_DIRECTORY, ZERO_UUID } from '../base/uuid.ts';
 import type { PartitionLossRecord, ReplicaLossRecord, UncleanElectionRecord } from '../gen/kvorum/v1/metadata.ts';
 import { LossKind } from '../gen/kvorum/v1/metadata.ts';
 import type { Draft } from './draft.ts';
@@ -152,7 +152,8 @@ function lostDirectories(
     const now = after.directories[after.replicas.indexOf(id)];
     const broker = draft.brokers.get(id);
     if (now === undefined || now === old || old === ZERO_UUID || broker === undefined) return [];
-    return broker.logDirs.includes(old) ? [] : [{ id, reason: `its log dir ${old} is lost` }];
+    if (broker.logDirs.includes(old)) return [];
+    return [{ id, reason: old === LOST_DIRECTORY ? 'its log was damaged' : `its log dir ${old} is lost` }];
   });
 }
 

@@ -1,6 +1,6 @@
 // How a replica of a partition stands: whether its broker may lead it, and whether it has every acknowledged record (C-5.1, C-5.2).
 import type { NodeId } from '../base/ids.ts';
-import { ZERO_UUID } from '../base/uuid.ts';
+import { LOST_DIRECTORY, ZERO_UUID } from '../base/uuid.ts';
 import { brokerStateText } from './fields.ts';
 import type { MetadataImage, PartitionState, TopicImage } from './image.ts';
 import { ELR_LEVEL } from './level.ts';
@@ -22,6 +22,7 @@ export function availabilityText({ image, state }: Subject, brokerId: NodeId): s
   const text = brokerStateText(broker);
   if (text !== ACTIVE) return text;
   const directory = state.directories[state.replicas.indexOf(brokerId)] ?? ZERO_UUID;
+  if (directory === LOST_DIRECTORY) return 'its log is damaged, or lacks committed records';
   return directory === ZERO_UUID || broker.logDirs.includes(directory) ? ACTIVE : `its log dir ${directory} is offline`;
 }
 

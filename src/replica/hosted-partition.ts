@@ -8,16 +8,16 @@ import type { Partition } from './partition.ts';
 
 export class HostedPartition {
   readonly #open: () => Promise<Partition>;
-  readonly #refuse: (error: EnvError) => void;
+  readonly #looked: (error: EnvError | undefined) => void;
   #partition: Partition | undefined;
   #failure: EnvError | undefined;
   #tail: Promise<void> = Promise.resolve();
   #pending = 0;
 
-  /** `open` opens the log when the first state is applied; `refuse` is told why it could not. */
-  constructor(open: () => Promise<Partition>, refuse: (error: EnvError) => void) {
+  /** `open` opens the log when the first state is applied; `looked` is told when it is open, or why it could not be. */
+  constructor(open: () => Promise<Partition>, looked: (error: EnvError | undefined) => void) {
     this.#open = open;
-    this.#refuse = refuse;
+    this.#looked = looked;
   }
 
   /** The partition once its log is open; undefined before, and if it cannot be opened. */
@@ -49,13 +49,16 @@ export class HostedPartition {
   applyState(state: PartitionState): void {
     this.#enqueue(async () => {
       if (this.#failure !== undefined) return;
-      try {
-        this.#partition ??= await this.#open();
-      } catch (error) {
-        if (!isEnvError(error)) throw error;
-        this.#failure ??= error;
-        this.#refuse(error);
-        return;
+      if (this.#partition === undefined) {
+        try {
+          this.#partition = await this.#open();
+        } catch (error) {
+          if (!isEnvError(error)) throw error;
+          this.#failure ??= error;
+          this.#looked(error);
+          return;
+        }
+        this.#looked(undefined);
       }
       if (this.#failure !== undefined) this.#partition.goOffline(this.#failure);
       await this.#partition.applyState(state);

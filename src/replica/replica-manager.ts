@@ -3,7 +3,7 @@
 import { assert } from '../base/assert.ts';
 import type { NodeId, Offset } from '../base/ids.ts';
 import type { Uuid } from '../base/uuid.ts';
-import { ZERO_UUID } from '../base/uuid.ts';
+import { LOST_DIRECTORY, ZERO_UUID } from '../base/uuid.ts';
 import type { NodeValues } from '../config/node-keys.ts';
 import type { Clock } from '../env/clock.ts';
 import { EnvError, isEnvError } from '../env/error.ts';
@@ -14,8 +14,8 @@ import type { OfflineDirectory } from '../log/directory-health.ts';
 import { isDiskFailure } from '../log/directory-health.ts';
 import type { LogDirectory } from '../log/log-directory.ts';
 import type { MetadataDelta } from '../metadata/delta.ts';
-import type { MetadataImage, TopicImage } from '../metadata/image.ts';
-import { topicByName } from '../metadata/image.ts';
+import type { MetadataImage, PartitionState, TopicImage } from '../metadata/image.ts';
+import { partitionOf, topicByName } from '../metadata/image.ts';
 import { ELR_LEVEL } from '../metadata/level.ts';
 import type { ErrorName } from '../protocol/error-codes.ts';
 import type { AlterPartitions } from './alter-partitions.ts';
@@ -34,6 +34,7 @@ import type { PartitionDeps } from './partition.ts';
 import { Partition } from './partition.ts';
 import type { Place } from './replica-places.ts';
 import { ReplicaPlaces } from './replica-places.ts';
+import { standingOf } from './replica-standing.ts';
 import { moveStraysAside } from './strays.ts';
 import type { ReplicationThrottles } from './throttles.ts';
 import { Upkeep } from './upkeep.ts';
@@ -62,7 +63,10 @@ export interface ReplicaManagerDeps {
 }
 
 export interface LogDirWatch {
-  /** The replica is in that log dir, and the metadata does not say so; told again with each of its states until it does. */
+  /**
+   * The replica is in that log dir, and the metadata does not say so; told again with each of its states until it does. LOST_DIRECTORY: it
+   * cannot be counted on, though its log dir works (D-10.2).
+   */
   misplaced(replica: { topicId: Uuid; partition: number; directoryId: Uuid }): void;
   /** The log dir has gone offline, and its partitions with it. */
   failed(directory: LogDirectory): void;
@@ -76,6 +80,8 @@ export class ReplicaManager {
   readonly #cluster: ClusterView;
   /** Folders that are being deleted, by name: a topic created again under the name waits for that (D-0.5). */
   readonly #leaving = new Map<string, Promise<void>>();
+  /** Damaged logs whose replicas were begun anew in this life. */
+  readonly #begunAnew = new Set<string>();
   #opened = false;
   /** The metadata level that was seen last. */
   #level = 0;
@@ -200,17 +206,44 @@ export class ReplicaManager {
       const named = state.directories[index] ?? ZERO_UUID;
       const place = this.#placeOf(topic, partition, { named, isCounted: this.#cluster.countsOn(state) });
       place.hosted.applyState(state);
-      this.#tellPlace(topic.topicId, place, named);
+      this.#tellPlace(topic.topicId, partition);
     }
   }
 
-  /** KIP-858: with one log dir there is nothing to tell, unless the metadata names another. */
-  #tellPlace(topicId: Uuid, { directory, partition }: Place, named: Uuid): void {
+  /** KIP-858, D-10.2: where the replica is, once that is known, if the newest metadata says otherwise. */
+  #tellPlace(topicId: Uuid, partition: number): void {
+    const place = this.#places.get(topicId, partition);
+    const state = partitionOf(this.#cluster.image, topicId, partition);
+    if (place === undefined || state === undefined || this.#level < ELR_LEVEL || this.#closing) return;
     const { opened, unopened } = this.logDirs;
-    if (directory === undefined || directory.health.failure !== undefined || this.#level < ELR_LEVEL) return;
-    const { directoryId } = directory.meta;
-    if (named === directoryId || (named === ZERO_UUID && opened.length + unopened.length === 1)) return;
-    this.#deps.logDirWatch?.misplaced({ topicId, partition, directoryId });
+    const { brokerId, logDirWatch } = this.#deps;
+    const standing = standingOf(topicId, place, state, { brokerId, isOnly: opened.length + unopened.length === 1 });
+    if (standing.kind === 'elsewhere') {
+      logDirWatch?.misplaced({ topicId, partition, directoryId: standing.directoryId });
+    } else if (standing.kind === 'to begin anew') this.#beginAnew(topicId, place, state, standing.reason);
+  }
+
+  /** D-10.4: the log is damaged, the cluster counts on others, and knows it: it is taken from them anew. Its bytes stay, aside. */
+  #beginAnew(topicId: Uuid, place: Place, state: PartitionState, reason: EnvError): void {
+    const { partition } = place;
+    const topic = this.#cluster.image.topics.get(topicId);
+    const key = `${topicId}/${partition}`;
+    // If that does not help, a human must.
+    if (topic === undefined || this.#begunAnew.has(key)) return;
+    this.#begunAnew.add(key);
+    this.#takeAway(topicId, place, () => this.#moveAside(place, reason));
+    const named = LOST_DIRECTORY;
+    this.#placeOf(topic, partition, { named, isCounted: false }).hosted.applyState(state);
+  }
+
+  async #moveAside({ directory, topic, partition }: Place, { message }: EnvError): Promise<void> {
+    try {
+      const to = await directory?.moveAside(topic, partition);
+      this.#deps.logger.warn('partition-begins-anew', { topic, partition, reason: message, damagedLog: to });
+    } catch (error) {
+      if (!isEnvError(error)) throw error;
+      this.#deps.logger.error('partition-not-moved-aside', { topic, partition, reason: error.message });
+    }
   }
 
   #placeOf(topic: TopicImage, partition: number, place: Omit<ReplicaPlace, 'isNew'>): Place {
@@ -230,7 +263,8 @@ export class ReplicaManager {
         return new Partition(this.#partitionDeps, identity, log, config, highWatermark);
       },
       (error) => {
-        if (directory?.health.failure === undefined) this.#tellOffline(identity, error);
+        if (directory?.health.failure === undefined && error !== undefined) this.#tellOffline(identity, error);
+        if (this.#places.get(topic.topicId, partition)?.hosted === hosted) this.#tellPlace(topic.topicId, partition);
       },
     );
     const made = { hosted, directory, topic: topic.name, partition };
@@ -247,8 +281,9 @@ export class ReplicaManager {
   #partitionFailed(partition: Partition, error: EnvError): void {
     const directory = this.#places.get(partition.topicId, partition.partition)?.directory;
     if (directory?.health.failure !== undefined) return;
-    if (directory !== undefined && isDiskFailure(error)) directory.health.fail(error);
-    else this.#tellOffline(partition, error);
+    if (directory !== undefined && isDiskFailure(error)) return directory.health.fail(error);
+    this.#tellOffline(partition, error);
+    this.#tellPlace(partition.topicId, partition.partition);
   }
 
   #directoryFailed(directory: LogDirectory, error: EnvError): void {
@@ -275,11 +310,15 @@ export class ReplicaManager {
   /** Stops serving at once; the folder goes when what is under way is done. */
   #removeReplica(topicId: Uuid, partition: number): void {
     const place = this.#places.get(topicId, partition);
-    if (place === undefined) return;
-    this.#places.delete(topicId, partition);
+    if (place !== undefined) this.#takeAway(topicId, place, () => this.#removeFolder(place));
+  }
+
+  /** Who is placed under the name next waits for `dispose`. */
+  #takeAway(topicId: Uuid, place: Place, dispose: () => Promise<void>): void {
+    this.#places.delete(topicId, place.partition);
     if (place.directory !== undefined) this.logDirs.count(place.directory, -1);
     const folder = folderOf(place);
-    const gone = place.hosted.retire(() => this.#removeFolder(place));
+    const gone = place.hosted.retire(dispose);
     this.#leaving.set(folder, gone);
     void gone.then(() => {
       if (this.#leaving.get(folder) === gone) this.#leaving.delete(folder);

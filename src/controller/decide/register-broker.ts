@@ -5,7 +5,7 @@
 import { must } from '../../base/assert.ts';
 import type { Offset } from '../../base/ids.ts';
 import type { Uuid } from '../../base/uuid.ts';
-import { isUuid, ZERO_UUID } from '../../base/uuid.ts';
+import { isUuid, LOST_DIRECTORY, ZERO_UUID } from '../../base/uuid.ts';
 import type { RegisterBrokerRequest, RegisterBrokerResponse } from '../../gen/kvorum/v1/controller.ts';
 import type { BrokerRegistration, MetadataImage } from '../../metadata/image.ts';
 import { MIN_METADATA_LEVEL, metadataRecord } from '../../metadata/record.ts';
@@ -68,7 +68,7 @@ function brokerEpochIn(image: MetadataImage, brokerId: number): Offset {
 }
 
 function isId(id: string): boolean {
-  return isUuid(id) && id !== ZERO_UUID;
+  return isUuid(id) && id !== ZERO_UUID && id !== LOST_DIRECTORY;
 }
 
 function checkRequest(request: RegisterBrokerRequest, clusterId: Uuid): Refusal | undefined {

@@ -1,5 +1,6 @@
-// A broker says which of its log dirs hold which of its replicas (KIP-858): one answer per replica, all of them in one batch.
-import { ZERO_UUID } from '../../base/uuid.ts';
+// A broker says which of its log dirs hold which of its replicas (KIP-858): one answer per replica, all of them in one batch. One that it
+// cannot serve, or that lacks what was committed in it, it says to be in LOST_DIRECTORY (D-10.2): offline, and not complete any more.
+import { LOST_DIRECTORY, ZERO_UUID } from '../../base/uuid.ts';
 import type { ItemError } from '../../gen/kvorum/v1/admin.ts';
 import type {
   AssignReplicasToDirsRequest,
@@ -68,14 +69,16 @@ function assign(work: Work, { topicId, partition, directoryId }: ReplicaDirector
   if (index === -1) {
     return itemError('NOT_LEADER_OR_FOLLOWER', `broker ${brokerId} has no replica of ${topic.name}-${partition}`);
   }
-  if (!logDirs.includes(directoryId)) {
+  const isLost = directoryId === LOST_DIRECTORY;
+  if (!isLost && !logDirs.includes(directoryId)) {
     return itemError('LOG_DIR_NOT_FOUND', `broker ${brokerId} has no log dir '${directoryId}' that is online`);
   }
   const before = state.directories[index] ?? ZERO_UUID;
   if (before === directoryId) return undefined;
   // **[ours]** The log dir that held the replica is gone, so this is another one, without its records: not eligible (C-2.4).
   const isOther = before !== ZERO_UUID && !logDirs.includes(before);
-  const lost = isOther ? { isr: state.isr.filter((id) => id !== brokerId), unclean: new Set([brokerId]) } : {};
+  const lost =
+    isLost || isOther ? { isr: state.isr.filter((id) => id !== brokerId), unclean: new Set([brokerId]) } : {};
   const target = { directories: state.directories.with(index, directoryId), ...lost };
   const rules = {
     acceptable: work.acceptable,
@@ -83,7 +86,9 @@ function assign(work: Work, { topicId, partition, directoryId }: ReplicaDirector
     uncleanCause: undefined,
     minIsr: work.policy.minIsrOf(topic.name),
     hasElr: true,
-    cause: `broker ${brokerId} has its replica in log dir ${directoryId}`,
+    cause: isLost
+      ? `broker ${brokerId} cannot serve its replica: records of it are damaged or missing`
+      : `broker ${brokerId} has its replica in log dir ${directoryId}`,
   } as const;
   work.records.push(...changePartition({ topicId, partition }, state, target, rules));
   return undefined;

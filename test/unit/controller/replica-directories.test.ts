@@ -1,10 +1,22 @@
 import { describe, expect, it } from 'vitest';
-import { ZERO_UUID } from '../../../src/base/uuid.ts';
+import { LOST_DIRECTORY, ZERO_UUID } from '../../../src/base/uuid.ts';
+import { electLeaderless } from '../../../src/controller/decide/affected-partitions.ts';
 import { isRefusal } from '../../../src/controller/decide/decision.ts';
+import { electionPolicyOf } from '../../../src/controller/decide/policy.ts';
 import { decideAssignReplicasToDirs } from '../../../src/controller/decide/replica-directories.ts';
 import type { MetadataImage } from '../../../src/metadata/image.ts';
 import { after, registration, uuid } from '../metadata/fixture.ts';
-import { brokerEpochOf, clusterWith, level1With, MIN_ISR_2, stateOf, summary, T } from './partitions.ts';
+import {
+  brokerEpochOf,
+  brokerIs,
+  clusterWith,
+  level1With,
+  MIN_ISR_2,
+  stateOf,
+  summary,
+  T,
+  UNCLEAN,
+} from './partitions.ts';
 
 const [HERE, THERE, GONE] = [uuid(51), uuid(52), uuid(53)];
 
@@ -88,5 +100,44 @@ describe('S-M11, C-2.4: a replica in another log dir than before', () => {
     const directories = [ZERO_UUID, THERE, ZERO_UUID];
     const image = after(withDirs(clusterWith({ ...placed, directories })), MIN_ISR_2);
     expect(summary(assign(image, [[0, HERE]]).image)).toBe('1 of 1, ELR 2');
+  });
+});
+
+describe('D-10.2: a replica that its broker cannot serve', () => {
+  const lost = (fields: Parameters<typeof clusterWith>[0], brokerId = 2) =>
+    assign(
+      withDirs(clusterWith({ directories: [ZERO_UUID, HERE, ZERO_UUID], ...fields })),
+      [[0, LOST_DIRECTORY]],
+      T,
+      brokerId,
+    );
+
+  it('leaves the ISR, and another leads where it led', () => {
+    const { image, records } = lost({ leader: 2 });
+    expect(summary(image)).toBe('1 of 1,3');
+    expect(stateOf(image)).toMatchObject({ directories: [ZERO_UUID, LOST_DIRECTORY, ZERO_UUID], leaderEpoch: 1 });
+    expect(records[0]?.kind).toMatchObject({ partitionChange: { cause: expect.stringContaining('cannot serve') } });
+    expect(assign(image, [[0, LOST_DIRECTORY]]).records).toEqual([]);
+  });
+
+  it('leaves the ELR, even as the last one: it may lack what was acknowledged', () => {
+    expect(summary(lost({ isr: [], elr: [2], leader: -1, lastKnownLeader: 2 }).image)).toBe('none of , last 2');
+    expect(summary(lost({ isr: [2], leader: 2 }).image)).toBe('none of , last 2');
+  });
+
+  it('is elected for nothing, not uncleanly either, until it says where it is; nor is it complete then', () => {
+    const image = after(lost({ isr: [2], leader: 2 }).image, UNCLEAN);
+    const alone = after(image, brokerIs(image, 3, { fenced: true }), brokerIs(image, 1, { fenced: true }));
+    expect(electLeaderless(alone, electionPolicyOf(alone), 9)).toEqual([]);
+    const back = assign(alone, [[0, HERE]]).image;
+    expect(summary(back)).toBe('none of , last 2');
+    expect(summary(after(back, ...electLeaderless(back, electionPolicyOf(back), 9)))).toBe('2 of 2, recovering');
+  });
+
+  it('of the only replica of a partition nobody has more: it is waited for, and leads when it can be served', () => {
+    const image = withDirs(clusterWith({ replicas: [2], directories: [HERE] }));
+    const waiting = assign(image, [[0, LOST_DIRECTORY]]).image;
+    expect(summary(waiting)).toBe('none of , ELR 2, last 2');
+    expect(summary(assign(waiting, [[0, HERE]]).image)).toBe('2 of 2');
   });
 });

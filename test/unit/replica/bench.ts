@@ -57,7 +57,7 @@ export async function withReplicas(
     readonly keys?: Record<string, string>;
     readonly world?: World;
     readonly before?: MetadataRecord[];
-    /** Log dirs; the `i`th has the id `uuid(i + 1)`. Default: /data. */
+    /** Log dirs; the `i`th has the id `uuid(i + 61)`. Default: /data. */
     readonly paths?: readonly string[];
     /** Of `paths`, those that cannot be opened. */
     readonly unopened?: readonly string[];
@@ -78,7 +78,7 @@ export async function withReplicas(
   await world.run('host', 600_000, async (env) => {
     const owner = { clusterId: CLUSTER, nodeId: SELF };
     for (const [i, path] of isNew ? paths.entries() : []) {
-      await writeMetaProperties(env.disk, path, { ...owner, directoryId: uuid(i + 1), version: 1 });
+      await writeMetaProperties(env.disk, path, { ...owner, directoryId: uuid(i + 61), version: 1 });
     }
     const { clock, disk, logger, openStore, random } = env;
     const shared = createLogShared(values);

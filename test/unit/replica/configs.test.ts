@@ -72,7 +72,7 @@ describe('a config that is altered', () => {
   test('C-10.1: a smaller min.insync.replicas commits what waited for more; a larger one takes nothing back', async () => {
     await withReplicas(
       async ({ commit, partition: find }) => {
-        commit(...topic('t', T, { replicas: [SELF, 2], isr: [SELF], directories: [uuid(1), uuid(2)] }));
+        commit(...topic('t', T, { replicas: [SELF, 2], isr: [SELF], directories: [uuid(61), uuid(62)] }));
         const partition = await find(T);
         appendToPartition(partition, batchOf(), 1);
         await partition.log.flush();

@@ -13,7 +13,7 @@ import type { Replicas } from './bench.ts';
 import { SELF, topic, withReplicas } from './bench.ts';
 
 const [T, U, V] = [uuid(50), uuid(51), uuid(52)];
-const [FIRST, SECOND] = [uuid(1), uuid(2)];
+const [FIRST, SECOND] = [uuid(61), uuid(62)];
 const TWO = { paths: ['/d1', '/d2'], level: 2 };
 /** Reads go to the disk. */
 const READING = { ...TWO, keys: { 'log.tail.cache.bytes': '0' } };
@@ -49,7 +49,9 @@ describe('where a new replica goes', () => {
       await manager.settled();
       expect(await foldersIn(replicas, '/d1')).toEqual(['t-0', 't-2', 't-4']);
       expect(await foldersIn(replicas, '/d2')).toEqual(['t-1', 't-3']);
-      expect([...told.misplaced]).toEqual([0, 1, 2, 3, 4].map((i) => [`${T}/${i}`, i % 2 === 0 ? FIRST : SECOND]));
+      expect(told.misplaced).toEqual(
+        new Map([0, 1, 2, 3, 4].map((i) => [`${T}/${i}`, i % 2 === 0 ? FIRST : SECOND])),
+      );
     }, TWO);
   });
 
