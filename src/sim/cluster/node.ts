@@ -187,6 +187,8 @@ function seeLine(node: SimNode, { level, event, fields }: SeenLine): void {
   const { ghost, process, world } = node;
   ghost.happened(node.id, event);
   if (level !== 'error' || node.isExcused || !process.isAlive) return;
+  // Its disk was replaced, and after that nobody else was left who surely has all records.
+  if (event === 'partition-offline' && node.disks > 1) return;
   const { reason, error } = fields as { reason?: unknown; error?: unknown };
   const why = reason ?? (error instanceof Error ? error.message : undefined);
   const detail = `${process.name} says ${event}${typeof why === 'string' ? `: ${why}` : ''}`;

@@ -9,6 +9,7 @@ import type { SimCluster } from './cluster.ts';
 import { CONTROLLER_PORT } from './cluster.ts';
 import { isOrphaned } from './liveness.ts';
 import type { SimNode } from './node.ts';
+import { killLife, startLife } from './node.ts';
 import { ViolatedError } from './violated.ts';
 
 const ASK_TIMEOUT_MS = 5000;
@@ -34,6 +35,11 @@ export async function rescue(cluster: SimCluster): Promise<void> {
   for (const orphan of orphans) note(cluster, orphan);
   const rescuing = spawnClient(cluster, 'rescuer', (env) => elect(cluster, env, orphans));
   await cluster.world.runUntil(() => rescuing.isDone, RESCUE_LIMIT_MS, 'L-M1: orphaned partitions are led again');
+  // Who keeps a place free for what was on a lost disk begins anew.
+  for (const node of cluster.brokers.filter(({ disks }) => disks > 1)) {
+    killLife(node);
+    startLife(node);
+  }
 }
 
 function leaderOf({ controllers }: SimCluster): SimNode | undefined {
