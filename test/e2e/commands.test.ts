@@ -99,10 +99,9 @@ describe('--dry-run', () => {
 describe('--format', () => {
   it('is the same for programs, whether JSON or YAML', async () => {
     await ask(['topic', 'create', 'forms', '--partitions', '2', '--config', 'segment.bytes=1048576']);
-    const yaml = await ask(['topic', 'describe', 'forms', '--format', 'yaml']);
-    expect(parseAllDocuments(yaml.stdout).map((document) => document.toJS() as unknown)).toEqual([
-      await json(['topic', 'describe', 'forms']),
-    ]);
+    const args = ['config', 'describe', '--topic', 'forms', '--all'];
+    const yaml = await ask([...args, '--format', 'yaml']);
+    expect(parseAllDocuments(yaml.stdout).map((document) => document.toJS() as unknown)).toEqual([await json(args)]);
     const lines = (await ask(['metadata', 'tail', '--format', 'json'])).stdout.trim().split('\n');
     const documents = parseAllDocuments((await ask(['metadata', 'tail', '--format', 'yaml'])).stdout);
     const records = documents.map((document) => document.toJS() as unknown);
