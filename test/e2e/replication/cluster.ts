@@ -43,6 +43,9 @@ interface Ports {
   readonly grpc: number;
 }
 
+/** Dead brokers are noticed within seconds; controllers have the patience of production, as six processes share few cores here. */
+const SESSIONS = { 'broker.session.timeout.ms': '3000', 'broker.heartbeat.interval.ms': '500' };
+
 type AddressOf = (id: number, port: keyof Ports) => string;
 
 export class SixProcesses {
@@ -70,7 +73,7 @@ export class SixProcesses {
         'node.id': String(id),
         'controller.quorum.voters': voters,
         'log.dirs': this.dataOf(id),
-        'timing.profile': 'fast',
+        ...SESSIONS,
         ...(isController(id) ? controllerKeys(id, at) : brokerKeys(id, at)),
         ...options.keys,
       };

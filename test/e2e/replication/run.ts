@@ -59,8 +59,8 @@ export async function runFaults(options: RunOptions): Promise<RunOutcome> {
       elections: found.elections,
     };
     say(options, notes, outcome);
-    if (outcome.violations.length > 0 && options.again !== undefined)
-      keep(cluster, nemesis, found.history, outcome, options);
+    const isBad = outcome.violations.length > 0 || process.env['KVORUM_KEEP'] !== undefined;
+    if (isBad && options.again !== undefined) keep(cluster, nemesis, found.history, outcome, options);
     return outcome;
   } finally {
     await cluster.remove();
