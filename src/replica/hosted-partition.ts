@@ -13,6 +13,7 @@ export class HostedPartition {
   #failure: EnvError | undefined;
   #tail: Promise<void> = Promise.resolve();
   #pending = 0;
+  #latest: PartitionState | undefined;
 
   /** `open` opens the log when the first state is applied; `looked` is told when it is open, or why it could not be. */
   constructor(open: () => Promise<Partition>, looked: (error: EnvError | undefined) => void) {
@@ -46,7 +47,10 @@ export class HostedPartition {
     this.#partition?.goOffline(error);
   }
 
+  /** The same object once more costs nothing: a topic's partitions are looked at whenever one of them changes. */
   applyState(state: PartitionState): void {
+    if (state === this.#latest) return;
+    this.#latest = state;
     this.#enqueue(async () => {
       if (this.#failure !== undefined) return;
       if (this.#partition === undefined) {

@@ -18,6 +18,20 @@ function folders(entries: readonly { name: string; isDirectory: boolean }[]): st
   return entries.filter(({ name, isDirectory }) => isDirectory && name !== 'checkpoints').map(({ name }) => name);
 }
 
+test('a change of one partition is nothing to the others of its topic: they are served in the same turn', async () => {
+  await withReplicas(async ({ commit, manager }) => {
+    commit(topicRecord('t', T), partitionRecord(T, 0, [SELF]), partitionRecord(T, 1, [SELF]));
+    await manager.settled();
+    expect([manager.findNow(T, 0), manager.findNow(T, 1)]).toEqual([expect.any(Partition), expect.any(Partition)]);
+    commit(
+      record({ $case: 'partitionChange', partitionChange: { topicId: T, partition: 1, leader: SELF, cause: '' } }),
+    );
+    expect([manager.findNow(T, 0), manager.findNow(T, 1)]).toEqual([expect.any(Partition), undefined]);
+    await manager.settled();
+    expect(manager.findNow(T, 1)).toMatchObject({ leaderEpoch: 1 });
+  });
+});
+
 describe('a topic deleted and created again under its name', () => {
   test('in batches that come one right after the other gets a new, empty log', async () => {
     await withReplicas(async ({ commit, partition, env, manager, world }) => {
