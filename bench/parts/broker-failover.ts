@@ -53,7 +53,11 @@ class Acknowledged {
     const { ClusterClient } = await built<typeof import('../../src/client/cluster.ts')>('client/cluster.js');
     const client = await built<typeof import('../../src/client/producer.ts')>('client/producer.js');
     const bootstrap = brokers.map(({ port }) => ({ host: '127.0.0.1', port }));
-    const cluster = new ClusterClient(createEnv({ level: 'error' }), { bootstrap, requestTimeoutMs: 2000 });
+    const cluster = new ClusterClient(createEnv({ level: 'error' }), {
+      bootstrap,
+      requestTimeoutMs: 2000,
+      connectTimeoutMs: 2000,
+    });
     scope.defer(() => cluster.close());
     return new Acknowledged(new client.Producer(cluster), topic);
   }
