@@ -187,6 +187,25 @@ it('the metadata level is shown, is in force, and is never lowered', async () =>
   });
 });
 
+it('the loss ledger is empty where nothing was lost, and says what it does not know', async () => {
+  for (const args of [[], ['orders'], ['orders:0']]) {
+    expect(await ask(['partition', 'losses', ...args])).toEqual({
+      code: 0,
+      stdout: '',
+      stderr: 'no loss is recorded\n',
+    });
+  }
+  expect(await ask(['partition', 'losses', '--open'])).toMatchObject({ code: 0, stderr: 'no loss is open\n' });
+  expect(await ask(['partition', 'losses', 'nope'])).toMatchObject({
+    code: 1,
+    stderr: "kvorum: there is no topic 'nope'\n",
+  });
+  expect(await ask(['partition', 'losses', 'orders:7'])).toMatchObject({
+    code: 2,
+    stderr: "kvorum: topic 'orders' has no partition 7: its partitions are 0 to 1\n",
+  });
+});
+
 describe('the past', () => {
   it('of a topic is told from its creation to its end', async () => {
     await ask(['topic', 'create', 'brief']);

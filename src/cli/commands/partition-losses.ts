@@ -1,10 +1,11 @@
 // `kvorum partition losses`: the loss ledger.
-import type { LossDescription } from '../../gen/kvorum/v1/admin.ts';
+import type { LossDescription, TopicDescription } from '../../gen/kvorum/v1/admin.ts';
 import { AdminServiceDefinition as Admin } from '../../gen/kvorum/v1/admin.ts';
 import type { ReplicaLossRecord } from '../../gen/kvorum/v1/metadata.ts';
 import { lossKindText, rangeText, replicaLossText } from '../../metadata/loss-text.ts';
 import { committedLost, goneFrom, lostRange } from '../../metadata/losses.ts';
 import { withAdmin } from '../admin-client.ts';
+import { UsageError } from '../failure.ts';
 import type { LossesOptions } from '../options.ts';
 import type { Column } from '../output.ts';
 import { columns, isoTime, list, print } from '../output.ts';
@@ -23,12 +24,22 @@ export async function showLosses(names: readonly string[], options: LossesOption
           });
     const known = namesOf(topics);
     const wanted = readings.map((reading) => meaningOf(reading, known));
+    for (const one of wanted) checkIsThere(one, topics);
     const request = { topics: [...new Set(wanted.map(({ topic }) => topic))], onlyOpen: options.open === true };
     return { wanted, answer: await admin.read(Admin.methods.describeLosses, request) };
   });
   const losses = answer.losses.filter((loss) => wanted.length === 0 || wanted.some((one) => isOf(one, loss)));
   await print(options.format, { ...answer, losses: losses.map(plainLoss) }, (wide) => lossesText(losses, wide));
   if (losses.length === 0) console.error(options.open === true ? 'no loss is open' : 'no loss is recorded');
+}
+
+/** A partition that is not there has no loss, and so says nothing: more likely it is a slip. Topics are checked by the server. */
+function checkIsThere({ topic, partition }: TopicOrPartition, topics: readonly TopicDescription[]): void {
+  const found = topics.find(({ name, error }) => name === topic && error === undefined);
+  if (found === undefined || partition === undefined || partition < found.partitions.length) return;
+  throw new UsageError(
+    `topic '${topic}' has no partition ${partition}: its partitions are 0 to ${found.partitions.length - 1}`,
+  );
 }
 
 function isOf({ topic, partition }: TopicOrPartition, loss: LossDescription): boolean {
