@@ -24,6 +24,8 @@ export interface LivePartition {
   /** Set if it leads. */
   readonly leader: object | undefined;
   readonly log: { readonly logEndOffset: Offset };
+  /** Calls back, from within, at every move of the high watermark and at the end of leadership. */
+  watch(callback: () => void): () => void;
 }
 
 /** A running broker. */
@@ -142,15 +144,17 @@ export class ReplicaWatch {
       if (partition.topic.startsWith(KEPT)) continue;
       const seen = this.#seen.get(partition);
       if (seen === undefined) this.#begin(broker, partition);
-      else if (
-        seen.logEndOffset !== partition.log.logEndOffset ||
-        seen.highWatermark !== partition.highWatermark ||
-        seen.leaderEpoch !== partition.leaderEpoch ||
-        seen.leads !== (partition.leader !== undefined)
-      ) {
-        this.#changed(broker, partition, seen);
-      }
+      else this.#lookAt(broker, partition, seen);
     }
+  }
+
+  #lookAt(broker: LiveBroker, partition: LivePartition, seen: Seen): void {
+    const isSame =
+      seen.logEndOffset === partition.log.logEndOffset &&
+      seen.highWatermark === partition.highWatermark &&
+      seen.leaderEpoch === partition.leaderEpoch &&
+      seen.leads === (partition.leader !== undefined);
+    if (!isSame) this.#changed(broker, partition, seen);
   }
 
   #begin(broker: LiveBroker, partition: LivePartition): void {
@@ -164,6 +168,8 @@ export class ReplicaWatch {
     const seen: Seen = { replica, leaderEpoch: -1, leads: false, highWatermark: -1, logEndOffset };
     this.#seen.set(partition, seen);
     this.#changed(broker, partition, seen);
+    // A leadership may begin, commit and end within one event.
+    partition.watch(() => this.#lookAt(broker, partition, seen));
   }
 
   #watched({ topic, topicId, partition }: LivePartition): Watched {
