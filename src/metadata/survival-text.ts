@@ -2,7 +2,7 @@
 import type { NodeId } from '../base/ids.ts';
 import { listText } from './fields.ts';
 import type { PartitionState } from './image.ts';
-import type { PartitionFacts, SurvivalNumbers } from './survival.ts';
+import type { PartitionFacts, SurvivalNumbers } from './partition-survival.ts';
 
 export interface SentenceFacts {
   readonly topic: string;

@@ -1,11 +1,12 @@
-// What acknowledged (acks=all) records of a topic survive as things are now (M-8, D-12): from its replicas, ISR and ELR,
-// min.insync.replicas, flush mode and racks. A record may be on `copies` replicas alone, whichever those are: the ISR may have shrunk to
-// them before it was acknowledged. So the number in the ISR now promises nothing, min.insync.replicas does.
+// What acknowledged (acks=all) records of a topic survive as things are now: what all of its partitions do (M-8, D-12), from replicas, ISR
+// and ELR, min.insync.replicas, flush mode and racks.
 import type { NodeId } from '../base/ids.ts';
 import { NO_NODE } from '../base/ids.ts';
 import type { Survival } from '../gen/kvorum/v1/admin.ts';
 import { effectiveMinIsr } from './effective-min-isr.ts';
 import type { MetadataImage, PartitionState, TopicImage } from './image.ts';
+import type { PartitionFacts, SurvivalNumbers } from './partition-survival.ts';
+import { partitionSurvival } from './partition-survival.ts';
 import { isAvailable } from './standing.ts';
 import { survivalSentence } from './survival-text.ts';
 
@@ -19,61 +20,6 @@ export interface DurabilityPolicy {
   readonly isSynced: (topic: string, brokerId: NodeId) => boolean;
   /** The same of all that it holds: else it can vouch for nothing after a power cut, and leaves every ISR (C-2.4). */
   readonly isPowerSafe: (brokerId: NodeId) => boolean;
-}
-
-export interface ReplicaFacts {
-  readonly brokerId: NodeId;
-  /** Empty: not known. */
-  readonly rack: string;
-  /** In the ISR or the ELR. */
-  readonly holdsAll: boolean;
-  /** C-5.1. What a broker that is down has kept is seen when it is back. */
-  readonly isActive: boolean;
-  /** See DurabilityPolicy. */
-  readonly isSynced: boolean;
-  readonly isPowerSafe: boolean;
-}
-
-export interface PartitionFacts {
-  readonly replicas: readonly ReplicaFacts[];
-  readonly isLed: boolean;
-  /** In force (C-10.1), at least 1. */
-  readonly minIsr: number;
-  /** Whether a replica may lead that lacks acknowledged records, where no other lives (C-5.7). */
-  readonly allowsUnclean: boolean;
-}
-
-/** `powers` is as large as `replicas` with `allPowers`. */
-export type SurvivalNumbers = Omit<Survival, 'sentence'>;
-
-/** Without a leader nothing is sure: how the replicas are that are down is not known. */
-export function partitionSurvival({ replicas, isLed, minIsr, allowsUnclean }: PartitionFacts): SurvivalNumbers {
-  const known = replicas.filter(({ holdsAll, isActive }) => holdsAll && isActive).length;
-  const copies = isLed ? Math.min(known, minIsr) : 0;
-  const others = replicas.length - copies;
-  // Where all are gone for a while, an unclean election takes the first that is back: it has the record only if all have it.
-  const survivesAll = copies > 0 && (!allowsUnclean || others === 0);
-  const unsafe = replicas.filter(({ isPowerSafe }) => !isPowerSafe).length;
-  const allPowers = survivesAll && unsafe < copies;
-  const disks = Math.max(0, copies - 1);
-  return {
-    allProcesses: survivesAll,
-    powers: allPowers ? replicas.length : disks,
-    allPowers,
-    disks,
-    anyRack: disks > 0 && spansRacks(replicas, copies),
-    replicas: replicas.length,
-  };
-}
-
-/** Whether any `copies` of the replicas are in two racks at least. */
-function spansRacks(replicas: readonly ReplicaFacts[], copies: number): boolean {
-  const counts = new Map<string, number>();
-  for (const { rack } of replicas) {
-    if (rack === '') return false;
-    counts.set(rack, (counts.get(rack) ?? 0) + 1);
-  }
-  return Math.max(...counts.values()) < copies;
 }
 
 /** What both survive: in each number the weaker of the two. */

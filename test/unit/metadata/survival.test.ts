@@ -4,8 +4,9 @@ import type { Survival } from '../../../src/gen/kvorum/v1/admin.ts';
 import type { PartitionRecord } from '../../../src/gen/kvorum/v1/metadata.ts';
 import { describeTopics } from '../../../src/metadata/describe.ts';
 import type { MetadataImage } from '../../../src/metadata/image.ts';
-import type { DurabilityPolicy, PartitionFacts, ReplicaFacts } from '../../../src/metadata/survival.ts';
-import { partitionSurvival } from '../../../src/metadata/survival.ts';
+import type { PartitionFacts, ReplicaFacts } from '../../../src/metadata/partition-survival.ts';
+import { partitionSurvival } from '../../../src/metadata/partition-survival.ts';
+import type { DurabilityPolicy } from '../../../src/metadata/survival.ts';
 import { after, clusterOf, partitionRecord, record, registration, topicRecord, uuid } from './fixture.ts';
 
 // ---- every small state against the definition ----
