@@ -20,7 +20,7 @@ export class AllowedLosses {
   /** Of records that somebody saw, by place, offset and text. */
   readonly #epochs = new Map<string, Epoch>();
   readonly #final = new Set<string>();
-  readonly #finalTexts = new Set<string>();
+  readonly #finalOffsets = new Map<string, Offset>();
 
   constructor({ losses, ledger, reads, logs }: Pick<ClientHistory, 'losses' | 'ledger' | 'reads' | 'logs'>) {
     this.#tails = groupBy(losses, placeName);
@@ -32,15 +32,20 @@ export class AllowedLosses {
         const key = keyOf(log, offset, text);
         this.#see(key, leaderEpoch);
         this.#final.add(key);
-        this.#finalTexts.add(`${place} ${text}`);
+        this.#finalOffsets.set(`${place} ${text}`, offset);
       }
     }
   }
 
   /** Whether an acknowledged record is where it was acknowledged; without an offset anywhere in its log. */
   has(write: Write): boolean {
-    if (write.offset < 0) return this.#finalTexts.has(`${placeName(write)} ${write.text}`);
-    return this.#final.has(keyOf(write, write.offset, write.text));
+    return write.offset < 0 ? this.offsetOf(write) >= 0 : this.#final.has(keyOf(write, write.offset, write.text));
+  }
+
+  /** Where the write was acknowledged; where that was not said, the offset at which it is; -1: it is not there. */
+  offsetOf(write: Write): Offset {
+    if (write.offset >= 0) return write.offset;
+    return this.#finalOffsets.get(`${placeName(write)} ${write.text}`) ?? -1;
   }
 
   /** Whether an acknowledged record may be gone. */

@@ -67,12 +67,13 @@ export function checkBehindAcknowledged(history: ClientHistory): Violation | und
   });
 }
 
-/** Acknowledged with an offset, but for those that are gone and may be: their offsets are given again. */
+/** What is acknowledged, with its offsets, but for what is gone and may be: its offsets are given again. */
 function placed(history: ClientHistory): Write[] {
   const allowed = new AllowedLosses(history);
-  return history.writes.filter(
-    (write) => write.outcome === 'acknowledged' && write.offset >= 0 && !allowed.lacks(write),
-  );
+  return history.writes
+    .filter((write) => write.outcome === 'acknowledged' && !allowed.lacks(write))
+    .map((write) => ({ ...write, offset: allowed.offsetOf(write) }))
+    .filter(({ offset }) => offset >= 0);
 }
 
 function nameOf(write: Write): string {

@@ -72,6 +72,13 @@ describe('S-D2', () => {
     expect(violated(lossy({ writes, reads: [], logs: [log(records)] }))).toContain('S-D2');
   });
 
+  test('of records whose offsets nobody was told, the order is that of the log', () => {
+    const untold = [0, 1, 2].map((order) => write(order, { offset: -1 }));
+    expect(violated(history({ writes: untold }), 'c')).toEqual([]);
+    const swapped = [log([record(0), record(1, { text: 'p-2=' }), record(2, { text: 'p-1=' })])];
+    expect(violated(history({ writes: untold, logs: swapped, reads: [] }))).toContain('S-D2');
+  });
+
   test('an offset may be given again where the first record is gone', () => {
     expect(violated(lossy())).not.toContain('S-D2');
     expect(violated(lossy({ ledger: [] }))).toContain('S-D2');
