@@ -124,10 +124,10 @@ function rangeOf({ fromOffset, toOffset }: ReplicaLoss) {
 export function noteGone(draft: Draft, at: LossPlace, before: PartitionState, after: PartitionState): void {
   if (draft.level < LEDGER_LEVEL) return;
   const { topicId, partition, offset } = at;
-  const known = lossesOf(draft, topicId, partition);
   const lost = after.directories === before.directories ? [] : lostDirectories(draft, before, after);
   const left = after.replicas === before.replicas ? [] : before.replicas.filter((id) => !after.replicas.includes(id));
   if (lost.length + left.length === 0) return;
+  const known = lossesOf(draft, topicId, partition);
   let entries = known;
   for (const id of left) entries = withoutAnswer(entries, id, before.leaderEpoch, 'it is no replica any more');
   for (const { id, reason } of lost) {
