@@ -2,12 +2,14 @@
 // and ELR, min.insync.replicas, flush mode and racks.
 import type { NodeId } from '../base/ids.ts';
 import { NO_NODE } from '../base/ids.ts';
+import type { Uuid } from '../base/uuid.ts';
+import { ZERO_UUID } from '../base/uuid.ts';
 import type { Survival } from '../gen/kvorum/v1/admin.ts';
 import { effectiveMinIsr } from './effective-min-isr.ts';
-import type { MetadataImage, PartitionState, TopicImage } from './image.ts';
+import type { BrokerRegistration, MetadataImage, PartitionState, TopicImage } from './image.ts';
+import { isActive } from './image.ts';
 import type { PartitionFacts, SurvivalNumbers } from './partition-survival.ts';
 import { partitionSurvival } from './partition-survival.ts';
-import { isAvailable } from './standing.ts';
 import { survivalSentence } from './survival-text.ts';
 
 /** What topics and brokers are set to, as far as the node that answers knows. */
@@ -38,15 +40,13 @@ function weaker(a: SurvivalNumbers, b: SurvivalNumbers): SurvivalNumbers {
 /** Undefined for a topic without partitions. */
 export function topicSurvival(image: MetadataImage, topic: TopicImage, policy: DurabilityPolicy): Survival | undefined {
   const all = topic.partitions.toArray();
-  const facts = all.map((state, partition) => factsOf(image, topic, partition, state, policy));
-  const led = facts.filter(({ isLed }) => isLed);
+  const facts = factsOf(image, topic.name, all, policy);
   const numbers = facts.map(partitionSurvival);
   const [first] = numbers;
   if (first === undefined) return undefined;
   const weakest = numbers.reduce(weaker);
-  const ofLed = led
-    .map(partitionSurvival)
-    .reduce<SurvivalNumbers | undefined>((a, b) => (a ? weaker(a, b) : b), undefined);
+  const led = numbers.filter((_, i) => facts[i]?.isLed);
+  const ofLed = led.length === 0 ? undefined : led.reduce(weaker);
   const minIsr = Math.min(...facts.map((it) => it.minIsr));
   const uncleanCause = policy.uncleanCause(topic.name);
   const sentence = survivalSentence({ topic: topic.name, partitions: all, facts, ofLed, minIsr, uncleanCause });
@@ -55,26 +55,42 @@ export function topicSurvival(image: MetadataImage, topic: TopicImage, policy: D
 
 function factsOf(
   image: MetadataImage,
-  topic: TopicImage,
-  partition: number,
-  state: PartitionState,
+  topic: string,
+  partitions: readonly PartitionState[],
   policy: DurabilityPolicy,
-): PartitionFacts {
-  const subject = { image, topic, partition, state };
-  const isSynced = (brokerId: NodeId): boolean => policy.isSynced(topic.name, brokerId);
-  // An only replica is elected whatever its broker can vouch for (C-5.5): nobody has more.
-  const isPowerSafe = state.replicas.length === 1 ? isSynced : policy.isPowerSafe;
-  return {
-    replicas: state.replicas.map((brokerId) => ({
-      brokerId,
-      rack: image.brokers.get(brokerId)?.rack ?? '',
-      holdsAll: state.isr.includes(brokerId) || state.elr.includes(brokerId),
-      isActive: isAvailable(subject, brokerId),
-      isSynced: isSynced(brokerId),
-      isPowerSafe: isPowerSafe(brokerId),
-    })),
-    isLed: state.leader !== NO_NODE,
-    minIsr: effectiveMinIsr(policy.minIsrOf(topic.name), state),
-    allowsUnclean: policy.uncleanCause(topic.name) !== undefined,
+): PartitionFacts[] {
+  const minIsr = policy.minIsrOf(topic);
+  const allowsUnclean = policy.uncleanCause(topic) !== undefined;
+  const synced = new Map<NodeId, boolean>();
+  const isSynced = (brokerId: NodeId): boolean => {
+    const known = synced.get(brokerId) ?? policy.isSynced(topic, brokerId);
+    synced.set(brokerId, known);
+    return known;
   };
+  return partitions.map((state) => {
+    const { replicas, isr, elr, directories, leader } = state;
+    // An only replica is elected whatever its broker can vouch for (C-5.5): nobody has more.
+    const isPowerSafe = replicas.length === 1 ? isSynced : policy.isPowerSafe;
+    return {
+      replicas: replicas.map((brokerId, i) => {
+        const broker = image.brokers.get(brokerId);
+        return {
+          brokerId,
+          rack: broker?.rack ?? '',
+          holdsAll: isr.includes(brokerId) || elr.includes(brokerId),
+          isActive: mayLead(broker, directories[i]),
+          isSynced: isSynced(brokerId),
+          isPowerSafe: isPowerSafe(brokerId),
+        };
+      }),
+      isLed: leader !== NO_NODE,
+      minIsr: effectiveMinIsr(minIsr, state),
+      allowsUnclean,
+    };
+  });
+}
+
+/** C-5.1, as in standing.ts. */
+function mayLead(broker: BrokerRegistration | undefined, directory: Uuid = ZERO_UUID): boolean {
+  return isActive(broker) && (directory === ZERO_UUID || broker.logDirs.includes(directory));
 }
