@@ -50,16 +50,15 @@ export class FetchSession {
     this.#partitionMaxBytes = partitionMaxBytes;
   }
 
-  /** Whether the leader has something to be told. */
-  get hasChanges(): boolean {
-    return this.#changed.size > 0;
+  /** Whether there is something to ask that the leader has not been asked. */
+  get hasNews(): boolean {
+    for (const { following } of this.#changed) if (following?.position !== undefined) return true;
+    return false;
   }
 
   /** Whether anything can be fetched now, or is in the session. */
   get isWanted(): boolean {
-    if (this.#askedCount > 0) return true;
-    for (const { following } of this.#changed) if (following?.position !== undefined) return true;
-    return false;
+    return this.#askedCount > 0 || this.hasNews;
   }
 
   /** Whether the leader has given a session, so that another request may follow before the answer to the last. */

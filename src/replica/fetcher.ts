@@ -129,7 +129,7 @@ export class Fetcher {
   }
 
   #mayHurry(): boolean {
-    return this.#requests < MOST_REQUESTS && this.#session.isOpen && this.#session.hasChanges;
+    return this.#requests < MOST_REQUESTS && this.#session.isOpen && this.#session.hasNews;
   }
 
   async #connect(): Promise<void> {

@@ -130,7 +130,9 @@ export class Following {
     if (!this.#matches) {
       this.#matches = true;
       if (isAwaited(this.#cutter)) {
-        return this.#work(() => reportNothingCut(this.#cutter));
+        // Nobody waits for that: the records come again.
+        void this.#work(() => reportNothingCut(this.#cutter));
+        return undefined;
       }
     }
     const { records } = answer;
