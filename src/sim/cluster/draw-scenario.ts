@@ -94,7 +94,7 @@ function drawReplication(draw: SwarmDraw, settings: Record<string, string>): voi
     settings['replica.fetch.response.max.bytes'] = String(draw.spread('replica answer bytes', 1, 4096));
   }
   if (draw.chance('replica wait', 0.25)) {
-    settings['replica.fetch.wait.max.ms'] = String(draw.spread('replica wait ms', 1, 500));
+    settings['replica.fetch.wait.max.ms'] = String(draw.spread('replica wait ms', 100, 500));
   }
 }
 

@@ -41,7 +41,7 @@ export interface LiveBroker {
 export interface WatchedRecord {
   readonly kind?:
     | { readonly $case: 'registerBroker'; readonly registerBroker: { readonly brokerId: NodeId } }
-    | { readonly $case: 'partition'; readonly partition: Place }
+    | { readonly $case: 'partition'; readonly partition: Place & { readonly replicas: readonly NodeId[] } }
     | { readonly $case: 'partitionChange'; readonly partitionChange: Place }
     | { readonly $case: 'uncleanElection'; readonly uncleanElection: Place & { readonly newLeaderEpoch: Epoch } }
     | { readonly $case: 'replicaLoss'; readonly replicaLoss: LossReport }
@@ -105,6 +105,8 @@ export class ReplicaWatch {
   readonly #silent: TailLoss[] = [];
   /** Brokers that something happened to after which their replica of the partition need not vouch for its log. */
   readonly #shaken = new Map<string, Set<NodeId>>();
+  /** Those that have not registered since. */
+  readonly #unheard = new Set<NodeId>();
 
   constructor(hooks: ReplicaWatchHooks, appends: AppendHistory) {
     this.#hooks = hooks;
@@ -333,13 +335,16 @@ export class ReplicaWatch {
 
   /** Something is wrong with its disk. */
   shaken(brokerId: NodeId): void {
+    this.#unheard.add(brokerId);
     for (const { topicId, partitions } of this.#hooks.metadata.topics.values()) {
       for (const [partition, { state }] of partitions.entries()) {
-        if (!state.replicas.includes(brokerId)) continue;
-        const key = `${topicId}-${partition}`;
-        this.#shaken.set(key, (this.#shaken.get(key) ?? new Set()).add(brokerId));
+        if (state.replicas.includes(brokerId)) this.#shake(`${topicId}-${partition}`, brokerId);
       }
     }
+  }
+
+  #shake(key: string, brokerId: NodeId): void {
+    this.#shaken.set(key, (this.#shaken.get(key) ?? new Set()).add(brokerId));
   }
 
   /** Whether it is explained that nobody may lead the partition: who led it last, or if that is not known anybody, was shaken. */
@@ -379,7 +384,10 @@ export class ReplicaWatch {
       if (isCase(kind, 'registerBroker')) registered.push(kind.registerBroker.brokerId);
       else if (isCase(kind, 'replicaLoss')) this.reports.push(kind.replicaLoss);
       else if (isCase(kind, 'removeTopic')) this.#forget(kind.removeTopic.topicId);
-      else if (isCase(kind, 'uncleanElection')) {
+      else if (isCase(kind, 'partition')) {
+        const { topicId, partition, replicas } = kind.partition;
+        for (const id of replicas) if (this.#unheard.has(id)) this.#shake(`${topicId}-${partition}`, id);
+      } else if (isCase(kind, 'uncleanElection')) {
         const { topicId, partition, newLeaderEpoch } = kind.uncleanElection;
         this.#partitions.get(`${topicId}-${partition}`)?.truth.electedUncleanly(newLeaderEpoch);
       } else if (isCase(kind, 'partitionChange')) {
@@ -393,6 +401,7 @@ export class ReplicaWatch {
   }
 
   #registered(brokerId: NodeId): void {
+    this.#unheard.delete(brokerId);
     for (const at of this.#partitions.values()) {
       if (!at.replicas.has(brokerId)) continue;
       const facts = this.#factsOf(at);
