@@ -43,7 +43,7 @@ export const PARTITION: GroupRow = {
           choices: ['preferred', 'unclean'],
           standard: 'preferred',
         },
-        { flags: '--unclean', text: 'short for --type unclean' },
+        { flags: '--unclean', text: 'short for --type unclean', conflicts: ['type'] },
         { flags: '--all', text: 'all partitions for which it changes something' },
       ],
       examples: [
