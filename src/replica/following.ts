@@ -87,6 +87,12 @@ export class Following {
     return this.#stopping.signal.aborted;
   }
 
+  #stopped(): Promise<undefined> {
+    return new Promise((resolve) => {
+      this.#stopping.signal.addEventListener('abort', () => resolve(undefined), { once: true });
+    });
+  }
+
   start(): void {
     if (this.#mustFlush) void this.#work(() => this.#flush());
     else this.#goOn();
@@ -237,7 +243,8 @@ export class Following {
 
   /** D-3.8. */
   async #outOfRange(): Promise<void> {
-    const bounds = await this.#deps.leaderBounds(this);
+    // A leader that is gone may not answer for long, and another role waits for the end of this.
+    const bounds = await Promise.race([this.#deps.leaderBounds(this), this.#stopped()]);
     if (this.#isStopped) return;
     if (bounds === undefined) return this.#wait('it does not say where its log starts and ends');
     const { startOffset, endOffset } = bounds;

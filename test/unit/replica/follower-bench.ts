@@ -93,6 +93,7 @@ export class Replica {
       awaited: () => this.awaited,
       moved: () => {},
       leaderBounds: async ({ leader, leaderEpoch }: Following) => {
+        if (this.bench.isSilent) return new Promise<never>(() => {});
         const { partition } = this.bench.replica(leader);
         const { error, offset } = findLogEnd(partition, leaderEpoch);
         return error === 'NONE' ? { startOffset: partition.log.logStartOffset, endOffset: offset } : undefined;
@@ -186,6 +187,8 @@ export class FollowerBench {
   readonly world: World;
   readonly config: { readonly flushMode: 'sync' | 'async'; readonly followerReplicationThrottledReplicas: string };
   readonly #replicas = new Map<NodeId, Replica>();
+  /** No leader says where its log starts and ends. */
+  isSilent = false;
   #partitionEpoch = 0;
 
   constructor(env: Env, world: World, flushMode: 'sync' | 'async', throttled: string) {

@@ -334,6 +334,18 @@ describe('what is lost is in the ledger first', () => {
     });
   });
 
+  test('a leader that does not answer holds up no other role', async () => {
+    await withFollowers(async (bench) => {
+      const b = bench.replica(2);
+      await bench.elect(1, 0);
+      bench.isSilent = true;
+      await b.following?.take(await b.position(), answer({ errorCode: 1 }));
+      const at = bench.env.clock.now();
+      await bench.elect(2, 1);
+      expect([b.partition.leader?.state.leaderEpoch, bench.env.clock.now() - at < 1000]).toEqual([1, true]);
+    });
+  });
+
   test('D-3.8: a log that is longer than the leader’s, in an epoch that this one does not know, is cut to its end', async () => {
     await withFollowers(async (bench) => {
       const [a, b] = [bench.replica(1), bench.replica(2)];
