@@ -22,7 +22,7 @@ describe('six processes', () => {
     await Promise.all(six.nodes.map(({ path }) => kvorumOk(['format', '--cluster-id', clusterId, '--config', path])));
     for (const { nodeId, path } of six.nodes) processes.set(nodeId, startNode(path));
     await clusterServes(server(), 3);
-    await ask(['topic', 'create', 'orders', '--partitions', '3']);
+    await ask(['topic', 'create', 'orders', '--partitions', '3', '--replication-factor', '1']);
     for (let n = 0; n < 3; n++) if ((await explain(n)).state?.leader === VICTIM) partition = n;
   });
   afterAll(cleanUp);

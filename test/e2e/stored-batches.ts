@@ -14,7 +14,7 @@ export interface StoredPartition {
   readonly producerId: bigint;
 }
 
-/** Every partition of the topic in the folders `<dataDir>/node-*`, by number. */
+/** Every replica of every partition of the topic in the folders `<dataDir>/node-*`, by number. */
 export function storedPartitions(dataDir: string, topic: string): StoredPartition[] {
   const nodes = readdirSync(dataDir).filter((name) => name.startsWith('node-'));
   const folders = nodes.flatMap((node) =>
