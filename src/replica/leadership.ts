@@ -173,8 +173,9 @@ export class Leadership {
     return slowest;
   }
 
-  /** D-6.3: out of the ISR, but not behind, and eligible (KAFKA-15021). */
+  /** D-6.3: out of the ISR, but not behind, and eligible (KAFKA-15021). Who was put out and has not fetched since may be dead. */
   #isJoining(follower: FollowerState): boolean {
+    if (follower.lastFetchMs < this.#putOutMs) return false;
     const leader = { logEndOffset: this.#led.log.logEndOffset, nowMs: this.#deps.clock.now() };
     return isInSync(follower, leader, this.#deps.replicaLagTimeMaxMs) && this.#isEligible(follower);
   }

@@ -169,7 +169,7 @@ export class ReplicaManager {
       if (topic !== undefined) this.#applyTopic(topic);
     }
     for (const brokerId of delta.brokers) this.#fetchManager.brokerChanged(brokerId);
-    if (delta.brokers.size > 0) for (const { leader } of this.partitions()) leader?.consider();
+    if (delta.brokers.size > 0) for (const partition of this.partitions()) partition.reconsider();
     if (this.#level >= ELR_LEVEL || image.level < ELR_LEVEL) return;
     this.#level = image.level;
     for (const topic of image.topics.values()) this.#applyTopic(topic);

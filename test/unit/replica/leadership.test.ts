@@ -301,10 +301,15 @@ describe('a follower that joins', () => {
 
   test('was put out of the ISR by the controller: what it had before does not bring it back, its next fetch does, or time (D-4.1)', async () => {
     await leading(async (led) => {
-      const { partition, asked, state, replicas } = led;
+      const { partition, asked, fetch, produce, state, replicas } = led;
       caughtUp(led, 2, 3);
-      // It died. That it is fenced comes with the last of the partitions that are taken from it.
+      await sleep(replicas.env.clock, 100);
+      const answer = produce();
+      fetch(2, 1);
+      expect(await told(answer)).toBe('waits');
+      // It died. That it is fenced comes with the last of the partitions that are taken from it: nobody waits for that (D-6.3).
       await state({ isr: [SELF, 2], partitionEpoch: 1 });
+      expect(await told(answer)).toBeUndefined();
       partition.reconsider();
       expect(asked).toHaveLength(0);
       caughtUp(led, 2);
