@@ -9,7 +9,7 @@ import type {
   ReplicaLossRecord,
   UncleanElectionRecord,
 } from '../gen/kvorum/v1/metadata.ts';
-import { ConfigScope } from '../gen/kvorum/v1/metadata.ts';
+import { ConfigScope, LossKind } from '../gen/kvorum/v1/metadata.ts';
 import type { Draft } from './draft.ts';
 import { draftOf } from './draft.ts';
 import { changeText, listText, partitionFields, settingText, wholeText } from './fields.ts';
@@ -169,9 +169,11 @@ export class TopicHistory {
     if (!this.#wants(partition)) return undefined;
     const left = awaitedBy(this.#draft, topicId, partition, brokerId);
     const answered = awaitedBy(before, topicId, partition, brokerId).filter((epoch) => !left.includes(epoch));
+    const isEnd = record.kind === LossKind.CUT && record.fromOffset === record.toOffset;
+    const said = isEnd ? `broker ${brokerId} has nothing more to cut` : replicaLossText(record);
     const elections =
       answered.length === 0 ? '' : `, as asked since the unclean election of leader epoch ${answered.join(' and ')}`;
-    return { type: 'replicaLoss', topicId, partition, change: `${replicaLossText(record)}${elections}`, cause: '' };
+    return { type: 'replicaLoss', topicId, partition, change: `${said}${elections}`, cause: '' };
   }
 
   #entry(said: Said, { offset, epoch, timestampMs }: RecordPlace): HistoryEntry {

@@ -19,8 +19,8 @@ export interface PartitionLoss {
   readonly oldElr: readonly NodeId[];
   /** Who allowed it; empty without an election. */
   readonly cause: string;
-  /** Replicas that have not said yet what they had: while there are any, it is not known how much was lost. */
+  /** Replicas that have not said yet all of what they had: while there are any, it is not known how much was lost. */
   readonly awaited: readonly NodeId[];
-  /** At most one of a broker, leader epoch and kind; in the order in which they came. */
+  /** At most one of a broker and kind, with the newest leader epoch of those that it is made of; in the order in which they came. */
   readonly replicas: readonly ReplicaLoss[];
 }

@@ -16,7 +16,8 @@ export function lossesOf({ losses }: Ledger, topicId: Uuid, partition: number): 
 
 /**
  * The new leader epochs of the unclean elections that wait for what this broker says of its replica, oldest first; empty: none does.
- * One report answers all of those up to its leader epoch.
+ * What it says is for all of those up to its leader epoch. They wait until it says that it has nothing (more) to cut: a report of a cut
+ * that is not empty leaves them waiting.
  */
 export function awaitedBy(image: Ledger, topicId: Uuid, partition: number, brokerId: NodeId): readonly Epoch[] {
   const entries = lossesOf(image, topicId, partition);
@@ -42,7 +43,7 @@ const NOTHING: LossRange = { firstOffset: 0, endOffset: 0 };
 type Told = Pick<ReplicaLoss, 'kind' | 'fromOffset' | 'toOffset' | 'highWatermark'>;
 
 /** What is lost by what the replica says. Nothing by a hole: its leader had those records, and deleted them. */
-export function rangeLost({ kind, fromOffset, toOffset }: Told): LossRange {
+function rangeLost({ kind, fromOffset, toOffset }: Told): LossRange {
   return kind === LossKind.HOLE || kind === LossKind.GONE ? NOTHING : { firstOffset: fromOffset, endOffset: toOffset };
 }
 

@@ -49,9 +49,9 @@ export function applyReplicaLoss(draft: Draft, record: ReplicaLossRecord, offset
 }
 
 /**
- * The entries with what the replica says; the same list if that is known already, or is nothing that anybody waits for. It answers all
+ * The entries with what the replica says; the same list if that is known already, or is nothing that anybody waits for. It is for all
  * elections up to its leader epoch that wait for the broker: the replica cut nothing before it said this, so that it may be each of
- * them that cost it the range. Else it widens what the replica said in the same leader epoch, else it is an entry of its own.
+ * them that cost it the range. Else it widens what the replica said before, else it is an entry of its own.
  */
 export function withReport(
   entries: readonly PartitionLoss[],
@@ -63,21 +63,29 @@ export function withReport(
   let changed = false;
   const after = entries.map((entry) => {
     const waits = entry.newLeaderEpoch <= leaderEpoch && entry.awaited.includes(brokerId);
-    const isTold = entry.replicas.some((its) => isSaidBy(its, report));
-    if (!waits && !isTold) return entry;
+    if (!waits && !isRepetition(entry, report)) return entry;
     hasPlace = true;
     const replicas = withReplica(entry.replicas, report);
-    if (!waits && replicas === entry.replicas) return entry;
+    const settles = waits && isLastWord(report);
+    if (!settles && replicas === entry.replicas) return entry;
     changed = true;
-    return { ...entry, awaited: waits ? without(entry.awaited, brokerId) : entry.awaited, replicas };
+    return { ...entry, awaited: settles ? without(entry.awaited, brokerId) : entry.awaited, replicas };
   });
   if (hasPlace) return changed ? after : entries;
   return fromOffset < toOffset ? [...entries, ownEntry(report, at)] : entries;
 }
 
-/** In the same leader epoch. */
-function isSaidBy(loss: ReplicaLoss, { brokerId, leaderEpoch }: ReplicaLoss): boolean {
-  return loss.brokerId === brokerId && loss.leaderEpoch === leaderEpoch && loss.kind !== LossKind.GONE;
+/** A follower may have to cut in several steps, and die between them: the last is that it has nothing more to cut. */
+function isLastWord({ kind, fromOffset, toOffset }: ReplicaLoss): boolean {
+  return kind !== LossKind.CUT || fromOffset === toOffset;
+}
+
+/** The entry has what the replica said in that leader epoch or a later one. */
+function isRepetition({ newLeaderEpoch, replicas }: PartitionLoss, { brokerId, leaderEpoch }: ReplicaLoss): boolean {
+  return (
+    newLeaderEpoch <= leaderEpoch &&
+    replicas.some((its) => its.brokerId === brokerId && its.kind !== LossKind.GONE && leaderEpoch <= its.leaderEpoch)
+  );
 }
 
 function without(ids: readonly NodeId[], id: NodeId): NodeId[] {
@@ -99,18 +107,20 @@ function ownEntry(report: ReplicaLoss, at: Pick<PartitionLoss, 'offset' | 'times
   };
 }
 
-/** Ranges and high watermarks only grow. */
+/** One of a broker and kind. Ranges, high watermarks and leader epochs only grow. */
 function withReplica(known: readonly ReplicaLoss[], report: ReplicaLoss): readonly ReplicaLoss[] {
-  const index = known.findIndex((its) => isSaidBy(its, report) && its.kind === report.kind);
+  const index = known.findIndex(({ brokerId, kind }) => brokerId === report.brokerId && kind === report.kind);
   const before = known[index];
   if (before === undefined) return [...known, report];
-  const range = hullOf(rangeOf(before), rangeOf(report));
+  const { firstOffset: fromOffset, endOffset: toOffset } = hullOf(rangeOf(before), rangeOf(report));
   const highWatermark = Math.max(before.highWatermark, report.highWatermark);
-  const { fromOffset, toOffset } = before;
+  const leaderEpoch = Math.max(before.leaderEpoch, report.leaderEpoch);
   const isSame =
-    range.firstOffset === fromOffset && range.endOffset === toOffset && highWatermark === before.highWatermark;
-  if (isSame) return known;
-  return known.with(index, { ...before, fromOffset: range.firstOffset, toOffset: range.endOffset, highWatermark });
+    fromOffset === before.fromOffset &&
+    toOffset === before.toOffset &&
+    highWatermark === before.highWatermark &&
+    leaderEpoch === before.leaderEpoch;
+  return isSame ? known : known.with(index, { ...before, fromOffset, toOffset, highWatermark, leaderEpoch });
 }
 
 function rangeOf({ fromOffset, toOffset }: ReplicaLoss) {

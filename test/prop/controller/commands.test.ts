@@ -126,8 +126,9 @@ function reportAll(
     const offsets = { fromOffset, toOffset: fromOffset + length, highWatermark: fromOffset };
     const kind = LossKind.CUT;
     expect(awaitedBy(world.image, topicId, partition, id).length > 0 || ranges.has(id)).toBe(true);
-    const error = world.report({ topicId, partition, brokerId: id, leaderEpoch, kind, reason: '', ...offsets });
-    expect(error).toBeUndefined();
+    const loss = { topicId, partition, brokerId: id, leaderEpoch, kind, reason: '' };
+    expect(world.report({ ...loss, ...offsets })).toBeUndefined();
+    expect(world.report({ ...loss, ...offsets, toOffset: fromOffset })).toBeUndefined();
   }
   const after = lossesOf(world.image, topicId, partition);
   expect(after.flatMap(({ awaited }) => awaited)).toEqual([]);

@@ -6,6 +6,7 @@ import type { MetadataImage, PartitionState } from '../../../src/metadata/image.
 import { lossesOf } from '../../../src/metadata/losses.ts';
 import { MAX_LOSSES_PER_PARTITION } from '../../../src/metadata/replay-losses.ts';
 
+const CUT = 2;
 const GONE = 5;
 const UNKNOWN_DIRECTORY = /^A+$/;
 
@@ -120,24 +121,23 @@ export class LedgerModel {
       const said: Told[] = [];
       for (const id of replicas) {
         const went = gone.find((each) => each.offset > offset && each.what === id)?.offset ?? Number.POSITIVE_INFINITY;
-        const first = reports.find(
-          (each) =>
-            each.offset > offset &&
-            each.offset < went &&
-            each.what.brokerId === id &&
-            each.what.leaderEpoch >= newLeaderEpoch,
+        const its = reports.filter(
+          ({ offset: at, what }) => at > offset && what.brokerId === id && what.leaderEpoch >= newLeaderEpoch,
         );
-        if (first === undefined) {
-          if (went === Number.POSITIVE_INFINITY) awaited.push(id);
-          else said.push({ brokerId: id, kind: GONE, fromOffset: -1, toOffset: -1, highWatermark: -1 });
-          continue;
-        }
-        for (const each of reports) {
-          const { brokerId, leaderEpoch } = each.what;
-          if (each.offset < first.offset || brokerId !== id || leaderEpoch !== first.what.leaderEpoch) continue;
+        const last = its.find(({ what }) => what.kind !== CUT || what.fromOffset === what.toOffset);
+        const end = Math.min(went, last?.offset ?? went);
+        const epochs = its
+          .filter((each) => each.offset <= end && each.offset < went)
+          .map(({ what }) => what.leaderEpoch);
+        const newest = Math.max(-1, ...epochs);
+        for (const each of its) {
+          if (each.offset > end && each.what.leaderEpoch > newest) continue;
           placed.add(each);
           said.push(each.what);
         }
+        if (end < went) continue;
+        if (went === Number.POSITIVE_INFINITY) awaited.push(id);
+        else said.push({ brokerId: id, kind: GONE, fromOffset: -1, toOffset: -1, highWatermark: -1 });
       }
       if (awaited.length === 0) this.#count('complete');
       if (said.some(({ kind }) => kind === GONE)) this.#count('gone');

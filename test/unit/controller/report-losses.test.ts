@@ -53,7 +53,8 @@ describe('ReportLosses', () => {
     const { image, records, answers } = report(open(), [loss()]);
     expect(answers).toEqual([{ topicId: T, partition: 0, error: undefined }]);
     expect(records.map(({ kind }) => kind?.$case)).toEqual(['replicaLoss']);
-    expect(awaitedBy(image, T, 0, 1)).toEqual([]);
+    expect(awaitedBy(image, T, 0, 1)).toEqual([5]);
+    expect(awaitedBy(report(image, [loss({ toOffset: 10 })]).image, T, 0, 1)).toEqual([]);
     expect(lossesOf(image, T, 0).map((entry) => lostRange(entry))).toEqual([{ firstOffset: 10, endOffset: 20 }]);
     expect(records.map(levelOf)).toEqual([3]);
   });
@@ -62,7 +63,7 @@ describe('ReportLosses', () => {
     const first = report(open(), [loss(), loss()]);
     expect(first.records).toHaveLength(1);
     expect(first.answers.map(({ error }) => error)).toEqual([undefined, undefined]);
-    const again = report(first.image, [loss(), loss({ fromOffset: 12 })]);
+    const again = report(first.image, [loss(), loss({ fromOffset: 12, highWatermark: 3 })]);
     expect(again.records).toEqual([]);
     expect(again.answers.map(({ error }) => error)).toEqual([undefined, undefined]);
     expect(report(first.image, [loss({ fromOffset: 5, toOffset: 10 })]).records).toHaveLength(1);

@@ -73,22 +73,20 @@ describe('the history of a partition', () => {
     report(story, said(5, { kind: LossKind.LED, fromOffset: 100, toOffset: 100, leaderEpoch: 2 }));
     report(story, said(4, { fromOffset: 100, toOffset: 120, highWatermark: 110, leaderEpoch: 2 }));
     report(story, said(4, { fromOffset: 90, toOffset: 120, highWatermark: 110, leaderEpoch: 2 }));
+    report(story, said(4, { fromOffset: 90, toOffset: 90, highWatermark: 110, leaderEpoch: 2 }));
     const history = new TopicHistory('orders', 0);
     const entries = story.batches.flatMap(({ baseOffset, epoch, timestampMs, records }) =>
       records.flatMap((it, i) => history.next(it, { offset: baseOffset + i, epoch, timestampMs }) ?? []),
     );
-    expect(entries.slice(-3).map(({ type, change, cause }) => [type, change, cause])).toEqual([
+    expect(entries.slice(-4).map(({ type, change, cause }) => [type, change, cause])).toEqual([
       [
         'replicaLoss',
         'broker 5 led, and went on from offset 100, as asked since the unclean election of leader epoch 2',
         '',
       ],
-      [
-        'replicaLoss',
-        'broker 4 cut offsets 100 to 119, of which it knew offsets 100 to 109 to be committed, as asked since the unclean election of leader epoch 2',
-        '',
-      ],
+      ['replicaLoss', 'broker 4 cut offsets 100 to 119, of which it knew offsets 100 to 109 to be committed', ''],
       ['replicaLoss', 'broker 4 cut offsets 90 to 119, of which it knew offsets 90 to 109 to be committed', ''],
+      ['replicaLoss', 'broker 4 has nothing more to cut, as asked since the unclean election of leader epoch 2', ''],
     ]);
   });
 
@@ -99,7 +97,7 @@ describe('the history of a partition', () => {
     [...snapshotRecords(story.image)].forEach((it, position) => history.known(it, position));
     const entries = [...history.stateAtSnapshot({ offset: 20, epoch: 3, timestampMs: -1 })];
     expect(entries.map(({ change, cause }) => [change, cause]).at(-1)).toEqual([
-      'broker 5 elected uncleanly, leader epoch 1 → 2, at offset 11: offsets 100 to 119 lost, of which offsets 100 to 109 surely committed; what brokers 5, 6 had is not known yet',
+      'broker 5 elected uncleanly, leader epoch 1 → 2, at offset 11: offsets 100 to 119 lost, of which offsets 100 to 109 surely committed; what brokers 4, 5, 6 had is not known yet',
       'asked for by an administrator',
     ]);
     const other = new TopicHistory('orders', 1);
@@ -118,7 +116,7 @@ it('the difference of two images has what was said between them, entry by entry'
       before:
         'broker 5 elected uncleanly, leader epoch 1 → 2: nothing is known to be lost; what brokers 4, 5, 6 had is not known yet',
       after:
-        'broker 5 elected uncleanly, leader epoch 1 → 2: offsets 100 to 119 lost; what brokers 5, 6 had is not known yet',
+        'broker 5 elected uncleanly, leader epoch 1 → 2: offsets 100 to 119 lost; what brokers 4, 5, 6 had is not known yet',
     },
   ]);
   report(story, said(6, { leaderEpoch: 1, toOffset: 7 }));
@@ -146,6 +144,7 @@ describe('the explanation of a partition', () => {
     );
     for (const id of [5, 6]) report(story, said(id, { fromOffset: 100, toOffset: 100, leaderEpoch: 2 }));
     report(story, said(4, { fromOffset: 100, toOffset: 101, highWatermark: 101, leaderEpoch: 2 }));
+    report(story, said(4, { fromOffset: 100, toOffset: 100, leaderEpoch: 2 }));
     expect(verdict(story)).toMatch(
       /leader epoch 1 → 2: offset 100 lost, of which offset 100 surely committed \(kvorum/,
     );

@@ -55,6 +55,9 @@ function said(brokerId: number, leaderEpoch: number, fields: Partial<ReplicaLoss
 const cut = (brokerId: number, leaderEpoch: number, fromOffset: number, toOffset: number, highWatermark = -1) =>
   said(brokerId, leaderEpoch, { fromOffset, toOffset, highWatermark });
 
+/** It has nothing more to cut. */
+const done = (brokerId: number, leaderEpoch: number) => cut(brokerId, leaderEpoch, 5, 5);
+
 const entries = (image: MetadataImage) => lossesOf(image, T, 0);
 
 describe('an unclean election', () => {
@@ -92,8 +95,10 @@ describe('what a replica says', () => {
     image = after(image, said(2, 1, { kind: LossKind.LED, fromOffset: 100, toOffset: 100, highWatermark: 90 }));
     expect(entries(image)[0]?.awaited).toEqual([1, 3]);
     image = after(image, cut(1, 1, 100, 120, 110));
-    expect(awaitedBy(image, T, 0, 3)).toEqual([1]);
-    image = after(image, cut(3, 1, 95, 105));
+    expect(entries(image)[0]?.awaited, 'it may have to cut more').toEqual([1, 3]);
+    image = after(image, done(1, 1));
+    expect([1, 2, 3].map((id) => awaitedBy(image, T, 0, id))).toEqual([[], [], [1]]);
+    image = after(image, cut(3, 1, 95, 105), done(3, 1));
     const [entry] = entries(image);
     expect(entry?.awaited).toEqual([]);
     expect(entry && lostRange(entry)).toEqual({ firstOffset: 95, endOffset: 120 });
@@ -121,19 +126,20 @@ describe('what a replica says', () => {
     const before = after(base(), ...elected(2, 0), ...elected(3, 1), change({ leader: 3 }), ...elected(2, 3));
     const image = after(before, cut(1, 3, 40, 60));
     expect(entries(before).map(({ newLeaderEpoch }) => newLeaderEpoch)).toEqual([1, 2, 4]);
-    expect(awaitedBy(image, T, 0, 1)).toEqual([4]);
+    expect(awaitedBy(image, T, 0, 1), 'not done').toEqual([1, 2, 4]);
+    expect(awaitedBy(after(image, done(1, 3)), T, 0, 1)).toEqual([4]);
     expect(entries(image).map((entry) => lostRange(entry))).toEqual([
       { firstOffset: 40, endOffset: 60 },
       { firstOffset: 40, endOffset: 60 },
       { firstOffset: 0, endOffset: 0 },
     ]);
-    const later = after(image, cut(1, 4, 30, 40));
+    const later = after(image, done(1, 3), cut(1, 4, 30, 40), done(1, 4));
     expect(awaitedBy(later, T, 0, 1)).toEqual([]);
     expect(entries(later).map((entry) => lostRange(entry).firstOffset)).toEqual([40, 40, 30]);
   });
 
   it('S-D8 e: said again it changes nothing; with more it widens, in the same leader epoch', () => {
-    const image = after(base(), ...elected(2, 0), cut(1, 1, 100, 120, 110));
+    const image = after(base(), ...elected(2, 0), cut(1, 1, 100, 120, 110), done(1, 1));
     expect(after(image, cut(1, 1, 100, 120, 110)).losses).toBe(image.losses);
     expect(after(image, cut(1, 1, 105, 110, 50)).losses, 'less').toBe(image.losses);
     expect(after(image, cut(1, 1, 130, 130, 110)).losses, 'nothing').toBe(image.losses);
@@ -142,6 +148,17 @@ describe('what a replica says', () => {
     expect(entries(wider)[0]?.replicas).toMatchObject([{ fromOffset: 80, toOffset: 120, highWatermark: 115 }]);
     const again = after(wider, cut(1, 1, 100, 120, 110));
     expect(again.losses).toBe(wider.losses);
+  });
+
+  it('S-D8 c: in several steps, with a crash and another leader between them, is one range', () => {
+    const first = after(base(), ...elected(2, 0), cut(1, 1, 100, 120, 110), change({ leader: 2 }));
+    expect(awaitedBy(first, T, 0, 1)).toEqual([1]);
+    const image = after(first, cut(1, 2, 80, 100, 105), done(1, 2));
+    expect(entries(image)[0]?.replicas).toMatchObject([
+      { fromOffset: 80, toOffset: 120, highWatermark: 110, leaderEpoch: 2 },
+    ]);
+    expect(awaitedBy(image, T, 0, 1)).toEqual([]);
+    expect(after(image, cut(1, 1, 100, 120, 110)).losses, 'the first one again').toBe(image.losses);
   });
 
   it('another kind in the same leader epoch stands beside the first', () => {
@@ -186,7 +203,7 @@ describe('a replica that never says anything', () => {
     const moved = { replicas: { replicas: [2, 3, 4] }, directories: { directories: [2, 3, 4].map(dir) } };
     const image = after(open, change(moved));
     const [entry] = entries(image);
-    expect([entry?.awaited, entry && goneFrom(entry)]).toEqual([[2], [1]]);
+    expect([entry?.awaited, entry && goneFrom(entry)]).toEqual([[2, 3], [1]]);
     expect(entry?.replicas.at(-1)).toMatchObject({ brokerId: 1, fromOffset: -1, reason: 'it is no replica any more' });
     expect(entry && lostRange(entry)).toEqual({ firstOffset: 100, endOffset: 110 });
     const back = after(
@@ -234,7 +251,7 @@ describe('a replica that never says anything', () => {
     expect(losses).toMatchObject([{ topic: 't', partition: 0, awaited: [1, 2, 3], unregistered: [1] }]);
     const back = after(image, registration(1, { fenced: false }), cut(1, 1, 10, 20));
     expect(describeLosses(back, { topics: ['t'], onlyOpen: false }).losses).toMatchObject([
-      { awaited: [2, 3], unregistered: [], firstOffset: 10, endOffset: 20 },
+      { awaited: [1, 2, 3], unregistered: [], firstOffset: 10, endOffset: 20 },
     ]);
   });
 });
@@ -304,7 +321,7 @@ describe('the ledger', () => {
     image = after(image, ...elected(2, MAX_LOSSES_PER_PARTITION));
     expect(entries(image).map(({ newLeaderEpoch }) => newLeaderEpoch)[0]).toBe(2);
     expect(entries(image)).toHaveLength(MAX_LOSSES_PER_PARTITION);
-    image = after(image, cut(1, 4, 0, 1), cut(2, 4, 0, 0), cut(3, 4, 0, 0));
+    image = after(image, done(1, 4), done(2, 4), done(3, 4));
     image = after(image, ...elected(2, MAX_LOSSES_PER_PARTITION + 1));
     const kept = entries(image).map(({ newLeaderEpoch }) => newLeaderEpoch);
     expect([kept[0], kept.includes(3), kept.at(-1)], 'the oldest complete one').toEqual([
@@ -328,8 +345,7 @@ describe('the ledger', () => {
       image = after(image, ...batch);
     }
     expect(image.lossCount).toBe(MAX_LOSSES);
-    const done = [1, 2, 3].map((id) => said(id, 5));
-    image = after(image, ...done);
+    image = after(image, ...[1, 2, 3].map((id) => done(id, 5)));
     const complete = (of: MetadataImage): number => entries(of).filter(({ awaited }) => awaited.length === 0).length;
     expect(complete(image)).toBe(5);
     image = after(image, ...elected(2, MAX_LOSSES_PER_PARTITION, partitions - 1));

@@ -3,6 +3,8 @@ import { describe, expect, test } from 'vitest';
 import type { LossDescription } from '../../../src/gen/kvorum/v1/admin.ts';
 import { ElectionType } from '../../../src/gen/kvorum/v1/admin.ts';
 import { LossKind } from '../../../src/gen/kvorum/v1/metadata.ts';
+import { EMPTY_IMAGE } from '../../../src/metadata/image.ts';
+import { lossesOf } from '../../../src/metadata/losses.ts';
 import { batchOf, Wire } from '../broker/bench.ts';
 import { Admin, call, creation, failureOf, newTopic, said } from './admin-calls.ts';
 import { SimCluster } from './sim-cluster.ts';
@@ -48,6 +50,11 @@ function stateAt(cluster: SimCluster, host: string) {
   return image?.topics.get(topicId)?.partitions.get(0);
 }
 
+function isOpen(cluster: SimCluster, host: string): boolean {
+  const image = cluster.nodes.get(host)?.publisher.image ?? EMPTY_IMAGE;
+  return lossesOf(image, image.topicIds.get('t') ?? '', 0).some(({ awaited }) => awaited.length > 0);
+}
+
 async function until(cluster: SimCluster, what: string, isSo: () => boolean): Promise<void> {
   await cluster.world.runUntil(isSo, 120_000, what);
 }
@@ -91,6 +98,7 @@ describe('after an unclean election', () => {
     start(cluster, 'b4');
     await cluster.ready('b4');
     await until(cluster, 'all in the ISR', () => stateAt(cluster, 'b4')?.isr.length === 3);
+    await until(cluster, 'nobody is awaited', () => !isOpen(cluster, 'b4'));
     const [closed] = await losses(cluster, 'b4');
     expect(closed).toMatchObject({ awaited: [], firstOffset: 10, endOffset: 17, offset: open?.offset });
     const byBroker = new Map(closed?.replicas.map((replica) => [replica.brokerId, replica]));

@@ -16,7 +16,10 @@ export const LossKind = {
   UNSPECIFIED: 0,
   /** LED - It was elected uncleanly: what it did not have, from `from_offset` on, its end, is not part of the log any more (D-11.1). */
   LED: 1,
-  /** CUT - A follower cuts what its leader does not have (D-3.5). Empty range: it had nothing that the leader lacks. */
+  /**
+   * CUT - A follower cuts what its leader does not have (D-3.5), and may have to cut more. Empty range: it has nothing (more) that the leader
+   * lacks; only now is it waited for no longer.
+   */
   CUT: 2,
   /** HOLE - A follower drops its whole log, as the leader's begins later than its own ends (D-3.8). */
   HOLE: 3,
@@ -324,7 +327,7 @@ export interface UncleanElectionRecord {
 /**
  * What one replica says of its own log. In the ledger it belongs to the unclean elections of the partition up to `leader_epoch`
  * that wait for this broker, all of them: it cannot be known which of them cost it that. Where none waits it is a loss of its own. Said
- * again in the same leader epoch, it widens what it said before. Level 3.
+ * again, it widens what was said before. Level 3.
  */
 export interface ReplicaLossRecord {
   topicId: string;
