@@ -12,7 +12,7 @@ export interface EpochsOfLog {
  * `diverging`: the largest epoch that both may know, as the leader sees it, and where that ends there. What lies below the point is in
  * both logs, or the leader's next answer leads further down: never to the high watermark instead (D-3.4).
  */
-export function truncationPoint(log: EpochsOfLog, diverging: EpochEndOffset): Offset {
+function truncationPoint(log: EpochsOfLog, diverging: EpochEndOffset): Offset {
   const { logEndOffset } = log;
   const local = log.endOffsetFor(diverging.epoch);
   if (local === undefined) return Math.min(diverging.endOffset, logEndOffset);
