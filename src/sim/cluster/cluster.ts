@@ -101,8 +101,8 @@ export function createCluster(
     return node;
   });
   const brokers = nodes.slice(config.controllers);
-  world.addCheck('S-M11', () => {
-    for (const broker of brokers) seeReplicas(broker);
+  world.addCheck('S-M11', (host) => {
+    for (const broker of brokers) if (host === undefined || host === broker.process.name) seeReplicas(broker);
   });
   return {
     scenario,

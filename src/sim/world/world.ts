@@ -33,7 +33,7 @@ export class World {
   readonly log: LogRing;
   readonly #scheduler: Scheduler;
   readonly #processes = new Map<string, SimProcess>();
-  readonly #checks: { readonly name: string; readonly check: () => void }[] = [];
+  readonly #checks: { readonly name: string; readonly check: (host: string | undefined) => void }[] = [];
   #failure: SimulationFailure | undefined;
 
   constructor(options: WorldOptions) {
@@ -133,8 +133,11 @@ export class World {
     this.#scheduler.schedule(delayMs * 1000, 'harness', undefined, action);
   }
 
-  /** `check` runs after every event; what it throws fails the run under `name`. */
-  addCheck(name: string, check: () => void): void {
+  /**
+   * `check` runs after every event; what it throws fails the run under `name`. `host`: the only one whose code ran; undefined: any may
+   * have.
+   */
+  addCheck(name: string, check: (host: string | undefined) => void): void {
     this.#checks.push({ name, check });
   }
 
@@ -178,8 +181,10 @@ export class World {
         }
         scheduler.execute(event);
         await macrotaskTurn();
+        // A fault may have touched several; of a request to one, or an answer from its disk, it is known whose code it ran.
+        const host = event.kind === 'harness' ? undefined : scheduler.current?.host;
         scheduler.current = undefined;
-        for (const { name, check } of this.#checks) this.#runCheck(name, check);
+        for (const { name, check } of this.#checks) this.#runCheck(name, () => check(host));
         if (this.#failure !== undefined) this.#throwFailure();
       }
       return true;

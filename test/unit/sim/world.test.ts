@@ -233,6 +233,17 @@ describe('failures', () => {
     await expect(world.runFor(10)).rejects.toThrow(/5\.000 ms.*S-R1.*two leaders/);
   });
 
+  it('a check hears whose code ran, unless that may be anybody', async () => {
+    const world = new World({ seed: 1 });
+    const heard: (string | undefined)[] = [];
+    world.addCheck('S-M11', (host) => heard.push(host));
+    world.process('a').start((env) => sleep(env.clock, 10));
+    world.process('b').start(async () => {});
+    world.after(5, () => {});
+    await world.runFor(20);
+    expect(heard).toEqual(['a', 'b', undefined, 'a']);
+  });
+
   it('a condition that is not reached fails the run, and virtual time has passed', async () => {
     const world = new World({ seed: 1 });
     await expect(world.runUntil(() => false, 1000, 'a leader')).rejects.toThrow(/a leader: not reached within 1000 ms/);
