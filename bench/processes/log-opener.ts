@@ -92,6 +92,7 @@ const BROKER = metadataRecord({
     rack: '',
     bootCounter: 1,
     cleanStart: true,
+    afterCrash: false,
     brokerEpoch: undefined,
     fenced: false,
     inControlledShutdown: false,

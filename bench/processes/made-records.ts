@@ -29,6 +29,7 @@ export function brokerRecords(): MetadataRecord[] {
           rack: '',
           bootCounter: 1,
           cleanStart: true,
+          afterCrash: false,
           brokerEpoch: undefined,
           fenced: false,
           inControlledShutdown: false,

@@ -116,6 +116,7 @@ export class Registration {
       rack: config.rack,
       bootCounter,
       previousBrokerEpoch: lastLife.brokerEpoch,
+      afterCrash: lastLife.end === 'crash',
       minMetadataLevel: MIN_METADATA_LEVEL,
       maxMetadataLevel: LATEST_METADATA_LEVEL,
     };

@@ -60,6 +60,7 @@ function brokerRecord({ state, ...broker }: BrokerRegistration): MetadataRecord 
       logDirs: [...broker.logDirs],
       endpoints: [...broker.endpoints],
       cleanStart: false,
+      afterCrash: false,
       stateOffset: state.offset,
       stateTimestampMs: state.timestampMs,
       stateCause: state.cause,

@@ -126,10 +126,15 @@ function applyRegisterBroker(draft: Draft, record: RegisterBrokerRecord, offset:
   draft.changed.brokers.add(brokerId);
 }
 
+function registeredText({ cleanStart, afterCrash }: RegisterBrokerRecord): string {
+  if (!cleanStart) return 'registered after a crash that may have cost records';
+  return afterCrash ? 'registered after a crash that cost nothing acknowledged' : 'registered';
+}
+
 /** A snapshot says it; one of an early version does not, and has 0, which is the offset of no broker's record. */
 function stateOf(record: RegisterBrokerRecord, at: Omit<Provenance, 'cause'>): Provenance {
   if (record.brokerEpoch === undefined) {
-    return { ...at, cause: record.cleanStart ? 'registered' : 'registered after a crash' };
+    return { ...at, cause: registeredText(record) };
   }
   const { stateOffset, stateTimestampMs, stateCause } = record;
   return stateOffset > 0

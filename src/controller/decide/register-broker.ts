@@ -8,6 +8,7 @@ import type { Uuid } from '../../base/uuid.ts';
 import { isUuid, LOST_DIRECTORY, ZERO_UUID } from '../../base/uuid.ts';
 import type { RegisterBrokerRequest, RegisterBrokerResponse } from '../../gen/kvorum/v1/controller.ts';
 import type { BrokerRegistration, MetadataImage } from '../../metadata/image.ts';
+import { LEDGER_LEVEL } from '../../metadata/level.ts';
 import { MIN_METADATA_LEVEL, metadataRecord } from '../../metadata/record.ts';
 import type { Leaving } from './broker-state.ts';
 import { leave, MOVES_PER_BATCH } from './broker-state.ts';
@@ -45,14 +46,25 @@ export function decideRegisterBroker(
   if (conflict !== undefined) return conflict;
   // C-2.4. Clean or not, the new incarnation begins fenced, so that its leaderships end here either way (S-M6, D-0.7).
   const cleanStart = stored === undefined || request.previousBrokerEpoch === stored.brokerEpoch;
-  const cause = `broker ${brokerId} restarted ${cleanStart ? 'cleanly' : 'uncleanly'}`;
+  const afterCrash = cleanStart && stored !== undefined && request.afterCrash && image.level >= LEDGER_LEVEL;
+  const cause = `broker ${brokerId} restarted ${howText(cleanStart, request.afterCrash)}`;
   const leaving = { brokerId, cause, unclean: !cleanStart };
   const leaves =
     stored === undefined ? { records: [], isComplete: true } : leave(image, leaving, context.limit ?? MOVES_PER_BATCH);
   if (stored !== undefined && !leaves.isComplete) return { predecessor: stored, leaving };
   const { minMetadataLevel, maxMetadataLevel } = request;
   const levels = { minMetadataLevel, maxMetadataLevel };
-  const registration = { brokerId, incarnationId, logDirs, endpoints, rack, bootCounter, cleanStart, ...levels };
+  const registration = {
+    brokerId,
+    incarnationId,
+    logDirs,
+    endpoints,
+    rack,
+    bootCounter,
+    cleanStart,
+    afterCrash,
+    ...levels,
+  };
   const state = { inControlledShutdown: false, stateOffset: -1, stateTimestampMs: -1, stateCause: '' };
   return {
     records: [
@@ -61,6 +73,11 @@ export function decideRegisterBroker(
     ],
     respond: (after) => ({ brokerEpoch: brokerEpochIn(after, brokerId) }),
   };
+}
+
+function howText(cleanStart: boolean, afterCrash: boolean): string {
+  if (!cleanStart) return 'after a crash that may have cost records';
+  return afterCrash ? 'after a crash that cost nothing acknowledged' : 'after a clean stop';
 }
 
 function brokerEpochIn(image: MetadataImage, brokerId: number): Offset {

@@ -206,6 +206,7 @@ export class World {
       rack: '',
       bootCounter: life.boot,
       previousBrokerEpoch,
+      afterCrash: false,
       minMetadataLevel: 1,
       maxMetadataLevel: LATEST_METADATA_LEVEL,
     };

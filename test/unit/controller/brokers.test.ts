@@ -8,7 +8,16 @@ import { decideRegisterBroker } from '../../../src/controller/decide/register-br
 import type { BrokerHeartbeatRequest, RegisterBrokerRequest } from '../../../src/gen/kvorum/v1/controller.ts';
 import type { MetadataImage } from '../../../src/metadata/image.ts';
 import { EMPTY_IMAGE, partitionOf } from '../../../src/metadata/image.ts';
-import { after, clusterOf, LEVEL_1, partitionRecord, registration, topicRecord, uuid } from '../metadata/fixture.ts';
+import {
+  after,
+  clusterOf,
+  LEVEL_1,
+  partitionRecord,
+  record,
+  registration,
+  topicRecord,
+  uuid,
+} from '../metadata/fixture.ts';
 
 const CLUSTER = uuid(77);
 const T = uuid(1);
@@ -24,6 +33,7 @@ function request(brokerId: number, fields: Partial<RegisterBrokerRequest> = {}):
     bootCounter: 2,
     previousBrokerEpoch: -1,
     minMetadataLevel: 1,
+    afterCrash: false,
     maxMetadataLevel: 3,
     ...fields,
   };
@@ -94,6 +104,32 @@ describe('registerBroker', () => {
       expect(partitionOf(next, T, 2)).toEqual(partitionOf(before, T, 2));
     },
   );
+});
+
+describe('C-2.4: people are told how a broker stopped', () => {
+  const before = after(
+    clusterOf(1, 2),
+    record({ $case: 'metadataLevel', metadataLevel: { level: 3 } }),
+    topicRecord('a', T),
+    partitionRecord(T, 0, [1, 2]),
+  );
+  const brokerEpoch = epochOf(before, 1);
+  it.each([
+    [brokerEpoch, false, 'after a clean stop', 'registered'],
+    [
+      brokerEpoch,
+      true,
+      'after a crash that cost nothing acknowledged',
+      'registered after a crash that cost nothing acknowledged',
+    ],
+    [-1, false, 'after a crash that may have cost records', 'registered after a crash that may have cost records'],
+    // Of a life before the last one.
+    [0, true, 'after a crash that may have cost records', 'registered after a crash that may have cost records'],
+  ])('epoch %i, after a crash: %s', (previousBrokerEpoch, afterCrash, cause, state) => {
+    const { records, image: next } = register(before, request(1, { previousBrokerEpoch, afterCrash }), true);
+    expect(records[0]?.kind).toMatchObject({ partitionChange: { cause: `broker 1 restarted ${cause}` } });
+    expect(next.brokers.get(1)?.state.cause).toBe(state);
+  });
 });
 
 const beat = (brokerId: number, brokerEpoch: number, fields: Partial<BrokerHeartbeatRequest> = {}) => ({

@@ -28,6 +28,7 @@ export function registration(brokerId: NodeId, fields: Partial<RegisterBrokerRec
       rack: '',
       bootCounter: 1,
       cleanStart: true,
+      afterCrash: false,
       inControlledShutdown: false,
       minMetadataLevel: 1,
       maxMetadataLevel: LATEST_METADATA_LEVEL,

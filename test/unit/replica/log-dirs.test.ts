@@ -49,9 +49,7 @@ describe('where a new replica goes', () => {
       await manager.settled();
       expect(await foldersIn(replicas, '/d1')).toEqual(['t-0', 't-2', 't-4']);
       expect(await foldersIn(replicas, '/d2')).toEqual(['t-1', 't-3']);
-      expect(told.misplaced).toEqual(
-        new Map([0, 1, 2, 3, 4].map((i) => [`${T}/${i}`, i % 2 === 0 ? FIRST : SECOND])),
-      );
+      expect(told.misplaced).toEqual(new Map([0, 1, 2, 3, 4].map((i) => [`${T}/${i}`, i % 2 === 0 ? FIRST : SECOND])));
     }, TWO);
   });
 

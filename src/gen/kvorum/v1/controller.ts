@@ -24,11 +24,16 @@ export interface RegisterBrokerRequest {
   rack: string;
   /** Durable count of process starts on these directories. */
   bootCounter: number;
-  /** The broker epoch that the predecessor wrote on its clean stop, -1 if there is none (C-2.4). */
+  /**
+   * The broker epoch of the predecessor, if everything that it acknowledged is there: it stopped cleanly, or see after_crash; else -1
+   * (C-2.4).
+   */
   previousBrokerEpoch: number;
   /** Metadata levels that this broker can follow. */
   minMetadataLevel: number;
   maxMetadataLevel: number;
+  /** With previous_broker_epoch: the predecessor crashed, and nothing that it acknowledged can be gone. For people. */
+  afterCrash: boolean;
 }
 
 export interface RegisterBrokerResponse {
@@ -170,6 +175,7 @@ function createBaseRegisterBrokerRequest(): RegisterBrokerRequest {
     previousBrokerEpoch: 0,
     minMetadataLevel: 0,
     maxMetadataLevel: 0,
+    afterCrash: false,
   };
 }
 
@@ -204,6 +210,9 @@ export const RegisterBrokerRequest: MessageFns<RegisterBrokerRequest> = {
     }
     if (message.maxMetadataLevel !== 0) {
       writer.uint32(80).int32(message.maxMetadataLevel);
+    }
+    if (message.afterCrash !== false) {
+      writer.uint32(88).bool(message.afterCrash);
     }
     return writer;
   },
@@ -301,6 +310,14 @@ export const RegisterBrokerRequest: MessageFns<RegisterBrokerRequest> = {
             message.maxMetadataLevel = reader.int32();
             continue;
           }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.afterCrash = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -359,6 +376,11 @@ export const RegisterBrokerRequest: MessageFns<RegisterBrokerRequest> = {
         : isSet(object.max_metadata_level)
         ? globalThis.Number(object.max_metadata_level)
         : 0,
+      afterCrash: isSet(object.afterCrash)
+        ? globalThis.Boolean(object.afterCrash)
+        : isSet(object.after_crash)
+        ? globalThis.Boolean(object.after_crash)
+        : false,
     };
   },
 
@@ -393,6 +415,9 @@ export const RegisterBrokerRequest: MessageFns<RegisterBrokerRequest> = {
     }
     if (message.maxMetadataLevel !== 0) {
       obj.maxMetadataLevel = Math.round(message.maxMetadataLevel);
+    }
+    if (message.afterCrash !== false) {
+      obj.afterCrash = message.afterCrash;
     }
     return obj;
   },

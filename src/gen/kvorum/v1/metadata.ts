@@ -196,7 +196,7 @@ export interface RegisterBrokerRecord {
   rack: string;
   /** Durable count of process starts on these directories (C-2.2a). */
   bootCounter: number;
-  /** Whether the predecessor stopped cleanly (C-2.4). For people: the same batch carries what follows from it. */
+  /** Whether everything that the predecessor acknowledged is there (C-2.4). For people: the same batch carries what follows from it. */
   cleanStart: boolean;
   /** In snapshots only: in the log the broker epoch is the offset of this record. */
   brokerEpoch?:
@@ -215,6 +215,8 @@ export interface RegisterBrokerRecord {
   stateOffset: number;
   stateTimestampMs: number;
   stateCause: string;
+  /** With clean_start: the predecessor did not stop cleanly, but crashed. For people. Level 3. */
+  afterCrash: boolean;
 }
 
 /** A broker is forgotten: it is not coming back. It is in no ISR and no ELR, and leads nothing (C-2.6). Level 2. */
@@ -918,6 +920,7 @@ function createBaseRegisterBrokerRecord(): RegisterBrokerRecord {
     stateOffset: 0,
     stateTimestampMs: 0,
     stateCause: "",
+    afterCrash: false,
   };
 }
 
@@ -967,6 +970,9 @@ export const RegisterBrokerRecord: MessageFns<RegisterBrokerRecord> = {
     }
     if (message.stateCause !== "") {
       writer.uint32(122).string(message.stateCause);
+    }
+    if (message.afterCrash !== false) {
+      writer.uint32(128).bool(message.afterCrash);
     }
     return writer;
   },
@@ -1104,6 +1110,14 @@ export const RegisterBrokerRecord: MessageFns<RegisterBrokerRecord> = {
             message.stateCause = reader.string();
             continue;
           }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.afterCrash = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1183,6 +1197,11 @@ export const RegisterBrokerRecord: MessageFns<RegisterBrokerRecord> = {
         : isSet(object.state_cause)
         ? globalThis.String(object.state_cause)
         : "",
+      afterCrash: isSet(object.afterCrash)
+        ? globalThis.Boolean(object.afterCrash)
+        : isSet(object.after_crash)
+        ? globalThis.Boolean(object.after_crash)
+        : false,
     };
   },
 
@@ -1232,6 +1251,9 @@ export const RegisterBrokerRecord: MessageFns<RegisterBrokerRecord> = {
     }
     if (message.stateCause !== "") {
       obj.stateCause = message.stateCause;
+    }
+    if (message.afterCrash !== false) {
+      obj.afterCrash = message.afterCrash;
     }
     return obj;
   },
