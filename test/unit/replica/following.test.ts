@@ -137,7 +137,9 @@ describe('what counts as an answer', () => {
     await withFollowers(async (bench) => {
       const [a, b] = [bench.replica(1), bench.replica(2)];
       await bench.elect(1, 0);
-      await a.append(4);
+      await a.append(2);
+      await b.round();
+      await a.append(2);
       const early = await b.fetch();
       await b.round();
       const before = b.following;
