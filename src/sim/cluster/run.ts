@@ -281,7 +281,7 @@ function outcome(
       unknown: count('unknown'),
       read: log.reads.length,
       truncations: log.truncations.length,
-      tailsLost: ghost.losses.length,
+      tailsLost: ghost.allLosses().length,
       topics: log.topics.size,
       topicCalls: operationsOf(log.adminCalls.topics).length,
       configCalls: operationsOf(log.adminCalls.configs).length,
