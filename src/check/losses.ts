@@ -17,20 +17,23 @@ export interface Hazards {
 /** S-D3, S-M4: where nothing can take records, nobody reports that they are gone. */
 export function checkLossesHaveReasons({ ledger }: ClientHistory, hazards: Hazards): Violation | undefined {
   return firstViolation(ledger, (entry) => {
+    if (hasReason(entry, ledger, hazards)) return undefined;
     if (entry.leader >= 0) {
-      if (hazards.uncleanElections) return undefined;
       return violation('S-M4', `${nameOf(entry)}: an unclean election of ${entry.leader} that nobody allowed`);
     }
     const range = entry.ranges.find(({ fromOffset, toOffset }) => fromOffset < toOffset);
-    if (range === undefined || hazards.lossyDisks) return undefined;
-    // What one cuts below its high watermark an unclean election may have cost that another entry tells of.
-    if (hazards.uncleanElections && ledger.some((other) => other.leader >= 0 && isSamePlace(other, entry))) {
-      return undefined;
-    }
+    if (range === undefined) return undefined;
     const { brokerId, kind, fromOffset, toOffset } = range;
     const what = `broker ${brokerId} lost ${fromOffset} to ${toOffset} (${kind})`;
     return violation('S-D3', `${nameOf(entry)}: ${what}, and nothing takes records`);
   });
+}
+
+/** Whether the entry excuses that records are gone. What one cuts by itself an unclean election may have cost that another entry tells of. */
+export function hasReason(entry: LossEntry, ledger: readonly LossEntry[], hazards: Hazards): boolean {
+  if (entry.leader >= 0) return hazards.uncleanElections;
+  if (hazards.lossyDisks) return true;
+  return hazards.uncleanElections && ledger.some((other) => other.leader >= 0 && isSamePlace(other, entry));
 }
 
 /**

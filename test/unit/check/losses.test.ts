@@ -90,6 +90,8 @@ test('S-D3, S-M4: losses without a reason', () => {
   expect(violated(lossy(), 'final', calm)).toContain('S-M4');
   const own = { ...ENTRY, leader: -1 };
   expect(violated(lossy({ ledger: [own] }), 'final', calm)).toContain('S-D3');
+  // Nor do they excuse anything.
+  expect(violated(lossy({ ledger: [own] }), 'final', calm)).toContain('S-D1');
   expect(violated(lossy({ ledger: [own] }), 'final')).toContain('S-D3');
   expect(violated(lossy({ ledger: [own] }), 'final', { ...calm, lossyDisks: true })).toEqual([]);
   // A follower that tells late, under an entry of its own, what an election cost.
