@@ -136,7 +136,7 @@ test('DS-18: power goes at all brokers where nothing is synced: who leads then l
   expect(lost).toBeGreaterThan(0);
 });
 
-test('DS-20, B65 to B68: idempotent producers repeat what was answered by nobody, over leaders that change', async () => {
+test('DS-20, B66, B67: idempotent producers repeat what was answered by nobody, over leaders that change', async () => {
   const verdict = await replicated({
     config: { links: { ...CALM_CONFIG.links, lossPermille: 50 } },
     faults: [FIRST, SECOND, THIRD, FIRST].map((i) => ({ kind: 'kill', i, dt: 1400, durationMs: 400 })),

@@ -66,7 +66,7 @@ function asLedger({ property, detail }: Violation): Violation {
 const LOSS_KINDS: readonly LossRange['kind'][] = ['gone', 'led', 'cut', 'hole', 'short', 'gone'];
 
 /** The loss ledger as checkers read it. */
-export function ledgerOf(image: MetadataImage): LossEntry[] {
+function ledgerOf(image: MetadataImage): LossEntry[] {
   return topicsInOrder(image).flatMap(({ name: topic, topicId, partitions }) =>
     [...partitions.keys()].flatMap((partition) =>
       lossesOf(image, topicId, partition).map(({ leader, oldLeaderEpoch, newLeaderEpoch, awaited, replicas }) => {
