@@ -84,7 +84,9 @@ test('Kafka clients see who is in the ISR, and which replicas are not there: of 
     cluster.ask('b4', async ({ env }) => {
       const wire = await Wire.open(env, 'b4');
       const { topics } = await wire.ask(metadataApi, 12, { topics: [{ name: 't' }, { name: 'u' }] });
-      return topics.flatMap(({ partitions }) => partitions.map((it) => [it.isrNodes.toSorted(), it.offlineReplicas]));
+      return topics.flatMap(({ partitions }) =>
+        partitions.map((it) => [it.isrNodes.toSorted((a, b) => a - b), it.offlineReplicas]),
+      );
     });
   await cluster.world.runFor(5000);
   const all = [4, 5, 6];
