@@ -41,6 +41,21 @@ export function checkRun(records: Buffer, { endOffset, latestEpoch, leaderEpoch 
   return { kind: 'run', bytes: at === records.length ? records : records.subarray(0, at) };
 }
 
+/**
+ * Where a follower with an empty log has to begin to hold what the leader sends: with the whole batch, of which the leader's log starts in
+ * the middle (D-9.1, KAFKA-6975). Undefined: where it begins.
+ */
+export function earlierStart(
+  records: Buffer,
+  { logStartOffset, logEndOffset }: { readonly logStartOffset: Offset; readonly logEndOffset: Offset },
+): Offset | undefined {
+  if (logStartOffset < logEndOffset) return undefined;
+  const scan = scanBatch(records, 0);
+  if (scan.kind !== 'batch') return undefined;
+  const { baseOffset, lastOffset } = scan.batch;
+  return 0 <= baseOffset && baseOffset < logEndOffset && logEndOffset <= lastOffset ? baseOffset : undefined;
+}
+
 function refused(reason: string): CheckedRun {
   return { kind: 'refused', reason };
 }

@@ -46,6 +46,8 @@ export async function readForFollower(
 ): Promise<PartitionRead> {
   const checked = check(partition, replica, fetch);
   if ('error' in checked) return checked;
+  // What it said of a log that it lost is forgotten: it says how far it is now by asking again (D-10.2).
+  if (!checked.followers.has(replica.brokerId)) return unreadable('REPLICA_NOT_AVAILABLE');
   const { log } = partition;
   const fetchOffset = Number(fetch.fetchOffset);
   const answer = answerOf(partition);

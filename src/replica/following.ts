@@ -9,7 +9,7 @@ import { isEnvError } from '../env/error.ts';
 import type { Random } from '../env/random.ts';
 import type { FetchPartitionData } from '../protocol/apis/fetch.ts';
 import { ErrorCode, errorName } from '../protocol/error-codes.ts';
-import { checkRun } from './fetch-answers.ts';
+import { checkRun, earlierStart } from './fetch-answers.ts';
 import type { Cutter } from './log-cut.ts';
 import { beginAnew, cutTo, isAwaited, reportNothingCut } from './log-cut.ts';
 import type { Partition } from './partition.ts';
@@ -153,14 +153,16 @@ export class Following {
   /** D-3.7. */
   #takeRecords(answer: LeaderOffsets, records: Buffer): Promise<void> | undefined {
     const { log, config } = this.partition;
-    const { logEndOffset: endOffset, epochs } = log;
+    const { epochs } = log;
+    const startOffset = earlierStart(records, log);
+    const endOffset = startOffset ?? log.logEndOffset;
     const run = checkRun(records, { endOffset, latestEpoch: epochs.latestEpoch, leaderEpoch: this.leaderEpoch });
     if (run.kind === 'refused') {
       this.#refuse(run.reason);
       return undefined;
     }
     this.#attempts = 0;
-    if (log.isWarm && config.flushMode === 'async') {
+    if (startOffset === undefined && log.isWarm && config.flushMode === 'async') {
       if (!this.#append(run.bytes)) return undefined;
       this.#follow(answer);
       this.#moved(run.bytes.length, answer);
@@ -168,6 +170,10 @@ export class Following {
       return undefined;
     }
     return this.#work(async () => {
+      if (startOffset !== undefined) {
+        await log.truncateFullyAndStartAt(startOffset);
+        this.partition.truncated();
+      }
       while (!log.isWarm && !this.#isStopped) await log.warm();
       if (this.#isStopped || !this.#append(run.bytes)) return;
       if (this.#mustFlush) await this.#flush(); // D-3.9

@@ -1,5 +1,6 @@
 // What a leader says in a change of the ISR, and what it takes from the answer (D-5.1, D-5.3), pure.
 import type { NodeId, Offset } from '../base/ids.ts';
+import { LOST_DIRECTORY } from '../base/uuid.ts';
 import type { PartitionState } from '../metadata/image.ts';
 import type { AlterationOutcome, IsrMember } from './alter-partitions.ts';
 import type { FollowerState } from './isr.ts';
@@ -31,6 +32,11 @@ export function membersOf(
   }
   for (const { brokerId, brokerEpoch } of joining) members.push({ brokerId, brokerEpoch });
   return members;
+}
+
+/** D-10.2: replicas whose logs are lost, or were until now: what they had says nothing of what they have from now on. */
+export function lostReplicas(...states: readonly PartitionState[]): NodeId[] {
+  return states.flatMap(({ replicas, directories }) => replicas.filter((_, i) => directories[i] === LOST_DIRECTORY));
 }
 
 /**

@@ -9,7 +9,7 @@ import type { AlterationOutcome, AlterPartitions } from './alter-partitions.ts';
 import { nextHighWatermark } from './high-watermark.ts';
 import type { FollowerPosition, FollowerState, PendingChange } from './isr.ts';
 import { afterFetch, hasCaughtUp, isInSync, maximalIsr } from './isr.ts';
-import { altered, membersOf } from './isr-change.ts';
+import { altered, lostReplicas, membersOf } from './isr-change.ts';
 
 export interface LeadershipDeps {
   readonly brokerId: NodeId;
@@ -123,15 +123,20 @@ export class Leadership {
     return this.#state.isr.length >= this.minIsr;
   }
 
-  /** A newer state of this leader epoch: what was asked for is in it, or can never be carried out (D-5.5). */
-  update(state: PartitionState): void {
+  /**
+   * A newer state of this leader epoch: what was asked for is in it, or can never be carried out (D-5.5). True: what followers had that
+   * lost their logs since is forgotten, and they are to say what they have now.
+   */
+  update(state: PartitionState): boolean {
     const before = this.#state;
     this.#state = state;
+    const lost = lostReplicas(before, state).filter((id) => this.#followers.delete(id));
     this.#forgetPending();
     this.#askAgainMs = Number.NEGATIVE_INFINITY;
     if (before.isr.some((id) => !state.isr.includes(id))) this.#putOutMs = this.#deps.clock.now();
     this.#membersChanged();
     this.#tellChange(before);
+    return lost.length > 0;
   }
 
   /** D-0.1: the state that this leader knows from an answer, as the metadata shows it. What is pending stays so (B27). */

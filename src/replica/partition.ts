@@ -144,8 +144,8 @@ export class Partition {
         return this.advance();
       case 'update':
         assert(role !== undefined, 'a role that goes on is there');
-        if (role.kind === 'leader') role.update(state);
-        else this.#role = { ...role, state };
+        if (role.kind !== 'leader') this.#role = { ...role, state };
+        else if (role.update(state)) this.#wakeAll();
         return this.reconsider();
       case 'lead':
         return this.#lead(state);

@@ -124,6 +124,13 @@ export class Replica {
     await this.bench.until(() => this.log.flushedEndOffset === this.log.logEndOffset || this.bench.isAsync);
   }
 
+  /** Appends one batch of so many records as leader. */
+  async appendBatchOf(count: number): Promise<void> {
+    await this.log.warm();
+    if (appendToPartition(this.partition, batchOf(count), 1).kind === 'refused') throw new Error('refused');
+    await this.bench.until(() => this.log.flushedEndOffset === this.log.logEndOffset || this.bench.isAsync);
+  }
+
   /** What it would ask its leader next. */
   async position(): Promise<FetchPosition> {
     await this.bench.until(() => this.following?.position !== undefined);

@@ -115,7 +115,7 @@ export async function leading(
     async (replicas) => {
       const { commit, publisher } = replicas;
       const members = [SELF, 2, 3];
-      const directories = members.map(() => uuid(1));
+      const directories = members.map(() => uuid(71));
       const minInsync = config(ConfigScope.TOPIC, 't', 'min.insync.replicas', String(minIsr));
       commit(...topic('t', T, { replicas: members, isr: [...isr], directories }), minInsync);
       const partition = await replicas.partition(T);
@@ -148,7 +148,7 @@ export async function leading(
     },
     {
       keys: { 'log.flush.mode': 'async', ...options.keys },
-      before: [2, 3].map((id) => registration(id, { fenced: false, logDirs: [uuid(1)] })),
+      before: [2, 3].map((id) => registration(id, { fenced: false, logDirs: [uuid(71)] })),
       alterPartitions,
       lossReports: losses,
       ...(options.world === undefined ? {} : { world: options.world }),

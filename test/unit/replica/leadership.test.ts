@@ -259,7 +259,7 @@ describe('a follower that joins', () => {
           { brokerId: 2, brokerEpoch: first },
         ]);
         // It dies, loses what it had, and comes back while the request is on its way.
-        replicas.commit(registration(2, { fenced: false, incarnationId: uuid(700), logDirs: [uuid(1)] }));
+        replicas.commit(registration(2, { fenced: false, incarnationId: uuid(700), logDirs: [uuid(71)] }));
         expect(epochOf(2)).toBeGreaterThan(first);
         await asked[0]?.answer({ kind: 'refused', error: 'INELIGIBLE_REPLICA', message: 'another broker epoch' });
         // What the earlier life had lets the next one in neither by itself, nor by what is late of it.
@@ -283,7 +283,7 @@ describe('a follower that joins', () => {
     await leading(
       async (led) => {
         const { asked, fetch, epochOf, replicas } = led;
-        replicas.commit(registration(2, { fenced: true, incarnationId: uuid(700), logDirs: [uuid(1)] }));
+        replicas.commit(registration(2, { fenced: true, incarnationId: uuid(700), logDirs: [uuid(71)] }));
         fetch(2, 0);
         await sleep(replicas.env.clock, 2000);
         expect(asked).toHaveLength(0);
@@ -291,7 +291,7 @@ describe('a follower that joins', () => {
         replicas.commit(registration(2, { fenced: false, incarnationId, logDirs: [uuid(9)] }));
         fetch(2, 0);
         expect(asked).toHaveLength(0); // the log dir of its replica is offline
-        replicas.commit(registration(2, { fenced: false, incarnationId, logDirs: [uuid(1)] }));
+        replicas.commit(registration(2, { fenced: false, incarnationId, logDirs: [uuid(71)] }));
         fetch(2, 0, { brokerEpoch: epochOf(2) });
         expect(asked.map(({ isr }) => isr)).toEqual([[SELF, 2]]);
       },
@@ -362,7 +362,7 @@ describe('a follower that joins', () => {
         append();
         expect(partition.highWatermark).toBe(2);
         // It is fenced: nobody waits for it any more, though no fetch and no append comes.
-        replicas.commit(registration(2, { fenced: true, incarnationId: uuid(700), logDirs: [uuid(1)] }));
+        replicas.commit(registration(2, { fenced: true, incarnationId: uuid(700), logDirs: [uuid(71)] }));
         await sleep(replicas.env.clock, 1000);
         expect(partition.highWatermark).toBe(3);
       },

@@ -193,7 +193,7 @@ describe('D-9.1 DeleteRecords of a topic with several replicas', () => {
       const done = deleteRecords(partition, 4, 10_000);
       await sleep(replicas.env.clock, 1000);
       fetch(2, 5, { logStartOffset: 4 });
-      replicas.commit(registration(3, { fenced: true, incarnationId: uuid(700), logDirs: [uuid(1)] }));
+      replicas.commit(registration(3, { fenced: true, incarnationId: uuid(700), logDirs: [uuid(71)] }));
       expect(await done).toEqual({ error: 'NONE', lowWatermark: 4 });
       expect(await deleteRecords(partition, 5, 2000)).toEqual({ error: 'REQUEST_TIMED_OUT', lowWatermark: -1 });
       const last = deleteRecords(partition, 5, 10_000);
