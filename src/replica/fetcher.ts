@@ -133,12 +133,21 @@ export class Fetcher {
   }
 
   async #connect(): Promise<void> {
-    const { network, clock, brokerId, limits } = this.#deps;
     const peer = this.#deps.find(this.leader);
     this.#peer = peer;
     if (peer === undefined) return this.#failed('it is not registered, or not on the listener for brokers');
-    const { address } = peer;
     this.#isConnecting = true;
+    try {
+      await this.#open(peer);
+    } finally {
+      this.#isConnecting = false;
+    }
+    this.#pump();
+  }
+
+  async #open(peer: LeaderAddress): Promise<void> {
+    const { network, clock, brokerId, limits } = this.#deps;
+    const { address } = peer;
     const options = {
       clientId: `broker-${brokerId}-fetcher`,
       connectTimeoutMs: limits.timeoutMs,
@@ -156,10 +165,7 @@ export class Fetcher {
     } catch (error) {
       if (!(error instanceof ClientError)) throw error;
       this.#failed(error.message);
-    } finally {
-      this.#isConnecting = false;
     }
-    this.#pump();
   }
 
   /** What waited for an answer failed with it. */

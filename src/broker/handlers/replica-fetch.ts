@@ -37,6 +37,11 @@ export async function replicaFetch(context: BrokerContext, request: FetchRequest
   session.apply(request);
   const deadline = context.clock.now() + Math.min(request.maxWaitMs, MAX_WAIT_MS);
   let isHurried = false;
+  let finishWait: () => void = () => {};
+  call.hurry = () => {
+    isHurried = true;
+    finishWait();
+  };
   for (;;) {
     const round = await look(context, request, session);
     if (session.isOver) return failure('FETCH_SESSION_ID_NOT_FOUND');
@@ -47,10 +52,7 @@ export async function replicaFetch(context: BrokerContext, request: FetchRequest
     }
     for (const { read } of round.told) context.buffers.takeBack(read.records);
     const { promise, finish } = session.wait();
-    call.hurry = () => {
-      isHurried = true;
-      finish();
-    };
+    finishWait = finish;
     const timer = context.clock.schedule(waitMs, finish);
     await promise;
     timer.cancel();
@@ -165,9 +167,12 @@ function note(session: FollowerSession, entry: SessionPartition, read: Partition
   round.isUrgent ||= isRefusal || isFirst;
 }
 
-/** There is nothing that the follower lacks, as far as it asks. */
-function hasAll({ place, asked }: SessionPartition): boolean {
-  return typeof place === 'string' || place?.log.logEndOffset === asked.fetchOffset;
+/** It was told all there is now, of records as far as it asks. What moved while others were read is told with the next answer. */
+function hasAll({ place, asked, highWatermark, logStartOffset }: SessionPartition): boolean {
+  if (place === undefined || typeof place === 'string') return true;
+  const { log } = place;
+  const isTold = place.highWatermark === highWatermark && log.logStartOffset === logStartOffset;
+  return isTold && place.leader !== undefined && log.logEndOffset === asked.fetchOffset;
 }
 
 function respond(session: FollowerSession, { told }: Round): Response {

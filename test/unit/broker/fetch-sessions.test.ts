@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { must } from '../../../src/base/assert.ts';
 import { ByteReader } from '../../../src/base/bytes.ts';
 import type { NodeId } from '../../../src/base/ids.ts';
+import { LOST_DIRECTORY } from '../../../src/base/uuid.ts';
 import type { BrokerContext, Call } from '../../../src/broker/context.ts';
 import { FetchSessions } from '../../../src/broker/fetch-sessions.ts';
 import { FramePool } from '../../../src/broker/frame-pool.ts';
@@ -255,6 +256,83 @@ describe('a session', () => {
       );
       expect(context.fetchSessions.find(2, sessionId)?.size).toBe(PARTITIONS);
     });
+  });
+});
+
+describe('what moves while an answer is put together', () => {
+  /** Reads of that partition wait until the returned function is called, as a slow disk has it. */
+  function holdReads({ log }: Partition): () => void {
+    let release: () => void = () => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const read = log.read.bind(log);
+    log.read = async (...args) => {
+      await held;
+      return read(...args);
+    };
+    return release;
+  }
+
+  test('is told with the next: a high watermark, and a log start (D-9.1)', async () => {
+    await leading(async ({ ask, all, append, replicas, epochOf, partitions }) => {
+      const [slow, moving] = [must(partitions[9], 'it'), must(partitions[3], 'it')];
+      append(3, 2);
+      const topics = all();
+      const { sessionId } = await ask({ topics });
+      const release = holdReads(slow);
+      const third = { replicaId: 3, replicaEpoch: epochOf(3) };
+      await ask({ topics: [{ topicId: T, partitions: [wanted(3, 1, { lastFetchedEpoch: 0 })] }], replicaState: third });
+      expect(moving.highWatermark).toBe(1);
+      append(9);
+      const waiting = ask({ sessionId, sessionEpoch: 1 });
+      await sleep(replicas.env.clock, 100);
+      await ask({
+        topics: [{ topicId: T, partitions: [wanted(3, 2, { lastFetchedEpoch: 0 })] }],
+        replicaState: third,
+        maxWaitMs: 0,
+      });
+      expect(moving.highWatermark).toBe(2);
+      release();
+      expect((await waiting).told.get(3)?.[1]).toBe(1);
+      const next = await ask({
+        sessionId,
+        sessionEpoch: 2,
+        topics: [{ topicId: T, partitions: [wanted(9, 1, { lastFetchedEpoch: 0 })] }],
+      });
+      expect([...next.told]).toEqual([[3, [0, 2, 0]]]);
+    });
+  });
+
+  test('ends the wait, if others have come to wait for the answer meanwhile', async () => {
+    await leading(async ({ ask, all, append, replicas, partitions }) => {
+      const { sessionId } = await ask({ topics: all() });
+      const release = holdReads(must(partitions[9], 'it'));
+      append(9);
+      const from = call();
+      const waiting = ask({ sessionId, sessionEpoch: 1, maxWaitMs: 30_000, minBytes: 1 << 20 }, from);
+      await sleep(replicas.env.clock, 10);
+      const at = replicas.env.clock.now();
+      from.hurry?.();
+      release();
+      await waiting;
+      expect(replicas.env.clock.now() - at).toBeLessThan(100);
+    });
+  });
+});
+
+test('a follower whose log was lost is asked how far it is now (D-10.2)', async () => {
+  await leading(async ({ ask, all, replicas, partitions }) => {
+    const { sessionId } = await ask({ topics: all() });
+    const waiting = ask({ sessionId, sessionEpoch: 1, maxWaitMs: 30_000 });
+    await sleep(replicas.env.clock, 10);
+    const directories = [uuid(61), LOST_DIRECTORY, uuid(63)];
+    const change = { topicId: T, partition: 3, isr: { replicas: [SELF, 3] }, directories: { directories } };
+    replicas.commit(record({ $case: 'partitionChange', partitionChange: { ...change, cause: 'test' } }));
+    expect([...(await waiting).told]).toEqual([[3, [9, -1, 0]]]);
+    const topics = [{ topicId: T, partitions: [wanted(3)] }];
+    expect([...(await ask({ sessionId, sessionEpoch: 2, topics, maxWaitMs: 0 })).told.keys()]).toEqual([3]);
+    expect(partitions[3]?.leader?.followers.get(2)?.logEndOffset).toBe(0);
   });
 });
 

@@ -252,6 +252,18 @@ test('a leader that has registered anew is connected to anew, where it is then; 
   });
 });
 
+test('a leader that registers anew while it is connected to is connected to anew', async () => {
+  await scene(async ({ env, fetcher, registered, until }) => {
+    const peer = await playLeader(env);
+    fetcher.add(new Followed(0, 5).following);
+    expect(peer.streams).toHaveLength(0);
+    registered.leader = { brokerEpoch: 10, address: { host: 'leader', port: 9092 } };
+    fetcher.leaderChanged();
+    await until(() => peer.asked.length === 1);
+    expect(named(peer.asked[0])).toEqual([[0, 5]]);
+  });
+});
+
 test('a leader that does not answer loses its connection', async () => {
   await scene(async ({ env, fetcher, until }) => {
     const peer = await playLeader(env);
