@@ -27,7 +27,9 @@ export class BrokerLife {
     const logDirs = online.map(({ meta }) => meta.directoryId).sort();
     const inherits = this.last.end === 'crash';
     await this.#inEach(online, ({ life, cleanShutdownEpoch }) => {
-      const asyncUsed = inherits && cleanShutdownEpoch === undefined && life.last?.asyncUsed === true;
+      // A clean stop of a start that was not registered opened no log.
+      const isSynced = cleanShutdownEpoch !== undefined && cleanShutdownEpoch >= 0;
+      const asyncUsed = inherits && !isSynced && life.last?.asyncUsed === true;
       return life.begin({ brokerEpoch, bootId: this.#bootId, asyncUsed, logDirs });
     });
   }
