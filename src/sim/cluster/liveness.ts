@@ -22,6 +22,8 @@ export const CONVERGE_LIMIT_MS = 60_000;
 const QUORUM_LIMIT_MS = 30_000;
 /** And from there to a new topic with a record. */
 const PROBE_LIMIT_MS = 30_000;
+/** And from the last write until everything is committed: all replicas are in sync. */
+const SETTLE_LIMIT_MS = 30_000;
 /** Short where it is set at all. */
 const BALANCE_INTERVAL = 'leader.imbalance.check.interval.seconds';
 /** A commit of a quorum at peace. */
@@ -157,6 +159,28 @@ async function probeQuorum(cluster: SimCluster): Promise<void> {
 
 function isCommitted(told: Awaited<ReturnType<typeof createContested>> | undefined): boolean {
   return told !== undefined && told !== 'unknown' && told !== 'nothing';
+}
+
+/**
+ * L-C1: what leaders have in their logs is committed, also where its producer has given it up. Before that a reader of everything may be
+ * shown an end that is not the end.
+ */
+export async function settle({ world, brokers }: SimCluster): Promise<void> {
+  const open = (): string | undefined => {
+    for (const { node, id } of brokers) {
+      for (const { topic, partition, leader, highWatermark, log } of node?.replicas?.partitions() ?? []) {
+        if (leader === undefined || highWatermark === log.logEndOffset) continue;
+        return `${topic}-${partition} ends at ${log.logEndOffset} at its leader ${id}, and its high watermark is ${highWatermark}`;
+      }
+    }
+    return undefined;
+  };
+  for (let passedMs = 0, why = open(); why !== undefined; passedMs += LOOK_EVERY_MS, why = open()) {
+    if (passedMs >= SETTLE_LIMIT_MS) {
+      throw new ViolatedError({ property: 'L-C1', detail: `${SETTLE_LIMIT_MS} ms after the last write ${why}` });
+    }
+    await world.runFor(LOOK_EVERY_MS);
+  }
 }
 
 /** A new topic can be created, and a record be written to it. */

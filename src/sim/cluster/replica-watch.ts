@@ -325,9 +325,14 @@ export class ReplicaWatch {
       const replica = at.replicas.get(brokerId) as Replica;
       const gone = how === 'disk' ? replica.view.batches : replica.view.refresh();
       if (how === 'disk') replica.view = new LogView(disk, 'nowhere');
+      // Others may have committed what it was only fetching: nobody counts on that before it is flushed here (D-3.9, D-12). And who lost
+      // its disk may still be in the ISR, until its next registration.
+      const facts = this.#factsOf(at);
+      const isMember =
+        facts !== undefined && [...facts.isr, ...facts.elr].includes(brokerId) && !at.truth.isLossy(brokerId);
       if (!at.truth.crashed(brokerId, gone, this.#logOf(replica))) continue;
       this.#hooks.count('committed records lost at a replica');
-      if (how === 'disk' || !this.#isSync(at)) continue;
+      if (how === 'disk' || !isMember || !this.#isSync(at)) continue;
       const detail = `a power cut took committed records of ${at.truth.name} from broker ${brokerId}, which flushes before it acknowledges`;
       this.#must({ property: 'S-D1', detail });
     }

@@ -14,7 +14,7 @@ import { Nemesis } from './faults.ts';
 import { checkBounded, checkClients, checkNothingLeft, checkRegistrars, FINAL_READER } from './final-checks.ts';
 import { GOVERNED, govern } from './governors.ts';
 import { createKept, readKept, writeKept } from './kept-topics.ts';
-import { CONVERGE_LIMIT_MS, converge, probe } from './liveness.ts';
+import { CONVERGE_LIMIT_MS, converge, probe, settle } from './liveness.ts';
 import type { SimNode } from './node.ts';
 import { endLife, formatNode, startLife } from './node.ts';
 import { operate } from './operator.ts';
@@ -171,6 +171,7 @@ async function play(
     'L-M1: producers come to their end',
   );
   await probe(cluster, log);
+  await settle(cluster);
   phase('final reading');
   const reader = spawnClient(cluster, 'reader', (env) =>
     readEverything(cluster, env, FINAL_READER, CALM_WORKLOAD, log),
