@@ -48,7 +48,7 @@ it('is administered with what reflection tells, at a broker and at any controlle
   expect(created).toMatchObject({ topics: [{ name: 'by-reflection', error: null, partitions: 3 }] });
   for (const tool of [broker, controller]) {
     const { topics } = await tool.call(ADMIN, 'ListTopics', {});
-    expect(topics).toMatchObject([{ name: 'by-reflection', partitions: 3, replication_factor: 1 }]);
+    expect(topics).toMatchObject([{ name: 'by-reflection', partitions: 3, replication_factor: 3 }]);
     const described = await tool.call(ADMIN, 'DescribeCluster', {});
     expect(described).toMatchObject({ brokers: [{ broker_id: 4 }, { broker_id: 5 }, { broker_id: 6 }] });
   }
