@@ -50,8 +50,10 @@ export async function beginAnew(cutter: Cutter, startOffset: Offset): Promise<bo
   const { partition, leaderEpoch, logger } = cutter;
   const { topic, log, knownHighWatermark: highWatermark } = partition;
   const { logStartOffset, logEndOffset } = log;
-  if (!(await report(cutter, 'hole', logEndOffset, startOffset))) return false;
-  logger.warn('log-dropped', {
+  // A new replica misses nothing that it had: the ledger would fill with what retention and DeleteRecords do.
+  const isBlank = logStartOffset === logEndOffset && highWatermark <= logEndOffset && !isAwaited(cutter);
+  if (!isBlank && !(await report(cutter, 'hole', logEndOffset, startOffset))) return false;
+  logger[isBlank ? 'info' : 'warn']('log-dropped', {
     topic,
     partition: partition.partition,
     leaderEpoch,

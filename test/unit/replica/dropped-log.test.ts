@@ -41,6 +41,8 @@ test('a log that begins anew inside a batch of the leader takes the batch as a w
         expect(b.offsets).toEqual([3, 6, 6]);
         expect(await b.bytes()).toEqual(await a.bytes());
         expect(bench.told('fetch-refused')).toEqual([]);
+        // It had nothing: the ledger hears of no loss.
+        expect(b.reported).toEqual([]);
       },
       { flushMode },
     );
