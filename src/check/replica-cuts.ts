@@ -43,11 +43,11 @@ export function checkAnnounced(cut: ReplicaCut, reports: readonly LossReport[]):
 export function checkCarriedOut(
   cuts: readonly ReplicaCut[],
   reports: readonly LossReport[],
-  crashed: (report: LossReport) => boolean,
+  crashed: (report: LossReport, index: number) => boolean,
 ): Violation | undefined {
-  return firstViolation(reports, (report) => {
+  return firstViolation(reports.entries(), ([index, report]) => {
     if (report.kind === LED || report.kind === SHORT || report.fromOffset >= report.toOffset) return undefined;
-    if (crashed(report) || cuts.some((cut) => isWithin(report, cut))) return undefined;
+    if (crashed(report, index) || cuts.some((cut) => isWithin(report, cut))) return undefined;
     return violation('S-D8', `the ledger says that ${show(report)}, and it did not`);
   });
 }

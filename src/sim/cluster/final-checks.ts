@@ -40,14 +40,14 @@ export function checkClients(cluster: SimCluster, log: ClientLog, image: Metadat
       ),
     ),
   );
-  checkKept(cluster, log);
+  const ledger = ledgerOf(image);
+  checkKept(cluster, log, ledger);
   const logs = finalLogs(cluster, image).filter(({ topic }) => log.topics.has(topic));
   const seen = { writes: log.writes, reads: log.reads, logs };
   const hazards = { uncleanElections: true, lossyDisks: true };
   // What is gone is what the omniscient observer saw go, and of that the ledger says all that it can.
   const told = { ...seen, losses: ghost.allLosses(), ledger: [] };
   for (const found of violationsOf(told, FINAL_READER, hazards)) must(found);
-  const ledger = ledgerOf(image);
   const untold = { ...seen, losses: [...ghost.losses, ...ghost.replicas.silentLosses()], ledger };
   for (const found of violationsOf(untold, FINAL_READER, hazards)) must(asLedger(found));
   const [truncation] = log.truncations;
@@ -97,10 +97,10 @@ function replicaLogs(cluster: SimCluster, image: MetadataImage): ReplicaLog[] {
   );
 }
 
-/** D-9: as the last reading found them. */
-function checkKept({ ghost }: SimCluster, { kept }: ClientLog): void {
+/** D-9: as the last reading found them. Who leads after an unclean election may lack anything, and the ledger says that there was one. */
+function checkKept({ ghost }: SimCluster, { kept }: ClientLog, ledger: readonly LossEntry[]): void {
   const { pruned, compacted, deletedBefore } = kept;
-  const mayLack = (topic: string): boolean => ghost.losses.some((loss) => loss.topic === topic);
+  const mayLack = (topic: string): boolean => [...ghost.losses, ...ledger].some((loss) => loss.topic === topic);
   must(checkKeptInvention(pruned.writes, pruned.reads));
   must(checkKeptInvention(compacted.writes, compacted.reads));
   if (!mayLack(PRUNED)) must(checkPruned(pruned.writes, pruned.reads, deletedBefore));

@@ -3,6 +3,8 @@
 import { sleep } from '../../env/clock.ts';
 import type { PartitionState } from '../../metadata/image.ts';
 import { brokersInOrder, isActive, topicsInOrder } from '../../metadata/image.ts';
+import type { PartitionLoss } from '../../metadata/loss-entry.ts';
+import { lossesOf } from '../../metadata/losses.ts';
 import type { QuorumDescription } from '../../raft/types.ts';
 import { nameOf } from '../raft/ghost.ts';
 import type { ClientLog } from './client-log.ts';
@@ -97,10 +99,10 @@ function notConverged(cluster: SimCluster, extent: Extent): string | undefined {
   if (fenced !== undefined) return `broker ${fenced.id} is fenced`;
   if (brokersInOrder(image).length !== cluster.brokers.length) return 'there are brokers that nobody started';
   const isBalanced = BALANCE_INTERVAL in cluster.scenario.config.nodeSettings;
-  for (const { name, partitions } of topicsInOrder(image)) {
+  for (const { name, topicId, partitions } of topicsInOrder(image)) {
     for (const [partition, state] of partitions.entries()) {
       if (extent !== 'wholly' && isOrphaned(state)) continue;
-      const why = whyNotWell(state, isBalanced);
+      const why = whyNotWell(state, isBalanced) ?? whatIsAwaited(lossesOf(image, topicId, partition));
       if (why !== undefined) return `${name}-${partition} ${why}`;
     }
   }
@@ -119,6 +121,12 @@ function whyNotWell(state: PartitionState, isBalanced: boolean): string | undefi
   if (isBalanced && leader !== replicas[0] && isr.includes(replicas[0] ?? -1)) return 'has not its preferred leader';
   if (recovering) return 'has not recovered';
   return isr.length < replicas.length ? `has the ISR [${isr.join()}] of [${replicas.join()}]` : undefined;
+}
+
+/** S-D8: with every replica back and in sync each has said what it had, so that all entries of the loss ledger are closed. */
+function whatIsAwaited(losses: readonly PartitionLoss[]): string | undefined {
+  const open = losses.find(({ awaited }) => awaited.length > 0);
+  return open && `has a loss in epoch ${open.newLeaderEpoch} that waits for [${open.awaited.join()}]`;
 }
 
 /** L-R1: what is asked of the leader is committed. */

@@ -107,6 +107,8 @@ export class ReplicaWatch {
   readonly #shaken = new Map<string, Set<NodeId>>();
   /** Those that have not registered since. */
   readonly #unheard = new Set<NodeId>();
+  /** How many reports there were when brokers that something happened to registered again. */
+  readonly #reportsBefore = new Map<NodeId, number>();
 
   constructor(hooks: ReplicaWatchHooks, appends: AppendHistory) {
     this.#hooks = hooks;
@@ -369,12 +371,15 @@ export class ReplicaWatch {
     });
   }
 
-  /** S-D8: when all replicas are back, what they said that they cut is what they cut, and nothing is awaited. */
+  /**
+   * S-D8: when all replicas are back, what they said that they cut is what they cut. After the word of it a crash may have taken the
+   * records before the replica did; who said it after such a crash, and lived on, has done it.
+   */
   atEnd(): Violation | undefined {
-    const crashed = ({ topicId, partition, brokerId }: LossReport): boolean => {
-      const key = `${topicId}-${partition}`;
-      return !this.#partitions.has(key) || this.#shaken.get(key)?.has(brokerId) === true;
-    };
+    const crashed = ({ topicId, partition, brokerId }: LossReport, index: number): boolean =>
+      !this.#partitions.has(`${topicId}-${partition}`) ||
+      this.#unheard.has(brokerId) ||
+      index < (this.#reportsBefore.get(brokerId) ?? 0);
     return checkCarriedOut(this.cuts, this.reports, crashed);
   }
 
@@ -406,7 +411,7 @@ export class ReplicaWatch {
   }
 
   #registered(brokerId: NodeId): void {
-    this.#unheard.delete(brokerId);
+    if (this.#unheard.delete(brokerId)) this.#reportsBefore.set(brokerId, this.reports.length);
     for (const at of this.#partitions.values()) {
       if (!at.replicas.has(brokerId)) continue;
       const facts = this.#factsOf(at);
