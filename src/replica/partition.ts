@@ -180,13 +180,24 @@ export class Partition {
     const { leaderEpoch } = state;
     this.#deps.logger.info('partition-leader', { topic, partition, leaderEpoch, logEndOffset: log.logEndOffset });
     this.reconsider();
-    if (loss === undefined) return;
+    if (loss === undefined) return this.#tellLedger(leadership);
     this.#deps.logger.warn('leader-without-records', { topic, ...loss });
     void this.#deps.lossReports.report(loss, leadership.signal).then((isReported) => {
       if (!isReported) return;
       this.#missedHighWatermark = 0;
       leadership.recovered();
     });
+  }
+
+  /** S-D8: a leader that was elected cleanly cuts nothing; it may not have had the time to say so as a follower. */
+  #tellLedger({ state: { leaderEpoch }, signal }: Leadership): void {
+    if (!this.#deps.awaited(this).some((epoch) => epoch <= leaderEpoch)) return;
+    const { topicId, partition, log, knownHighWatermark: highWatermark } = this;
+    const range = { fromOffset: log.logEndOffset, toOffset: log.logEndOffset };
+    void this.#deps.lossReports.report(
+      { topicId, partition, leaderEpoch, kind: 'cut', ...range, highWatermark },
+      signal,
+    );
   }
 
   /** D-0.4 */
