@@ -155,6 +155,29 @@ export class PartitionTruth<Batch extends TrueBatch = TrueBatch> {
   }
 
   /**
+   * S-D3: a living replica cuts what it has from `fromOffset` on. Told before its disk shows it, as it may have fetched the same again by
+   * then. `log`: as it was.
+   */
+  cuts(fromOffset: Offset, log: TrueLog<Batch>): Violation | undefined {
+    if (this.isUndecided || this.#lossy.has(log.brokerId)) return undefined;
+    const held = this.#recount(log);
+    const lost = this.committed.slice(0, held).find(({ nextOffset }) => nextOffset > fromOffset);
+    if (lost === undefined) return undefined;
+    return violation('S-D3', `broker ${log.brokerId} cuts ${show(lost)} of ${this.name}, which is committed`);
+  }
+
+  /** S-D7: a follower heard in `leaderEpoch` that what it has below `highWatermark` is committed. */
+  heard(leaderEpoch: Epoch, highWatermark: Offset, log: TrueLog<Batch>): Violation | undefined {
+    // A leader that another was elected over uncleanly commits in vain.
+    if (this.isUndecided || this.#lossy.has(log.brokerId) || leaderEpoch < this.#uncleanSince) return undefined;
+    const held = this.#verify(log, false);
+    const other = log.batches[held];
+    if (other === undefined || other.nextOffset > highWatermark) return undefined;
+    const where = `broker ${log.brokerId}, follower of ${this.name} in epoch ${leaderEpoch} with the high watermark ${highWatermark},`;
+    return violation('S-D7', `${where} has ${show(other)}, and committed is ${show(this.committed[held])}`);
+  }
+
+  /**
    * A power cut or a new disk took `gone` from the log of a broker that is not running. Also what is not committed yet may be soon, as
    * its leader knows that it was there. True if committed records went with it.
    */

@@ -107,6 +107,8 @@ export class ReplicaWatch {
   readonly #shaken = new Map<string, Set<NodeId>>();
   /** Those that have not registered since. */
   readonly #unheard = new Set<NodeId>();
+  /** Those that have opened no log since they registered: their disks may not say yet that they did. */
+  readonly #unnoted = new Set<NodeId>();
   /** How many reports there were when brokers that something happened to registered again. */
   readonly #reportsBefore = new Map<NodeId, number>();
 
@@ -145,6 +147,7 @@ export class ReplicaWatch {
   /** To be called after every event, for every broker that runs. */
   look(broker: LiveBroker): void {
     for (const partition of broker.partitions) {
+      this.#unnoted.delete(broker.id);
       if (partition.topic.startsWith(KEPT)) continue;
       const seen = this.#seen.get(partition);
       if (seen === undefined) this.#begin(broker, partition);
@@ -234,6 +237,7 @@ export class ReplicaWatch {
       highWatermark,
     };
     this.cuts.push(cut);
+    this.#must(at.truth.cuts(cut.fromOffset, this.#logOf(replica)));
     if (highWatermark > cut.fromOffset) this.#hooks.count('replica cut below its high watermark');
     this.#must(checkAnnounced(cut, this.reports));
   }
@@ -264,6 +268,9 @@ export class ReplicaWatch {
     const { highWatermark } = partition;
     if (!leads) {
       if (highWatermark > at.truth.highest) this.#tooHigh(at, brokerId, highWatermark);
+      // A replica that starts again knows what it knew, which an unclean election may have made void.
+      else if (before >= 0 && highWatermark > before)
+        this.#must(at.truth.heard(leaderEpoch, highWatermark, this.#logOf(replica)));
       return;
     }
     const known = at.highWatermarks.get(leaderEpoch) ?? 0;
@@ -343,6 +350,10 @@ export class ReplicaWatch {
   /** Something is wrong with its disk. */
   shaken(brokerId: NodeId): void {
     this.#unheard.add(brokerId);
+    this.#shakeAll(brokerId);
+  }
+
+  #shakeAll(brokerId: NodeId): void {
     for (const { topicId, partitions } of this.#hooks.metadata.topics.values()) {
       for (const [partition, { state }] of partitions.entries()) {
         if (state.replicas.includes(brokerId)) this.#shake(`${topicId}-${partition}`, brokerId);
@@ -411,6 +422,9 @@ export class ReplicaWatch {
   }
 
   #registered(brokerId: NodeId): void {
+    // C-2.4: the disk vouches for the registration that it has a note of. A life that ends between the two leaves the one before.
+    if (this.#unnoted.has(brokerId)) this.#shakeAll(brokerId);
+    this.#unnoted.add(brokerId);
     if (this.#unheard.delete(brokerId)) this.#reportsBefore.set(brokerId, this.reports.length);
     for (const at of this.#partitions.values()) {
       if (!at.replicas.has(brokerId)) continue;

@@ -111,6 +111,41 @@ describe('S-D3', () => {
     expect(truth.losses).toMatchObject([{ fromOffset: 1, toOffset: 3, leaderEpoch: 1 }]);
     expect(truth.removed(2, THREE.slice(1), log(2, THREE.slice(0, 1)))).toBeUndefined();
   });
+
+  test('also where it is there again before anybody looks at the disk', () => {
+    const truth = committed();
+    expect(truth.cuts(2, log(2, THREE))?.property).toBe('S-D3');
+    expect(truth.cuts(3, log(2, [...THREE, ...batches([0, 0, 0, 0], 1).slice(3)]))).toBeUndefined();
+    expect(truth.cuts(1, log(2, THREE.slice(0, 1)))).toBeUndefined();
+  });
+
+  test('who lost power may have to cut, until the controller knows', () => {
+    const truth = committed();
+    truth.crashed(2, THREE.slice(2), log(2, THREE.slice(0, 2)));
+    expect(truth.cuts(1, log(2, THREE.slice(0, 2)))).toBeUndefined();
+    truth.registered(2, false);
+    expect(truth.cuts(1, log(2, THREE.slice(0, 2)))?.property).toBe('S-D3');
+  });
+});
+
+describe('S-D7', () => {
+  const other = [...THREE.slice(0, 2), ...batches([0, 0, 1], 1).slice(2)];
+
+  test('what a follower takes for committed is what its leader has there', () => {
+    const truth = committed();
+    expect(truth.heard(1, 2, log(4, other))).toBeUndefined();
+    expect(truth.heard(1, 3, log(4, other))?.property).toBe('S-D7');
+    expect(truth.heard(1, 3, log(2, THREE))).toBeUndefined();
+  });
+
+  test('a leader that another was elected over uncleanly says what is void', () => {
+    const truth = committed();
+    truth.electedUncleanly(2);
+    expect(truth.heard(1, 3, log(4, other))).toBeUndefined();
+    truth.begins('broker3#1', 2, log(3, THREE));
+    expect(truth.heard(1, 3, log(4, other))).toBeUndefined();
+    expect(truth.heard(2, 3, log(4, other))?.property).toBe('S-D7');
+  });
 });
 
 describe('unclean elections', () => {
