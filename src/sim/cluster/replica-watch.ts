@@ -147,7 +147,7 @@ export class ReplicaWatch {
   /** To be called after every event, for every broker that runs. */
   look(broker: LiveBroker): void {
     for (const partition of broker.partitions) {
-      this.#unnoted.delete(broker.id);
+      if (this.#unnoted.size > 0) this.#unnoted.delete(broker.id);
       if (partition.topic.startsWith(KEPT)) continue;
       const seen = this.#seen.get(partition);
       if (seen === undefined) this.#begin(broker, partition);
