@@ -228,11 +228,12 @@ export class PartitionLog {
   }
 
   /**
-   * Removes all batches that hold offsets from `offset` on (at least logStartOffset), and what was derived from them.
-   * Durable when it resolves (D-3.6). No append may run meanwhile.
+   * Removes all batches that hold offsets from `wanted` on, and what was derived from them; all there are where retention has moved the start
+   * of the log beyond that meanwhile. Durable when it resolves (D-3.6). No append may run meanwhile.
    */
-  truncateTo(offset: Offset): Promise<void> {
+  truncateTo(wanted: Offset): Promise<void> {
     return this.#commit.exclusively(async () => {
+      const offset = Math.max(wanted, this.#state.logStartOffset);
       await forgetNoted(this.#state, offset, this.#hooks);
       await truncateLog(this.#state, offset, this.#hooks.beforeTruncation);
     });

@@ -217,3 +217,12 @@ test('D-9.1 a cut in the batch that straddles the log start leaves an empty log 
   expect([again.logStartOffset, again.logEndOffset]).toEqual([10, 12]);
   await again.close();
 });
+
+test('a truncation behind a move of the log start beyond it leaves the log empty (D-3.6, D-9.1)', async () => {
+  const log = await filled(BATCHES);
+  await Promise.all([log.advanceLogStart(12), log.truncateTo(9)]);
+  expect([log.logStartOffset, log.logEndOffset]).toEqual([12, 12]);
+  append(log, 4, 9);
+  expect(log.logEndOffset).toBe(15);
+  await log.close();
+});
