@@ -106,7 +106,7 @@ function returnSentence(subject: Subject, brokerId: NodeId, outlook: Outlook): s
   const leads = after.leader === brokerId ? `it ${standing} and would lead` : `broker ${after.leader} would lead`;
   if (crashed.leader === after.leader && !crashed.recovering) return `${returns}: ${leads}`;
   const otherwise = crashed.leader === NO_NODE ? 'nobody would' : `it would be elected uncleanly, and ${LOSS}`;
-  return `${returns} without having crashed: ${leads}; after a crash, which may have cost it records, ${otherwise}`;
+  return `${returns}: ${leads}, unless a power cut or a lost disk may have cost it records; then ${otherwise}`;
 }
 
 function reassignmentSentences({ state }: Subject): string[] {

@@ -71,6 +71,13 @@ function lostText(loss: LossDescription): string {
   return firstOffset < endOffset ? `${range}, or more` : 'not known';
 }
 
+/** `nothing` only where nobody can say otherwise any more. */
+function surelyText(loss: LossDescription): string {
+  const range = lostRange(loss, committedLost);
+  const isOpen = loss.awaited.length + goneFrom(loss).length > 0;
+  return isOpen && range.firstOffset >= range.endOffset ? 'not known' : rangeText(range);
+}
+
 /** Those that are not registered say nothing unless they come back. */
 function awaitedText({ awaited, unregistered }: LossDescription): string {
   return list(awaited.map((id) => (unregistered.includes(id) ? `${id} (not registered)` : id)));
@@ -87,7 +94,7 @@ const LOSS_COLUMNS: readonly Column<LossDescription>[] = [
     cell: ({ oldLeaderEpoch: old, newLeaderEpoch: now }) => (old === now ? now : `${old} → ${now}`),
   },
   { head: 'LOST', cell: lostText },
-  { head: 'SURELY COMMITTED', cell: (loss) => rangeText(lostRange(loss, committedLost)) },
+  { head: 'SURELY COMMITTED', cell: surelyText },
   { head: 'WAITS FOR', cell: awaitedText },
   { head: 'ALLOWED BY', cell: ({ leader, cause }) => (leader < 0 ? 'nobody' : cause) },
   { head: 'ISR BEFORE', cell: ({ oldIsr }) => list(oldIsr), wide: true },

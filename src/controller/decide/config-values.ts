@@ -66,7 +66,7 @@ function keyProblem({ topic, name }: ConfigTarget, key: string): string | undefi
     return `${key} cannot be altered while nodes run: set it in the file of each node, and start the node again`;
   }
   if (scope === 'broker' || name === '') return undefined;
-  return `${key} cannot differ between brokers: alter it for all of them, with an empty broker name`;
+  return `${key} cannot differ between brokers: alter it for all of them (--all-brokers, or an empty broker name)`;
 }
 
 /** Of a key without {@link keyProblem}. */

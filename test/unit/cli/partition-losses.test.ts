@@ -51,7 +51,7 @@ test('what is lost in one table, what each replica says in another', () => {
   expect(lossesText([ELECTION, FOUND], false)).toBe(`\
 PARTITION  WHEN                      LEADER  LEADER EPOCH  LOST                                     SURELY COMMITTED    WAITS FOR  ALLOWED BY
 orders-3   2026-01-31T12:00:00.000Z  5       5 → 6         offsets 100 to 103, and what is awaited  offsets 100 to 101  4          asked for by an administrator
-orders-0   -                         -       9             not known                                nothing             -          nobody
+orders-0   -                         -       9             not known                                not known           -          nobody
 
 PARTITION  LEADER EPOCH  WHAT A REPLICA SAYS
 orders-3   6             broker 5 led, and went on from offset 100
@@ -81,6 +81,16 @@ test.each<[string, Partial<LossDescription>, string]>([
 ])('where %s it says so', (_, fields, text) => {
   const [, row = ''] = lossesText([{ ...ELECTION, ...fields }], false).split('\n');
   expect(row.split(/ {2,}/)).toContain(text);
+});
+
+test.each<[string, Partial<LossDescription>, string]>([
+  ['replicas are waited for', { replicas: [] }, 'not known'],
+  ['a replica will never say', { awaited: [], replicas: [said(4, LossKind.GONE)] }, 'not known'],
+  ['all have said that they had nothing', { awaited: [], replicas: [said(6, LossKind.CUT)] }, 'nothing'],
+])('where %s it is said of what was surely committed, too', (_, fields, text) => {
+  const loss = { ...ELECTION, ...fields, firstOffset: 0, endOffset: 0 };
+  const [head = '', row = ''] = lossesText([loss], false).split('\n');
+  expect(row.slice(head.indexOf('SURELY COMMITTED'), head.indexOf('WAITS FOR')).trim()).toBe(text);
 });
 
 test('no loss is no table', () => {

@@ -128,7 +128,7 @@ describe('a partition with a leader', () => {
 });
 
 describe('a partition without a leader', () => {
-  it('waits for one of the eligible leader replicas, which a crash would cost that place', () => {
+  it('waits for one of the eligible leader replicas, which lost records would cost that place', () => {
     const story = trio();
     for (const id of [4, 5, 6]) story.fence(id);
     const answer = explain(story);
@@ -137,10 +137,10 @@ describe('a partition without a leader', () => {
         'broker 6 is fenced since offset 15: session expired (decided at offset 14: broker 6 fenced: session expired)',
     );
     expect(answer.replicas.map(({ eligible }) => eligible)).toEqual([false, false, false]);
-    const unless = 'after a crash, which may have cost it records, nobody would';
+    const unless = 'unless a power cut or a lost disk may have cost it records; then nobody would';
     expect(answer.whatWouldChange).toEqual([
-      `broker 5 comes back without having crashed: it is in the ELR and would lead; ${unless}`,
-      `broker 6 comes back without having crashed: it is in the ELR and would lead; ${unless}`,
+      `broker 5 comes back: it is in the ELR and would lead, ${unless}`,
+      `broker 6 comes back: it is in the ELR and would lead, ${unless}`,
     ]);
     // And so it is.
     story.unfence(5);
