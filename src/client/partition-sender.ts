@@ -207,6 +207,7 @@ export class PartitionSender {
   /** Keeps the batch for another attempt, unless its time has run out. */
   #again(batch: ProduceBatch, reason: string): void {
     this.#draining = true;
+    batch.lastProblem = reason;
     if (batch.done) this.#giveUp(batch, reason);
     else this.#retry.push(batch);
   }
@@ -295,7 +296,8 @@ export class PartitionSender {
   #expire(batch: ProduceBatch): void {
     if (batch.done) return;
     if (this.#inFlight.includes(batch)) batch.maybeAppended = true;
-    batch.fail(`not acknowledged within ${this.#context.deliveryTimeoutMs} ms`);
+    const why = batch.lastProblem === undefined ? '' : `: ${batch.lastProblem}`;
+    batch.fail(`not acknowledged within ${this.#context.deliveryTimeoutMs} ms${why}`);
     for (const list of [this.#queue, this.#retry]) {
       const at = list.indexOf(batch);
       if (at < 0) continue;

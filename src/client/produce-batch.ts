@@ -51,6 +51,8 @@ export class ProduceBatch {
   baseSequence = NO_SEQUENCE;
   /** Whether some attempt may have put it into the log. */
   maybeAppended = false;
+  /** Why the last attempt came to nothing, for who is told that it took too long. */
+  lastProblem: string | undefined;
   /** All records were told. */
   done = false;
   /** Uncompressed, an upper bound. */
