@@ -1,4 +1,5 @@
-// What a topic survives, in one sentence: the guarantee first, then why it is no better, then the partitions of which it is not true.
+// What a topic survives, in one sentence: the partitions without a leader, the guarantee of the others, why it is no better, and then the
+// partitions that are worse off.
 import type { NodeId } from '../base/ids.ts';
 import { listText } from './fields.ts';
 import type { PartitionState } from './image.ts';
@@ -19,8 +20,11 @@ export interface SentenceFacts {
 /** e.g. `kill and power loss of all brokers; loss of 1 disk of 3`. */
 export function survivalSentence(of: SentenceFacts): string {
   const { ofLed } = of;
-  const guarantee = ofLed === undefined ? 'nothing is sure' : guaranteeText(ofLed, of);
-  return [guarantee, ...troubles(of)].join('; ');
+  const [leaderless, ...others] = troubles(of);
+  if (ofLed === undefined) return ['nothing is sure', ...leaderless, ...others].join('; ');
+  const guarantee = guaranteeText(ofLed, of);
+  // What cannot be used now comes first.
+  return [...leaderless, leaderless.length === 0 ? guarantee : `the others: ${guarantee}`, ...others].join('; ');
 }
 
 function guaranteeText(numbers: SurvivalNumbers, of: SentenceFacts): string {
@@ -61,8 +65,8 @@ function weakness({ facts, minIsr }: SentenceFacts): string {
   return 'one replica alone is known to have all';
 }
 
-/** Partitions that are worse off, and what that means. */
-function troubles({ topic, partitions, facts }: SentenceFacts): string[] {
+/** Partitions that are worse off, and what that means: those without a leader, then others. */
+function troubles({ topic, partitions, facts }: SentenceFacts): [leaderless: string[], ...others: string[]] {
   const where = (test: (state: PartitionState, facts: PartitionFacts) => boolean): number[] =>
     partitions.flatMap((state, i) => {
       const its = facts[i];
@@ -72,7 +76,7 @@ function troubles({ topic, partitions, facts }: SentenceFacts): string[] {
   const recovering = where(({ recovering: is, replicas }) => is && replicas.length > 1);
   const short = where(({ isr }, { isLed, minIsr }) => isLed && isr.length < minIsr);
   return [
-    ...(leaderless.length === 0 ? [] : [leaderlessText(leaderless, partitions)]),
+    leaderless.length === 0 ? [] : [leaderlessText(leaderless, partitions)],
     ...(short.length === 0 ? [] : [`${named(short)} under min ISR: acks=all is refused there`]),
     ...(recovering.length === 0
       ? []

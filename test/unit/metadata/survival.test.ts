@@ -195,8 +195,8 @@ it('says plainly where nobody leads', () => {
     'nothing is sure; no leader in partition 0: what was acknowledged is with broker 4, which is down',
   );
   expect(sentence(SYNC, [[[1, 2, 3]], [[1, 4], { leader: -1, isr: [], elr: [] }]])).toBe(
-    'kill and power loss of all brokers; loss of 1 disk of 3; ' +
-      'no leader in partition 1: no replica is known to have all that was acknowledged',
+    'no leader in partition 1: no replica is known to have all that was acknowledged; ' +
+      'the others: kill and power loss of all brokers; loss of 1 disk of 3',
   );
   expect(
     sentence(
