@@ -52,6 +52,11 @@ export class PartitionSender {
   #identityUsedUp = false;
   #prepared = false;
   #nextSequence = 0;
+  /**
+   * The leader took a batch under this identity, so that it knows which sequence comes next. One that knows of none takes any: a batch that
+   * overtakes a refused first one would come before it in the log.
+   */
+  #isKnown = false;
   #connection: KafkaConnection | undefined;
   /** A batch failed: send nothing until all in flight are answered. */
   #draining = false;
@@ -120,7 +125,7 @@ export class PartitionSender {
       if (this.#inFlight.length > 0) return;
       this.#recover();
     }
-    while (this.#inFlight.length < this.#context.maxInFlight && this.#mayBeSent(this.#queue[0])) {
+    while (this.#inFlight.length < this.#maxInFlight && this.#mayBeSent(this.#queue[0])) {
       if (!this.#prepared || this.#connection === undefined || this.#connection.isClosed) {
         void this.#prepare();
         return;
@@ -129,6 +134,10 @@ export class PartitionSender {
       if (batch !== undefined) this.#transmit(batch, this.#connection);
     }
     if (this.#queue.length === 0) this.#flushing = false;
+  }
+
+  get #maxInFlight(): number {
+    return this.#identity === undefined || this.#isKnown ? this.#context.maxInFlight : 1;
   }
 
   #mayBeSent(batch: ProduceBatch | undefined): boolean {
@@ -176,6 +185,7 @@ export class PartitionSender {
 
   #succeeded(batch: ProduceBatch, baseOffset: number, logAppendTime: number): void {
     this.#failures = 0;
+    if (batch.identity === this.#identity) this.#isKnown = true;
     if (!batch.done) batch.succeed(baseOffset, logAppendTime);
   }
 
@@ -253,6 +263,7 @@ export class PartitionSender {
 
   #nextEpoch(): void {
     this.#nextSequence = 0;
+    this.#isKnown = false;
     const identity = this.#identity;
     if (identity === undefined || identity.producerEpoch >= MAX_PRODUCER_EPOCH) {
       this.#identityUsedUp = identity !== undefined;

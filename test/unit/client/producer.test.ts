@@ -182,11 +182,13 @@ describe('faults that a retry mends', () => {
   });
 
   test('the broker forgot the producer: another epoch, nothing lost', async () => {
-    const { partitions, producer } = await setup();
+    const { cluster, partitions, producer } = await setup();
     const partition = partitions[0] as ScriptedPartition;
     await producer.send(message('a'));
     await producer.send(message('b'));
+    // Others than ours may say so; ours takes any sequence then.
     partition.producers.clear();
+    bendProduce(cluster, { 0: { kind: 'refuse', error: 'UNKNOWN_PRODUCER_ID' } });
     expect(await producer.send(message('c'))).toMatchObject({ offset: 2 });
     expect(partition.values).toEqual(['a', 'b', 'c']);
     expect(partition.batches.map((batch) => new BatchHeader(batch).producerEpoch)).toEqual([0, 0, 1]);
@@ -230,12 +232,22 @@ describe('failures', () => {
     expect(partitions[0]?.values).toEqual(['b']);
   });
 
+  test('nothing overtakes a first batch that is refused at a broker that takes any first sequence (T-1.2)', async () => {
+    const { cluster, partitions, producer } = await setup(ONE_PER_BATCH);
+    bendProduce(cluster, { 0: { kind: 'refuse', error: 'NOT_ENOUGH_REPLICAS' } });
+    await Promise.all(sendEach(producer, ['a', 'b', 'c']));
+    expect(partitions[0]?.values).toEqual(['a', 'b', 'c']);
+    expect(new BatchHeader(partitions[0]?.batches[0] as Buffer)).toMatchObject({ producerEpoch: 0, baseSequence: 0 });
+  });
+
   test('what ran out of time is never repeated, what comes after is fenced off from it', async () => {
     const { cluster, partitions, producer } = await setup({
       ...ONE_PER_BATCH,
       deliveryTimeoutMs: 400,
       requestTimeoutMs: 750,
     });
+    // Several are in flight once the broker knows the producer.
+    await producer.send(message('0'));
     bendProduce(cluster, { 0: { kind: 'mute' } });
     const [first, second] = sendEach(producer, ['a', 'b']) as [Promise<unknown>, Promise<unknown>];
     const errors = await Promise.all([produceError(first), produceError(second)]);

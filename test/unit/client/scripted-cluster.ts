@@ -91,7 +91,7 @@ export class ScriptedPartition {
     return this.records.map(({ value }) => value?.toString() ?? 'null');
   }
 
-  /** As a leader does: duplicates by T-1.2, gaps and old epochs by T-1.3. */
+  /** As a leader does: duplicates by T-1.2, gaps and old epochs by T-1.3; of a producer that it does not know any sequence is the first. */
   append(bytes: Buffer): { error: ErrorName; baseOffset: number } {
     const refusal = validateBatch(bytes, 1_000_000);
     if (refusal !== undefined) return { error: refusal.error, baseOffset: -1 };
@@ -106,7 +106,7 @@ export class ScriptedPartition {
         }
       } else if (known !== undefined && batch.producerEpoch < known.epoch) {
         return { error: 'INVALID_PRODUCER_EPOCH', baseOffset: -1 };
-      } else if (batch.baseSequence !== 0) {
+      } else if (known !== undefined && batch.baseSequence !== 0) {
         return { error: 'OUT_OF_ORDER_SEQUENCE_NUMBER', baseOffset: -1 };
       }
       const recent = known?.epoch === batch.producerEpoch ? known.recent : [];
