@@ -4,7 +4,6 @@ import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import type { WriteStream } from 'node:fs';
 import { mkdtempSync, rmSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -189,20 +188,30 @@ export function groupExists(pid: number): boolean {
   }
 }
 
+/**
+ * Below those that systems give to outgoing connections, one of which could take a port before its node does; each worker has a
+ * range of its own.
+ */
+const FIRST_PORT = 20_000;
+const PORTS_OF_WORKER = 3000;
+let nextPort = Math.floor(Math.random() * PORTS_OF_WORKER);
+
 /** Ports that nobody listens on, all different. */
 export async function freePorts(count: number): Promise<number[]> {
-  const probes = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise<void>((resolve, reject) => {
-        server.once('error', reject).listen(0, '127.0.0.1', resolve);
-      });
-      return server;
-    }),
-  );
-  const ports = probes.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(probes.map((server) => new Promise((resolve) => void server.close(resolve))));
+  const worker = Number(process.env['VITEST_POOL_ID'] ?? 1) % 4;
+  const ports: number[] = [];
+  while (ports.length < count) {
+    const port = FIRST_PORT + worker * PORTS_OF_WORKER + (nextPort++ % PORTS_OF_WORKER);
+    if (await isFree(port)) ports.push(port);
+  }
   return ports;
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
 }
 
 /** Whether somebody accepts connections at `host:port`. */
