@@ -67,6 +67,8 @@ export class Following {
   /** The leader has found that its log begins with this one. */
   #matches = false;
   #leaderStartOffset: Offset = 0;
+  /** The leader had more that is committed than it sent: this replica is out of sync. */
+  #isBehind = false;
   #isMovingLogStart = false;
 
   constructor(deps: FollowingDeps, partition: Partition, leader: NodeId, leaderEpoch: Epoch) {
@@ -166,7 +168,7 @@ export class Following {
       if (!this.#append(run.bytes)) return undefined;
       this.#follow(answer);
       this.#moved(run.bytes.length, answer);
-      if (this.#timer === undefined) this.#goOn();
+      this.#goOn();
       return undefined;
     }
     return this.#work(async () => {
@@ -182,14 +184,15 @@ export class Following {
     });
   }
 
-  /** KIP-73: who is out of sync moves so many bytes per second, and pauses where it was more. */
+  /** KIP-73: who is out of sync moves so many bytes per second. */
   #moved(bytes: number, { highWatermark }: LeaderOffsets): void {
-    const { throttles } = this.#deps;
-    const { config, partition, log } = this.partition;
-    if (log.logEndOffset >= highWatermark) return;
-    if (!throttles.names(config.followerReplicationThrottledReplicas, partition)) return;
-    throttles.follower.record(bytes);
-    if (throttles.follower.pauseMs > 0) this.#pause(throttles.follower.pauseMs);
+    this.#isBehind = this.partition.log.logEndOffset < highWatermark;
+    if (this.#isThrottled) this.#deps.throttles.follower.record(bytes);
+  }
+
+  get #isThrottled(): boolean {
+    const { config, partition } = this.partition;
+    return this.#isBehind && this.#deps.throttles.names(config.followerReplicationThrottledReplicas, partition);
   }
 
   /** As it is. False if the log fails. */
@@ -269,6 +272,8 @@ export class Following {
 
   #goOn(): void {
     if (this.#isStopped || this.partition.failure !== undefined) return;
+    const { pauseMs } = this.#deps.throttles.follower;
+    if (pauseMs > 0 && this.#isThrottled) return this.#pause(pauseMs);
     const { logEndOffset, logStartOffset, epochs } = this.partition.log;
     this.#setPosition({
       fetchOffset: logEndOffset,

@@ -35,7 +35,8 @@ export class IsrWatch {
 
   #look(): void {
     for (const partition of this.#deps.partitions()) {
-      if (partition.leader !== undefined && partition.leader.state.replicas.length > 1) partition.reconsider();
+      const { replicas = [], recovering = false } = partition.leader?.state ?? {};
+      if (replicas.length > 1 || recovering) partition.reconsider();
     }
     this.start();
   }

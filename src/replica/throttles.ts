@@ -1,5 +1,5 @@
 // KIP-73: what replicas out of sync may move per second, as leader and as follower, of the partitions that the topics name. Who is in sync
-// is never held back, and so neither is an acknowledgement. A rate that was passed is made up for by a pause, bounded as a window is.
+// is never held back, and so neither is an acknowledgement. A rate that was passed is made up for by pauses, until it is kept on average.
 import type { Ms, NodeId } from '../base/ids.ts';
 import { listItems } from '../config/key.ts';
 import type { NodeValues } from '../config/node-keys.ts';
@@ -7,7 +7,8 @@ import type { Clock } from '../env/clock.ts';
 
 /** What was not used is kept for so long; Kafka's quota window is 11 s. */
 const MAX_SAVED_MS: Ms = 1000;
-const MAX_PAUSE_MS: Ms = 10_000;
+/** Who pauses looks again after this: the rate, or who is named, may be another. */
+const LOOK_AGAIN_MS: Ms = 1000;
 
 export type ReplicationRates = Pick<
   NodeValues,
@@ -34,14 +35,13 @@ export class ReplicationQuota {
 
   /** So many bytes were moved. */
   record(bytes: number): void {
-    const now = this.#clock.now();
-    const paidAt = Math.max(this.#paidAt, now - MAX_SAVED_MS) + (bytes * 1000) / this.#bytesPerSecond;
-    this.#paidAt = Math.min(paidAt, now + MAX_PAUSE_MS);
+    const earliest = this.#clock.now() - MAX_SAVED_MS;
+    this.#paidAt = Math.max(this.#paidAt, earliest) + (bytes * 1000) / this.#bytesPerSecond;
   }
 
-  /** Before more may be moved; 0: at once. */
+  /** Before it is looked again whether more may be moved; 0: now. */
   get pauseMs(): Ms {
-    return Math.max(0, this.#paidAt - this.#clock.now());
+    return Math.min(Math.max(0, this.#paidAt - this.#clock.now()), LOOK_AGAIN_MS);
   }
 }
 

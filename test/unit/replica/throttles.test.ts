@@ -9,7 +9,7 @@ import type { FollowerBench } from './follower-bench.ts';
 import { withFollowers } from './follower-bench.ts';
 
 describe('a quota', () => {
-  test('is made up for by a pause, of 10 s at most, and saves what a second had left', async () => {
+  test('is made up for by pauses, and saves what a second had left', async () => {
     await new World({ seed: 1 }).run('host', 60_000, async ({ clock }) => {
       const quota = new ReplicationQuota(clock, 1000);
       expect(quota.pauseMs).toBe(0);
@@ -20,8 +20,13 @@ describe('a quota', () => {
       await sleep(clock, 9000);
       quota.record(1500);
       expect(quota.pauseMs).toBeCloseTo(500);
+      quota.record(29_500);
+      for (let passed = 0; passed < 30; passed++) {
+        expect(quota.pauseMs, `after ${passed} s`).toBeCloseTo(1000, -1);
+        await sleep(clock, 1000);
+      }
+      expect(quota.pauseMs).toBe(0);
       quota.record(1e9);
-      expect(quota.pauseMs).toBeCloseTo(10_000);
       quota.bytesPerSecond = 2000;
       expect(quota.pauseMs).toBe(0);
     });
@@ -74,6 +79,27 @@ describe('a follower', () => {
     await withFollowers(async (bench) => expect(await timeOf(bench, true)).toBeGreaterThan(2000), { throttled: '0:2' });
     await withFollowers(async (bench) => expect(await timeOf(bench, true)).toBeLessThan(500), { throttled: '0:1,0:3' });
     await withFollowers(async (bench) => expect(await timeOf(bench, true)).toBeLessThan(500));
+  });
+
+  test('that pauses goes on when the rate is another', async () => {
+    await withFollowers(
+      async (bench) => {
+        const [a, b] = [bench.replica(1), bench.replica(2)];
+        b.throttles.follower.bytesPerSecond = 1;
+        await bench.elect(1, 0, [1, 2, 3], [1]);
+        await a.append(1);
+        await b.round();
+        await a.append(9);
+        const { asked, answer } = await b.fetch();
+        await b.following?.take(asked, { ...answer, highWatermark: 1000 });
+        await sleep(bench.env.clock, 30_000);
+        expect(b.following?.position, 'about 200 s are owed').toBeUndefined();
+        b.throttles.follower.bytesPerSecond = 1_000_000;
+        await sleep(bench.env.clock, 1000);
+        expect(b.following?.position).toBeDefined();
+      },
+      { throttled: '*' },
+    );
   });
 
   test('that is in sync never pauses', async () => {
